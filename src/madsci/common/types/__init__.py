@@ -1,0 +1,1 @@
+"""The models of events, levels, ownership and settings: one family a module."""

@@ -1,0 +1,50 @@
+"""Log levels: the integers of Python's ``logging``, readable from numbers and names."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+_OTHER_NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL", "ERR": "ERROR", "TRACE": "DEBUG"}
+
+
+class EventLogLevel(IntEnum):
+    """How much an event matters. Serialised as the integer; read from integers and names."""
+
+    NOTSET = 0
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+    CRITICAL = 50
+
+    @classmethod
+    def _missing_(cls, value: object) -> EventLogLevel | None:
+        number = level_number(value)
+        return None if number is None or number not in cls._value2member_map_ else cls(number)
+
+    @classmethod
+    def at_or_below(cls, number: int) -> EventLogLevel:
+        """Return the highest level that is not above the number (25 → INFO)."""
+        return max((level for level in cls if level <= number), default=cls.NOTSET)
+
+
+def level_number(value: Any) -> int | None:
+    """Read a level threshold: any integer, a numeric text or a level name in any letter case.
+
+    Returns ``None`` for everything else. Names may carry the prefix ``EventLogLevel.``.
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str):
+        return None
+    name = value.strip().upper().removeprefix("EVENTLOGLEVEL.")
+    name = _OTHER_NAMES.get(name, name)
+    if name in EventLogLevel.__members__:
+        return int(EventLogLevel[name])
+    digits = name.removeprefix("-")
+    return int(name) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004
