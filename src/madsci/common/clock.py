@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +19,7 @@ from madsci.common.errors import SettingsError
 UTC: Final = timezone.utc
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LEAP_SECOND: Final = 60
 
 Clock = Callable[[], int]
 """A source of time: microseconds since the Unix epoch."""
@@ -56,8 +58,13 @@ def from_us(microseconds: int) -> datetime:
 
 def iso(microseconds: int) -> str:
     """Return the canonical text of an instant, always with six decimals and ``Z``."""
-    moment = EPOCH + timedelta(microseconds=microseconds)
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+    second, fraction = divmod(microseconds, 1_000_000)
+    return f"{_second_text(second)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=4096)  # events come in crowds: most share their second with others
+def _second_text(second: int) -> str:
+    return (EPOCH + timedelta(seconds=second)).isoformat()[:19]
 
 
 def parse_instant(value: object, zone: tzinfo | None = None) -> int:
@@ -102,12 +109,10 @@ def _parse_text(text: str, zone: tzinfo | None) -> datetime:
     try:
         moment = datetime(
             int(part["y"]), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]),
-            min(second, 59), int(part["f"][:6].ljust(6, "0")), tzinfo=offset,
+            second if second != _LEAP_SECOND else 59, int(part["f"][:6].ljust(6, "0")), tzinfo=offset,
         )  # fmt: skip
         # A leap second (:60) is the first instant of the next minute, as POSIX time counts it.
-        moment += timedelta(seconds=second - min(second, 59))
-        if second > 60:  # noqa: PLR2004
-            raise ValueError("second must be in 0..59")
+        moment += timedelta(seconds=1 if second == _LEAP_SECOND else 0)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r:.80} is not a time: {error}") from error
     return _aware(moment, zone)

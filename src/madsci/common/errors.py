@@ -53,14 +53,12 @@ class SettingsError(MadsciError):
 class InvalidInputError(MadsciError):
     """The input cannot be understood.
 
-    ``errors`` lists single failures for programs: each has ``loc`` (its place in the input) and ``msg``.
+    ``errors`` lists single failures for programs, each with ``loc`` (its place) and ``msg``.
     """
 
     code = "invalid-input"
 
-    def __init__(
-        self, message: str | None = None, errors: list[dict[str, Any]] | None = None
-    ) -> None:
+    def __init__(self, message: str | None = None, errors: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)
         self.errors = errors or []
 

@@ -19,7 +19,7 @@ ULID_LENGTH = 26
 
 
 class UlidFactory:
-    """Makes ULIDs in ascending order. Thread-safe; after a fork the child starts with fresh randomness."""
+    """Makes ULIDs in ascending order. Thread-safe; a forked child starts with fresh randomness."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,9 +54,7 @@ def _encode(value: int) -> str:
 
 def is_ulid(text: str) -> bool:
     """Tell whether the text is a ULID in canonical upper-case form."""
-    return (
-        len(text) == ULID_LENGTH and text[0] in "01234567" and all(char in _VALUES for char in text)
-    )
+    return len(text) == ULID_LENGTH and text[0] in "01234567" and all(char in _VALUES for char in text)
 
 
 _factory = UlidFactory()

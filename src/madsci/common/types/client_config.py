@@ -1,0 +1,191 @@
+"""The settings of an `EventClient`. Imported by every robot program: it must stay light."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from madsci.common.settings import (
+    HttpUrl,
+    MadsciPath,
+    MadsciSettings,
+    SettingsSources,
+    SettingTraits,
+    http_url,
+)
+from madsci.common.types.log_level import EventLogLevel, level_number
+from madsci.common.types.ownership import OwnershipInfo
+
+ROTATION_TIMES: Final = ("S", "M", "H", "D", "midnight", *(f"W{day}" for day in range(7)))
+"""When a log file may be rotated by time: a unit, midnight, or a weekday from Monday (W0)."""
+
+_BYTES = SettingTraits(unit="bytes")
+_EVENTS = SettingTraits(unit="events")
+_SECONDS = SettingTraits(unit="seconds")
+
+
+def _any_level(value: Any) -> int:
+    number = level_number(value)
+    if number is None:
+        raise ValueError("it should be a level name such as INFO, or an integer")
+    return number
+
+
+def _rotation_time(value: Any) -> Any:
+    for known in ROTATION_TIMES:
+        if isinstance(value, str) and value.strip().lower() == known.lower():
+            return known
+    raise ValueError(f"it should be one of {', '.join(ROTATION_TIMES)}")
+
+
+def _endpoint(value: Any) -> Any:
+    return value if value is None else http_url(value).rstrip("/")
+
+
+class EventClientConfig(MadsciSettings):
+    """What an `EventClient` does with events: where it sends them, what it writes locally.
+
+    Reads variables beginning with ``EVENT_CLIENT_`` (and ``EVENT_SERVER_URL``), ``.env``,
+    ``event_client.env`` and ``event_client.json``, ``.toml`` and ``.yaml``.
+    """
+
+    sources: ClassVar[SettingsSources] = SettingsSources(
+        prefix="EVENT_CLIENT_",
+        dotenv_names=(".env", "event_client.env"),
+        file_stems=("event_client",),
+        unimplemented=frozenset({"retry_allowed_methods"}),
+    )
+
+    name: str | None = Field(
+        None, description="Name in the log; none for that of the module that makes the client."
+    )
+    event_server_url: Annotated[
+        HttpUrl | None,
+        SettingTraits(
+            environment=("EVENT_CLIENT_EVENT_SERVER_URL", "EVENT_SERVER_URL"),
+            synonyms=("event_server",),
+            credentials=True,
+        ),
+    ] = Field(None, description="The Event Manager; without one, events are only logged locally.")
+    log_level: Annotated[int, BeforeValidator(_any_level)] = Field(
+        int(EventLogLevel.INFO), description="Lowest level logged and sent: a name or any integer."
+    )
+    source: OwnershipInfo | None = Field(
+        None, description="Ids that each event carries; none for those of the current context."
+    )
+
+    log_console_enabled: bool = Field(
+        default=True, description="Write to the console; off for programs that own their terminal."
+    )
+    log_file_enabled: bool = Field(
+        default=True, description="Write a log file; on, so that a local trace always exists."
+    )
+    log_output_format: Literal["console", "json"] = Field(
+        "console", description="Local output for people (console) or for programs (json)."
+    )
+    log_dir: MadsciPath = Field(
+        Path(".madsci/logs"), description="Directory of log files; the lab's own by default."
+    )
+    log_rotation_type: Literal["size", "time", "none"] = Field(
+        "size", description="When a new log file begins; by size, so that disks do not fill."
+    )
+    log_max_bytes: Annotated[int, _BYTES] = Field(
+        10_485_760,
+        ge=1024,
+        description="Size at which a log file is rotated; one that any editor opens.",
+    )
+    log_backup_count: Annotated[int, SettingTraits(unit="files")] = Field(
+        5, ge=0, description="Rotated log files kept; with the default size some 60 MiB in all."
+    )
+    log_rotation_when: Annotated[
+        Literal["S", "M", "H", "D", "midnight", "W0", "W1", "W2", "W3", "W4", "W5", "W6"],
+        BeforeValidator(_rotation_time),
+    ] = Field("midnight", description="Unit or moment of rotation by time; a file a day by default.")
+    log_rotation_interval: int = Field(
+        1, ge=1, description="How many of those units between rotations by time."
+    )
+    log_compression_enabled: bool = Field(
+        default=True,
+        description="Compress rotated log files (gzip); on, since log text repeats itself.",
+    )
+
+    fail_on_error: bool = Field(
+        default=False, description="Raise on trouble with the log; off, since nothing stops a robot."
+    )
+    retry_enabled: bool = Field(
+        default=True, description="Ask again after a failed request; on, since networks hiccup."
+    )
+    retry_total: Annotated[int, SettingTraits(unit="attempts")] = Field(
+        3, ge=0, description="Further attempts of a request; events are kept until delivered anyway."
+    )
+    retry_backoff_factor: Annotated[float, _SECONDS] = Field(
+        0.3, ge=0, allow_inf_nan=False, description="Pause before the first retry; doubles each time."
+    )
+    retry_status_forcelist: list[int] = Field(
+        default_factory=lambda: [429, 500, 502, 503, 504],
+        description="HTTP statuses worth another attempt: overload and passing faults.",
+    )
+    timeout_default: Annotated[float, _SECONDS] = Field(
+        10.0, gt=0, allow_inf_nan=False, description="Patience with an ordinary request."
+    )
+    timeout_data_operations: Annotated[float, _SECONDS] = Field(
+        60.0, gt=0, allow_inf_nan=False, description="Patience with queries and reports, which compute."
+    )
+    timeout_long_operations: Annotated[float, _SECONDS] = Field(
+        100.0, gt=0, allow_inf_nan=False, description="Patience with backups and other long work."
+    )
+    pool_connections: int = Field(
+        10, ge=1, description="Servers to keep connections to; more than a client talks to."
+    )
+    pool_maxsize: int = Field(
+        10, ge=1, description="Connections kept open to each server; for programs of many threads."
+    )
+    rate_limit_tracking_enabled: bool = Field(
+        default=True, description="Watch the server's X-RateLimit headers; costs nothing."
+    )
+    rate_limit_warning_threshold: float = Field(
+        0.8, ge=0, le=1, description="Share of the limit at which a warning is logged, 0 to 1."
+    )
+    rate_limit_respect_limits: bool = Field(
+        default=False, description="Wait when a limit is used up; off, since a 429 is retried anyway."
+    )
+
+    queue_max_events: Annotated[int, _EVENTS] = Field(
+        100_000, ge=1, description="Events that may wait in memory; bounds it while no server answers."
+    )
+    batch_max_events: Annotated[int, _EVENTS] = Field(
+        500, ge=1, description="Events sent in one request; bounds what is sent again after a failure."
+    )
+    batch_max_bytes: Annotated[int, _BYTES] = Field(
+        1_000_000, ge=1024, description="Size of one request; 1 MB passes the usual limits of proxies."
+    )
+    flush_interval_seconds: Annotated[float, _SECONDS] = Field(
+        0.05, ge=0, allow_inf_nan=False, description="How long an event waits for company in a batch."
+    )
+    close_timeout_seconds: Annotated[float, _SECONDS] = Field(
+        5.0, ge=0, allow_inf_nan=False, description="How long closing waits for the last events."
+    )
+
+    otel_enabled: bool = Field(
+        default=False,
+        description="Take part in OpenTelemetry traces; off, since few labs run a collector.",
+    )
+    otel_service_name: str | None = Field(
+        None, description="Service name in traces; none for the client's name."
+    )
+    otel_exporter: Literal["console", "otlp", "none"] = Field(
+        "console", description="Where telemetry goes; the console needs no collector."
+    )
+    otel_endpoint: Annotated[
+        str | None, BeforeValidator(_endpoint), SettingTraits(credentials=True)
+    ] = Field(None, description="URL of the collector; none for the exporter's own default.")
+    otel_protocol: Literal["grpc", "http"] = Field(
+        "grpc", description="Protocol to the collector; grpc is the collectors' usual one."
+    )
+    otel_metric_export_interval_ms: Annotated[int, SettingTraits(unit="milliseconds")] = Field(
+        10_000,
+        ge=1000,
+        description="Time between two exports of metrics; 10 seconds draw a usable curve.",
+    )

@@ -1,0 +1,1 @@
+"""HTTP: parse the request, ask a service, write the reply."""

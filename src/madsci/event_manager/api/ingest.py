@@ -1,0 +1,148 @@
+"""``POST /event`` and ``POST /events``: the hot path, plain ASGI without a framework's layers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from madsci.event_manager.ingest.body import too_large, unpack
+from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, read_bulk
+from madsci.event_manager.ingest.intake import Intake
+from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.model.stored_event import encode_event
+
+_LARGE: Final = 128 * 1024
+"""Bytes of body from which on it is read in a thread: parsing them takes about a millisecond."""
+
+
+class BulkReply(msgspec.Struct):
+    """What became of the events of a body. ``received`` is the sum of the three that follow."""
+
+    received: int
+    stored: int
+    duplicate: int
+    rejected: int
+    errors: list[Rejection]
+    errors_omitted: int
+    warnings: list[Remark]
+
+
+@dataclass(frozen=True)
+class IngestRoutes:
+    """The two routes by which events come in. Errors are raised before a reply is begun."""
+
+    intake: Intake
+    writer: Writer
+    max_body_bytes: int
+
+    @property
+    def table(self) -> dict[tuple[str, str], ASGIApp]:
+        """The routes by method and path."""
+        return {("POST", "/event"): self.post_event, ("POST", "/events"): self.post_events}
+
+    def routes(self) -> list[Route]:
+        """Return the routes for a Starlette application."""
+        return [
+            Route(path, endpoint=_AsgiEndpoint(call), methods=[method])
+            for (method, path), call in self.table.items()
+        ]
+
+    async def post_event(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Store one event and answer with it, once it is on disk."""
+        body = await self._body(scope, receive)
+        if len(body) > _LARGE:
+            accepted = await asyncio.to_thread(self.intake.read, body)
+        else:
+            accepted = self.intake.read(body)
+        (outcome,) = await self.writer.write((accepted.event,), len(body))
+        headers = []
+        if outcome.is_duplicate:
+            headers.append((b"x-event-duplicate", b"true"))
+        headers.extend((b"x-event-warning", _header_text(one)) for one in accepted.repairs)
+        await _reply(send, encode_event(outcome.event), headers)
+
+    async def post_events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Store many events and answer what became of each, once they are on disk."""
+        body = await self._body(scope, receive)
+        if len(body) > _LARGE:
+            reading = await asyncio.to_thread(read_bulk, body, self.intake)
+        else:
+            reading = read_bulk(body, self.intake)
+        reply = await self._store(reading, len(body))
+        all_rejected = reply.rejected > 0 and reply.rejected == reply.received
+        await _reply(send, msgspec.json.encode(reply), [], 422 if all_rejected else 200)
+
+    async def _store(self, reading: BulkReading, size: int) -> BulkReply:
+        outcomes = await self.writer.write(reading.events, size) if reading.events else []
+        duplicate = sum(outcome.is_duplicate for outcome in outcomes)
+        return BulkReply(
+            received=len(outcomes) + reading.rejected,
+            stored=len(outcomes) - duplicate,
+            duplicate=duplicate,
+            rejected=reading.rejected,
+            errors=reading.errors,
+            errors_omitted=reading.rejected - len(reading.errors),
+            warnings=reading.warnings,
+        )
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the whole body, unpacked; never holds more than the limit allows."""
+        limit = self.max_body_bytes
+        encoding = b""
+        for name, value in scope["headers"]:
+            if name == b"content-length" and value.isdigit() and int(value) > limit:
+                raise too_large(limit)
+            if name == b"content-encoding":
+                encoding = value
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            body = await _rest_of(body, receive, limit)
+        if not encoding:
+            return body
+        return await asyncio.to_thread(unpack, body, encoding.decode("latin-1"), limit)
+
+
+class _AsgiEndpoint:
+    # Starlette takes functions for request handlers and objects for ASGI applications.
+    def __init__(self, call: ASGIApp) -> None:
+        self.call = call
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.call(scope, receive, send)
+
+
+async def _rest_of(start: bytes, receive: Receive, limit: int) -> bytes:
+    parts = [start]
+    size = len(start)
+    more = True
+    while more:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more = message.get("more_body", False)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise too_large(limit)
+    return b"".join(parts)
+
+
+async def _reply(
+    send: Send, body: bytes, headers: list[tuple[bytes, bytes]], status: int = 200
+) -> None:
+    headers.append((b"content-type", b"application/json"))
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _header_text(sentence: str) -> bytes:
+    """Return a sentence as a header value: ASCII, one line, not longer than proxies pass on."""
+    return sentence.encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")[:500]

@@ -1,0 +1,61 @@
+"""What every manager answers: who it is, how it is, what it is set to."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse, Response
+
+from madsci.common.types.health import EventManagerHealth
+from madsci.common.types.manager_settings import EventManagerSettings
+from madsci.event_manager.api.models import DefinitionModel, SettingsReply
+from madsci.event_manager.health import HealthCheck
+
+
+def manager_router(
+    settings: EventManagerSettings, definition: dict[str, Any], health: HealthCheck
+) -> APIRouter:
+    """Return the routes about the manager itself."""
+    router = APIRouter(tags=["manager"])
+
+    @router.get(
+        "/health",
+        summary="How the server is",
+        response_model=EventManagerHealth,
+        responses={503: {"model": EventManagerHealth, "description": "The store cannot be used."}},
+    )
+    def get_health() -> Response:
+        """Answer 200 while events are taken and found, 503 when the store cannot be used."""
+        state = health.state()
+        return JSONResponse(state.model_dump(mode="json"), 200 if state.healthy else 503)
+
+    @router.get("/definition", summary="Who this manager is", response_model=DefinitionModel)
+    def get_definition() -> dict[str, Any]:
+        """Return the manager's definition, secrets masked."""
+        return definition
+
+    @router.get("/", summary="Who this manager is", response_model=DefinitionModel)
+    def get_root() -> dict[str, Any]:
+        """Return the manager's definition, secrets masked."""
+        return definition
+
+    @router.get(
+        "/settings",
+        summary="The settings in force",
+        response_model=SettingsReply,
+        response_model_exclude_none=True,
+    )
+    def get_settings(
+        *,
+        include_defaults: Annotated[bool, Query(description="Whether defaults are listed.")] = True,
+        include_schema: Annotated[bool, Query(description="Whether to explain each.")] = False,
+    ) -> Response:
+        """Return the settings, secrets masked."""
+        reply: dict[str, Any] = {"settings": settings.masked(include_defaults=include_defaults)}
+        if include_schema:
+            reply["schema"] = type(settings).model_json_schema()
+            reply["schema_title"] = type(settings).__name__
+        return JSONResponse(reply)
+
+    return router

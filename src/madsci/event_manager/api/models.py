@@ -1,0 +1,138 @@
+"""The shapes of replies, for the OpenAPI document. The replies themselves are written faster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from madsci.common.types.event import Event
+
+
+class StoredEventReply(Event):
+    """An event as it is stored. ``_id`` and ``event_id`` are the same; either is read."""
+
+    event_id: str = Field(description="The same as `_id`.")
+    id_alias: str = Field(
+        alias="_id", description="Identifies the event; a ULID unless its sender chose otherwise."
+    )
+
+
+class RejectedEvent(BaseModel):
+    """An event of a body that was not kept."""
+
+    line: int = Field(description="Line of the body, or place in the array, counted from 1.")
+    event_id: str | None = None
+    status: int = Field(description="The HTTP status that it would have had alone.")
+    code: str = Field(description="A stable word for the kind of error.")
+    detail: str = Field(description="What is wrong and what to do.")
+
+
+class RepairedEvent(BaseModel):
+    """An event of a body that was kept, although part of it could not be read."""
+
+    line: int
+    event_id: str
+    detail: str = Field(description="What could not be read and where it was kept.")
+
+
+class BulkReplyModel(BaseModel):
+    """What became of the events of a body."""
+
+    model_config = ConfigDict(
+        title="BulkReply",
+        json_schema_extra={
+            "example": {
+                "received": 3,
+                "stored": 1,
+                "duplicate": 1,
+                "rejected": 1,
+                "errors": [
+                    {
+                        "line": 2,
+                        "event_id": None,
+                        "status": 422,
+                        "code": "malformed-json",
+                        "detail": "This is not JSON: Expecting value at line 1, column 15.",
+                    }
+                ],
+                "errors_omitted": 0,
+                "warnings": [],
+            }
+        },
+    )
+
+    received: int = Field(description="Events in the body.")
+    stored: int = Field(description="Events that are new and now on disk.")
+    duplicate: int = Field(description="Events that were stored before.")
+    rejected: int = Field(description="Events that cannot be kept.")
+    errors: list[RejectedEvent] = Field(description="The rejected events, up to 1,000 of them.")
+    errors_omitted: int = Field(description="Rejected events that are not listed.")
+    warnings: list[RepairedEvent] = Field(description="Repairs, up to 1,000 of them.")
+
+
+class ProblemModel(BaseModel):
+    """Problem details of RFC 9457."""
+
+    model_config = ConfigDict(
+        title="Problem",
+        json_schema_extra={
+            "example": {
+                "type": "about:blank",
+                "title": "Not Found",
+                "status": 404,
+                "detail": "Event with ID 01M84HX3CTDS9P8A5QKCMA1TVT not found",
+                "code": "event-not-found",
+            }
+        },
+    )
+
+    type: str = "about:blank"
+    title: str = Field(description="The HTTP status in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What happened, with which value, and what to do next.")
+    code: str = Field(description="A stable word for the kind of error.")
+    errors: list[dict[str, Any]] | None = Field(
+        None, description="Single failures, each with its place (`loc`) and `msg`."
+    )
+
+
+class DefinitionModel(BaseModel):
+    """Who this manager is, and what else its definition file says."""
+
+    model_config = ConfigDict(title="Definition", extra="allow")
+
+    name: str
+    description: str | None
+    manager_id: str
+    manager_type: str
+
+
+class SettingsReply(BaseModel):
+    """The settings in force, secrets masked."""
+
+    settings: dict[str, Any]
+    schema_title: str | None = None
+    settings_schema: dict[str, Any] | None = Field(None, alias="schema")
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI description of error replies with these statuses."""
+    return {
+        status: {
+            "model": ProblemModel,
+            "description": _MEANINGS[status],
+            "content": {"application/problem+json": {}},
+        }
+        for status in statuses
+    }
+
+
+_MEANINGS = {
+    400: "The request cannot be understood.",
+    404: "There is no such event.",
+    413: "The body, or an event in it, is too large.",
+    415: "The content encoding is not supported.",
+    422: "The values of the request cannot be used.",
+    503: "The server cannot take this now; send it again after `Retry-After` seconds.",
+}

@@ -1,0 +1,154 @@
+"""The Event Manager as a program: ``python -m madsci.event_manager.event_server``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from madsci.common.errors import MadsciError, SettingsError
+from madsci.common.settings import command_line_values
+from madsci.common.types.manager_settings import EventManagerSettings
+from madsci.event_manager.api.hot_routes import HotRoutes
+from madsci.event_manager.api.one_write import OneWriteProtocol
+from madsci.event_manager.app import Parts, build_app, package_version
+
+_logger = logging.getLogger(__name__)
+
+
+class EventManager:
+    """An Event Manager made from its settings; making it opens the store.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        StoreError: the store cannot be opened.
+    """
+
+    def __init__(self, settings: EventManagerSettings | None = None) -> None:
+        self.settings = settings or EventManagerSettings()
+        self.parts = Parts.join(self.settings)
+
+    def create_server(self) -> FastAPI:
+        """Return the web application, for a server of your own or a test client."""
+        app, _ = build_app(self.parts)
+        return app
+
+    def run_server(self) -> None:
+        """Serve until the process is told to stop; then finish what was accepted.
+
+        Raises:
+            SettingsError: host or port cannot be served at.
+        """
+        try:
+            sockets = bind(self.settings.host, self.settings.port, self.settings.server_url)
+        except SettingsError:
+            self.parts.close()
+            raise
+        app, ingest = build_app(self.parts)
+        # The headers of a proxy matter to the rate limit only, which sits on the long way.
+        front = HotRoutes(ProxyHeadersMiddleware(app), ingest.table)  # type: ignore[arg-type]
+        config = uvicorn.Config(
+            front,
+            proxy_headers=False,
+            http=OneWriteProtocol,
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=max(1, round(self.settings.shutdown_timeout_seconds)),
+        )
+        server = _Server(config, self._announcement())
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=sockets)
+
+    def _announcement(self) -> str:
+        store, url = self.parts.store, self.settings.server_url
+        return (
+            f"MADSci Event Manager {package_version()}\n"
+            f"  listening on  {url}\n"
+            f"  events        {store.count():,} in {store.location} ({store.engine})\n"
+            f"  pages         {url}docs  {url}redoc  {url}health"
+        )
+
+
+class _Server(uvicorn.Server):
+    """Says that it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(self._announcement, flush=True)  # noqa: T201 - for the person at the terminal
+
+
+def bind(host: str, port: int, url: str) -> list[socket.socket]:
+    """Return listening sockets for every address of the host.
+
+    Raises:
+        SettingsError: the host is not one of this machine, or the port is taken.
+    """
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise SettingsError(
+            f"server_url is {url}, but {host!r} is not a host this machine can serve at ({error})."
+            " Use localhost, or 0.0.0.0 for every network."
+        ) from error
+    sockets: list[socket.socket] = []
+    failure: OSError | None = None
+    for family, kind, protocol, _, address in addresses:
+        listening = socket.socket(family, kind, protocol)
+        try:
+            if sys.platform != "win32":  # there, the option would let two servers share a port
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listening.bind(address)
+            sockets.append(listening)
+        except OSError as error:
+            listening.close()
+            failure = error
+    taken = failure is not None and failure.errno in _TAKEN
+    if not sockets or taken:
+        for listening in sockets:
+            listening.close()
+        raise SettingsError(
+            f"The server cannot listen on {url}: {failure}. Stop the program that uses port {port}, or"
+            " choose another one with EVENT_SERVER_URL=http://localhost:8101/."
+        )
+    return sockets
+
+
+_TAKEN = (98, 48, 10048)  # EADDRINUSE on Linux, macOS and Windows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server with the settings of the command line; return the exit code."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s"
+    )
+    try:
+        values = command_line_values(EventManagerSettings, arguments or sys.argv[1:])
+        settings = EventManagerSettings(**values)
+        logging.getLogger("madsci").setLevel(int(settings.server_log_level))
+        for sentence in settings.warnings():
+            _logger.warning(sentence)
+        EventManager(settings).run_server()
+    except MadsciError as error:
+        print(f"The Event Manager did not start.\n{error.message}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The way in: request body → events → one writer → durable."""

@@ -1,0 +1,174 @@
+"""From the JSON of one event to the event that is kept: parsed and validated once.
+
+A well-formed event takes the fast path, a decoder of exactly the expected types. Anything else, be it
+an unknown member or a half-broken value, takes the patient one, which keeps all that can be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from madsci.common.clock import Clock, now_us, to_us
+from madsci.common.errors import InvalidEventError, TooLargeError
+from madsci.common.ids import new_ulid
+from madsci.common.types.event_reading import MAX_ID_LENGTH, read_event
+from madsci.common.types.event_type import EventType
+from madsci.common.types.log_level import EventLogLevel
+from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+
+_TYPES: Final = {kind.value: kind for kind in EventType}
+_LOG_TYPES: Final = frozenset(kind.value for kind in EventType if kind.is_log)
+_LEVELS: Final = frozenset(int(level) for level in EventLogLevel)
+
+
+class Accepted(NamedTuple):
+    """An event that can be kept, and a sentence for each thing that had to be repaired."""
+
+    event: StoredEvent
+    repairs: list[str]
+
+
+class _WellFormed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    id_alias: str | None = msgspec.field(default=None, name="_id")
+    event_id: str | None = None
+    event_type: str = "unknown"
+    log_level: int = 20
+    alert: bool = False
+    event_timestamp: datetime | None = None
+    source: dict[str, str | None] | None = None
+    event_data: Any = msgspec.field(default_factory=dict)
+    trace_id: str | None = None
+    span_id: str | None = None
+    archived: bool = False
+    archived_at: datetime | None = None
+    received_at: str | None = None  # the server puts its own; a sender's word is not kept
+
+
+_decoder = msgspec.json.Decoder(_WellFormed)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Reads events. Thread-safe.
+
+    ``own_source`` is the source of an event that names none. ``promote_event_type`` lifts a type that
+    old clients bury in ``event_data.event_type`` of a log event. ``max_event_bytes`` bounds the JSON
+    of one event.
+    """
+
+    own_source: dict[str, str]
+    naive_zone: tzinfo | None = None
+    promote_event_type: bool = True
+    max_event_bytes: int = 16_000_000
+    clock: Clock = now_us
+
+    def read(self, data: bytes) -> Accepted:
+        """Read the JSON of one event.
+
+        Raises:
+            TooLargeError: it has too many bytes.
+            InvalidInputError: it is not JSON, or nothing that can be kept.
+        """
+        self.check_size(len(data))
+        try:
+            wire = _decoder.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
+            wire = None
+        event = None if wire is None else self._from_well_formed(wire)
+        return self._read_patiently(data) if event is None else Accepted(event, [])
+
+    def read_document(self, document: object, repairs: list[str]) -> Accepted:
+        """Read an event that is decoded already; ``repairs`` are those of its text."""
+        reading = read_event(document, self.naive_zone)
+        received_at = self.clock()
+        moment = reading.event_timestamp
+        event = StoredEvent(
+            reading.event_id,
+            str(self._promoted(reading.event_type, reading.event_data)),
+            int(reading.log_level),
+            reading.alert,
+            received_at if moment is None else moment,
+            received_at,
+            self.own_source if reading.source is None else reading.source,
+            encode_json(reading.event_data),
+            reading.trace_id,
+            reading.span_id,
+            reading.archived,
+            reading.archived_at,
+            reading.extra or None,
+        )
+        return Accepted(event, repairs + reading.repairs)
+
+    def check_size(self, size: int) -> None:
+        """Raise ``TooLargeError`` for more bytes than an event may have."""
+        if size > self.max_event_bytes:
+            raise TooLargeError(
+                f"The event has {size:,} bytes, this server keeps events of up to"
+                f" {self.max_event_bytes:,}. Store large data elsewhere and send a reference."
+            )
+
+    def _from_well_formed(self, wire: _WellFormed) -> StoredEvent | None:
+        """Return the event, or ``None`` where the patient path must decide."""
+        event_id = wire.id_alias or wire.event_id or new_ulid()
+        kind = wire.event_type
+        if len(event_id) > MAX_ID_LENGTH or kind not in _TYPES or wire.log_level not in _LEVELS:
+            return None
+        event_data = encode_json(wire.event_data)
+        if event_data.count("{") + event_data.count("[") > MAX_DEPTH:
+            check_depth(wire.event_data)
+        if kind in _LOG_TYPES and '"event_type"' in event_data:
+            kind = self._promoted(_TYPES[kind], wire.event_data).value
+        received_at = self.clock()
+        return StoredEvent(
+            event_id,
+            kind,
+            wire.log_level,
+            wire.alert,
+            received_at if wire.event_timestamp is None else self._us(wire.event_timestamp),
+            received_at,
+            self._source(wire.source),
+            event_data,
+            wire.trace_id,
+            wire.span_id,
+            wire.archived,
+            None if wire.archived_at is None else self._us(wire.archived_at),
+        )
+
+    def _read_patiently(self, data: bytes) -> Accepted:
+        document, repairs = read_json(data)
+        if isinstance(document, list):
+            raise InvalidEventError(
+                "This is a list. POST /event takes one event; send lists to POST /events.",
+                [{"loc": [], "msg": "not an object"}],
+            )
+        return self.read_document(document, repairs)
+
+    def _source(self, source: dict[str, str | None] | None) -> dict[str, Any]:
+        if source is None:
+            return self.own_source
+        if None in source.values():
+            return {name: value for name, value in source.items() if value is not None}
+        return source
+
+    def _us(self, moment: datetime) -> int:
+        if moment.tzinfo is None:
+            moment = (
+                moment.astimezone()
+                if self.naive_zone is None
+                else moment.replace(tzinfo=self.naive_zone)
+            )
+        return to_us(moment)
+
+    def _promoted(self, kind: EventType, event_data: Any) -> EventType:
+        if not self.promote_event_type or not kind.is_log or not isinstance(event_data, dict):
+            return kind
+        buried = event_data.get("event_type")
+        try:
+            return EventType(buried) if isinstance(buried, str) else kind
+        except ValueError:
+            return kind

@@ -1,0 +1,213 @@
+"""Group commit: one thread writes everything that waits in one transaction.
+
+While a commit runs, the next events gather; so the batch grows with the load and the cost of reaching
+the disk is shared by all of them. A request is answered only after the commit that holds its events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from madsci.common.errors import MadsciError, OverloadedError, StoreError, StoreUnavailableError
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.base import AppendOutcome, EventStore
+
+_logger = logging.getLogger(__name__)
+
+MAX_BATCH: Final = 5_000
+"""Events in one transaction. Throughput is flat from 1,000 on; more only makes others wait."""
+
+
+class _Submission(NamedTuple):
+    events: Sequence[StoredEvent]
+    size: int
+    done: asyncio.Future[list[AppendOutcome]]
+
+
+_Result = tuple[_Submission, "list[AppendOutcome] | MadsciError"]
+
+
+@dataclass
+class WriterStats:
+    """Counts since the start, in events except for ``batches`` and the queue's bytes."""
+
+    stored: int = 0
+    duplicate: int = 0
+    refused: int = 0
+    failed: int = 0
+    batches: int = 0
+    queued: int = 0
+    queued_bytes: int = 0
+
+
+class Writer:
+    """Owns the writer thread and the bounded queue before it.
+
+    ``start`` and ``write`` are called on one event loop; the queue's bounds are kept there, so they
+    need no lock.
+    """
+
+    def __init__(self, store: EventStore, *, max_events: int, max_bytes: int) -> None:
+        self._store = store
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
+        self.stats = WriterStats()
+
+    def start(self) -> None:
+        """Begin to write for the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a thread to close."""
+        return self._thread.ident is not None
+
+    @property
+    def running(self) -> bool:
+        """Whether events that are submitted now will be written."""
+        return self._thread.is_alive() and not self._stopping
+
+    async def write(self, events: Sequence[StoredEvent], size: int) -> list[AppendOutcome]:
+        """Return once the events are durable: one outcome per event, in order.
+
+        ``size`` is their weight in bytes, for the bound of the queue. More events than one
+        transaction takes are written in several, in order.
+
+        Raises:
+            OverloadedError: the queue is full, or the server is stopping. Nothing was kept.
+            StoreError: the store failed. What earlier transactions kept stays kept.
+        """
+        self._admit(len(events), size)
+        share = size * MAX_BATCH // max(len(events), 1)
+        waiting = [
+            self._submit(events[start : start + MAX_BATCH], min(size, share))
+            for start in range(0, len(events), MAX_BATCH)
+        ]
+        if len(waiting) == 1:
+            return await waiting[0]
+        return [outcome for part in await asyncio.gather(*waiting) for outcome in part]
+
+    def _admit(self, count: int, size: int) -> None:
+        if self._stopping:
+            raise OverloadedError("The server is stopping. Nothing of this was kept; send it again.", 5)
+        stats = self.stats
+        # An empty queue takes anything, so that no bound can shut out a single large request.
+        full = stats.queued_bytes + size > self._max_bytes or stats.queued + count > self._max_events
+        if stats.queued and full:
+            stats.refused += count
+            raise OverloadedError(
+                f"{stats.queued:,} events wait to be written, which is as many as this server holds."
+                " Nothing of this was kept; send it again."
+            )
+
+    def _submit(self, events: Sequence[StoredEvent], size: int) -> asyncio.Future[list[AppendOutcome]]:
+        if self._loop is None:
+            raise OverloadedError("The server is starting. Send the event again.")
+        done: asyncio.Future[list[AppendOutcome]] = self._loop.create_future()
+        self.stats.queued += len(events)
+        self.stats.queued_bytes += size
+        self._queue.put(_Submission(events, size, done))
+        return done
+
+    def close(self, deadline: float) -> bool:
+        """Refuse new events, write what waits, and stop; tell whether that was done in time."""
+        self._stopping = True
+        self._queue.put(None)
+        self._thread.join(deadline)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            batch, last = self._next_batch()
+            if batch:
+                self._commit(batch)
+            if last:
+                return
+
+    def _next_batch(self) -> tuple[list[_Submission], bool]:
+        """Wait for a submission, then take all that wait with it, up to the size of a batch."""
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        batch = [first]
+        count = len(first.events)
+        while count < MAX_BATCH:
+            try:
+                submission = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if submission is None:
+                return batch, True
+            batch.append(submission)
+            count += len(submission.events)
+        return batch, False
+
+    def _commit(self, batch: list[_Submission]) -> None:
+        try:
+            results = self._written(batch)
+        except Exception as error:
+            _logger.exception("The writer failed unexpectedly; the events were refused")
+            failure = StoreUnavailableError(f"The event store failed unexpectedly: {error}")
+            results = [(submission, failure) for submission in batch]
+        self._answer(results)
+
+    def _written(self, batch: list[_Submission]) -> list[_Result]:
+        try:
+            outcomes = self._store.append([event for one in batch for event in one.events])
+        except StoreUnavailableError as error:
+            return [(submission, error) for submission in batch]
+        except StoreError:
+            # One event that the store will not have must not take its neighbours with it.
+            return [self._written_alone(submission) for submission in batch]
+        return _shared_out(batch, outcomes)
+
+    def _written_alone(self, submission: _Submission) -> _Result:
+        try:
+            return submission, self._store.append(submission.events)
+        except StoreError as error:
+            return submission, error
+
+    def _answer(self, results: list[_Result]) -> None:
+        """Hand the results to the loop with one wake-up for all of them."""
+        try:
+            results[0][0].done.get_loop().call_soon_threadsafe(self._resolve, results)
+        except RuntimeError:  # the loop is gone, and with it everybody who waited
+            _logger.warning("%d requests ended before their events were written", len(results))
+
+    def _resolve(self, results: list[_Result]) -> None:
+        stats = self.stats
+        stats.batches += 1
+        for submission, result in results:
+            stats.queued -= len(submission.events)
+            stats.queued_bytes -= submission.size
+            if isinstance(result, MadsciError):
+                stats.failed += len(submission.events)
+                if not submission.done.cancelled():
+                    submission.done.set_exception(result)
+                continue
+            duplicates = sum(outcome.is_duplicate for outcome in result)
+            stats.duplicate += duplicates
+            stats.stored += len(result) - duplicates
+            if not submission.done.cancelled():
+                submission.done.set_result(result)
+
+
+def _shared_out(batch: list[_Submission], outcomes: list[AppendOutcome]) -> list[_Result]:
+    results: list[_Result] = []
+    start = 0
+    for submission in batch:
+        end = start + len(submission.events)
+        results.append((submission, outcomes[start:end]))
+        start = end
+    return results

@@ -1,0 +1,125 @@
+"""Reading JSON that may be damaged, without losing what it says.
+
+Well-formed JSON goes through the fast decoder. What that one refuses is read once more with patience:
+NaN and infinities become text, halves of surrogate pairs become visible escapes, bytes that are not
+UTF-8 are read as Latin-1. Each such repair is told in a sentence. What cannot be read either way raises
+an error that names the place.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+import msgspec
+
+from madsci.common.errors import InvalidInputError, MalformedJsonError
+
+MAX_DEPTH: Final = 96
+"""Levels of nesting in a value. MongoDB keeps 100 in a document, the event itself takes a few."""
+_MAX_DIGITS: Final = 4000
+"""Digits of an integer; Python itself refuses to read more than 4,300."""
+
+_decoder = msgspec.json.Decoder()
+
+
+def read_json(data: bytes) -> tuple[Any, list[str]]:
+    """Return the value of a JSON text, and a sentence for each repair.
+
+    Raises:
+        MalformedJsonError: the text is not JSON.
+        InvalidInputError: it is nested too deeply.
+    """
+    try:
+        value = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
+        return _read_patiently(data)
+    check_depth(value)
+    return value, []
+
+
+def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
+    """Raise ``InvalidInputError`` if a JSON value is nested deeper than the limit."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, (dict, list))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> InvalidInputError:
+    return InvalidInputError(
+        f"The JSON is nested more than {MAX_DEPTH} levels deep. Send the deep part as text.",
+        [{"loc": [], "msg": f"nested deeper than {MAX_DEPTH} levels"}],
+    )
+
+
+def _read_patiently(data: bytes) -> tuple[Any, list[str]]:
+    repairs: list[str] = []
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = data.decode("latin-1")
+        repairs.append(
+            f"Byte {error.start} (0x{data[error.start]:02x}) is not UTF-8; the text was read"
+            " as Latin-1. Send UTF-8."
+        )
+    try:
+        value = json.loads(text, strict=False, parse_int=_read_integer)
+    except json.JSONDecodeError as error:
+        raise MalformedJsonError(
+            f"This is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            f" (character {error.pos}): {text[max(0, error.pos - 20) : error.pos + 20]!r}.",
+            [{"loc": [error.pos], "msg": error.msg}],
+        ) from error
+    except RecursionError as error:
+        raise _too_deep() from error
+    check_depth(value)
+    return _Repair(repairs).value(value), repairs
+
+
+def _read_integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
+
+
+class _Repair:
+    """Replaces what JSON or UTF-8 cannot hold, and says each thing once."""
+
+    def __init__(self, repairs: list[str]) -> None:
+        self._repairs = repairs
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._text(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            return self._number(value)
+        if isinstance(value, dict):
+            return {self._text(name): self.value(member) for name, member in value.items()}
+        if isinstance(value, list):
+            return [self.value(member) for member in value]
+        return value
+
+    def _text(self, text: str) -> str:
+        if text.isascii():
+            return text
+        safe = text.encode("utf-8", "backslashreplace").decode()
+        if safe != text:
+            self._say("Half of a surrogate pair stands in a text; it is kept as a visible \\u escape.")
+        return safe
+
+    def _number(self, number: float) -> str:
+        name = "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+        self._say(f"JSON has no number for {name}; it is kept as the text '{name}'.")
+        return name
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._repairs:
+            self._repairs.append(sentence)

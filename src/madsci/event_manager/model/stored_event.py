@@ -1,0 +1,119 @@
+"""The event as it is kept, and its two outward forms: the JSON of the REST API and a plain document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from madsci.common.clock import iso
+
+
+class StoredEvent(msgspec.Struct, frozen=True, gc=False):
+    """An event in canonical form. Times are microseconds since the Unix epoch.
+
+    ``event_data`` is JSON text as the encoder of this module writes it: compact, one meaning, never
+    a NaN. ``source`` and ``extra`` are small and stay decoded.
+    """
+
+    event_id: str
+    event_type: str
+    log_level: int
+    alert: bool
+    event_timestamp: int
+    received_at: int
+    source: dict[str, Any]
+    event_data: str
+    trace_id: str | None = None
+    span_id: str | None = None
+    archived: bool = False
+    archived_at: int | None = None
+    extra: dict[str, Any] | None = None
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """The place in time: events are ordered by their own time, then by id."""
+        return (self.event_timestamp, self.event_id)
+
+    def document(self) -> dict[str, Any]:
+        """Return the event as the document that selectors speak about, times as microseconds."""
+        document: dict[str, Any] = {
+            "_id": self.event_id,
+            "event_type": self.event_type,
+            "log_level": self.log_level,
+            "alert": self.alert,
+            "event_timestamp": self.event_timestamp,
+            "source": self.source,
+            "event_data": decode_json(self.event_data),
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            "archived": self.archived,
+            "archived_at": self.archived_at,
+            "received_at": self.received_at,
+        }
+        if self.extra:
+            document["extra"] = self.extra
+        return document
+
+
+class _WireEvent(msgspec.Struct):
+    # The order of the members is the order on the wire.
+    id_alias: str = msgspec.field(name="_id")
+    event_id: str
+    event_type: str
+    log_level: int
+    alert: bool
+    event_timestamp: str
+    source: dict[str, Any]
+    event_data: msgspec.Raw
+    trace_id: str | None
+    span_id: str | None
+    archived: bool
+    archived_at: str | None
+    received_at: str
+    extra: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+def encode_json(value: Any) -> str:
+    """Return the canonical JSON text of a decoded JSON value."""
+    return _encoder.encode(value).decode()
+
+
+def decode_json(text: str | bytes) -> Any:
+    """Return the value of JSON text that this module wrote."""
+    return _decoder.decode(text)
+
+
+def encode_event(event: StoredEvent) -> bytes:
+    """Return the event as the REST API shows it."""
+    return _encoder.encode(_wire(event))
+
+
+def encode_events_by_id(events: Iterable[StoredEvent]) -> bytes:
+    """Return ``{id: event, ...}`` in the order of the events."""
+    return _encoder.encode({event.event_id: _wire(event) for event in events})
+
+
+def _wire(event: StoredEvent) -> _WireEvent:
+    archived_at = event.archived_at
+    return _WireEvent(
+        event.event_id,
+        event.event_id,
+        event.event_type,
+        event.log_level,
+        event.alert,
+        iso(event.event_timestamp),
+        event.source,
+        msgspec.Raw(event.event_data),
+        event.trace_id,
+        event.span_id,
+        event.archived,
+        None if archived_at is None else iso(archived_at),
+        iso(event.received_at),
+        event.extra or msgspec.UNSET,
+    )

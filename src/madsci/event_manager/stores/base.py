@@ -1,0 +1,87 @@
+"""The contract of every store. Its words are what the conformance suite checks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.stored_event import StoredEvent
+
+
+class Disposition(Enum):
+    """What became of an event that was appended."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    ALERT_RAISED = "alert_raised"
+    """A duplicate that asked for an alert of an event stored without one: a first alert."""
+
+
+class AppendOutcome(NamedTuple):
+    """The fate of one appended event, and the event as it is stored now."""
+
+    disposition: Disposition
+    event: StoredEvent
+
+    @property
+    def is_duplicate(self) -> bool:
+        """Whether the id was there before."""
+        return self.disposition is not Disposition.STORED
+
+
+class EventStore(Protocol):
+    """Keeps events durably and finds them again.
+
+    Calls block; services call them from threads of their own, never from the event loop. ``append``,
+    ``remember`` and ``close`` are called by one thread at a time; the reading calls by any number of
+    threads, also while an append runs. A reader sees whole appends or nothing of them, and everything
+    whose append returned before the read began.
+
+    Every call may raise ``StoreUnavailableError`` (try again later: nothing of an append was kept) or
+    ``StoreError`` (trying again will not help).
+    """
+
+    engine: str
+    """The kind of store in a word, for people: ``sqlite``, ``memory``."""
+
+    location: str
+    """Where the data lie, for people. Never holds a password."""
+
+    def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
+        """Keep the events, all or none, and return once they are on disk.
+
+        One outcome per event, in order. An event whose id is stored already, or came earlier in the
+        same call, is a duplicate: what is stored stays as it was, except that ``alert`` is raised
+        when the duplicate carries it and the stored event does not.
+        """
+        ...
+
+    def get(self, event_id: str) -> StoredEvent | None:
+        """Return the event with this id, archived or not, or ``None``."""
+        ...
+
+    def find(self, query: Query) -> Page:
+        """Return the events that match, in the order that ``Query`` defines, up to its limit.
+
+        Pages that are cut by ``after`` neither repeat nor skip an event that was stored before the
+        first of them was asked for.
+        """
+        ...
+
+    def count(self) -> int:
+        """Return how many events are stored, in constant time."""
+        ...
+
+    def remember(self, key: str, value: str) -> str:
+        """Keep a small fact durably the first time it is given; return the fact that is kept."""
+        ...
+
+    def check(self) -> None:
+        """Return if the store can be read; raise a ``StoreError`` that says why not."""
+        ...
+
+    def close(self) -> None:
+        """Release everything. Further calls raise ``StoreError``; closing again does nothing."""
+        ...

@@ -1,0 +1,80 @@
+"""Moving the write-ahead log into the file, beside the writer instead of in its way.
+
+A commit appends to the log; now and then the log's pages must be copied into the file. Copying takes
+tens of milliseconds, in which no request would be answered if the writer did it. So a thread of its own
+copies (a passive checkpoint never blocks a writer), and the writer only finishes the few pages that
+came meanwhile, after which the log starts from its beginning again.
+See https://www.sqlite.org/wal.html#ckpt.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+import apsw
+
+_logger = logging.getLogger(__name__)
+
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages (of 4 KiB) in the log from which on it is copied: 16 MB, a few seconds of heavy load."""
+BLOCKING_PAGES: Final = 100_000
+"""Pages from which on the writer waits for the copying: the log never outgrows 400 MB."""
+
+
+class Checkpointer:
+    """Owns the copying thread. ``after_commit`` is called by the writer only."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._wanted = threading.Event()
+        self._copied = threading.Event()
+        self._stopping = False
+        self._pages = 0
+        self._thread = threading.Thread(target=self._run, name="sqlite-checkpoint", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wait for work."""
+        self._thread.start()
+
+    def watch(self, connection: apsw.Connection) -> None:
+        """Learn from the writer's connection how long the log is after each commit."""
+        connection.set_wal_hook(self._learn)
+
+    def _learn(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def after_commit(self, writer: apsw.Connection) -> None:
+        """Start a copy when the log has grown long; finish one that has been made."""
+        if self._copied.is_set():
+            self._copied.clear()
+            writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        elif self._pages >= BLOCKING_PAGES:
+            writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+        elif self._pages >= CHECKPOINT_PAGES:
+            self._wanted.set()
+
+    def close(self) -> None:
+        """Stop the thread; the last copy is made when the writer's connection closes."""
+        self._stopping = True
+        self._wanted.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = apsw.Connection(self._path)
+        try:
+            while True:
+                self._wanted.wait()
+                if self._stopping:
+                    return
+                self._wanted.clear()
+                try:
+                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                    self._copied.set()
+                except apsw.Error as error:
+                    # Nothing is lost: the log keeps the events, and the next commit asks again.
+                    _logger.warning("The write-ahead log of %s was not copied: %s", self._path, error)
+        finally:
+            connection.close()

@@ -1,0 +1,98 @@
+"""The tables of an event file, and what a file must be to be opened.
+
+The document is spread over typed columns for what every event has and every list sorts or filters by,
+and JSONB for what only the sender knows the shape of. Index upkeep is the limit of ingest, so there
+are few: a page of events in order, the same for serious events, the same for one node.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import apsw
+
+from madsci.common.errors import SchemaVersionError, StoreDamagedError
+
+APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
+SCHEMA_VERSION: Final = 1
+
+SERIOUS_LEVEL: Final = 40
+"""Events from this level on have an index of their own: they are few and often asked for."""
+
+_TABLES: Final = f"""
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,            -- the order of commits
+    event_id TEXT NOT NULL UNIQUE,
+    event_type TEXT NOT NULL,
+    log_level INTEGER NOT NULL,
+    alert INTEGER NOT NULL,
+    event_timestamp INTEGER NOT NULL,   -- this and the other times: microseconds since 1970, UTC
+    received_at INTEGER NOT NULL,
+    node_id TEXT,                       -- copied from source, for its index
+    trace_id TEXT,
+    span_id TEXT,
+    archived INTEGER NOT NULL,
+    archived_at INTEGER,
+    source BLOB NOT NULL,               -- this and the following: JSONB
+    event_data BLOB NOT NULL,
+    extra BLOB
+) STRICT;
+CREATE INDEX events_by_time ON events (event_timestamp, event_id);
+CREATE INDEX serious_events_by_time ON events (event_timestamp, event_id)
+    WHERE log_level >= {SERIOUS_LEVEL};
+CREATE INDEX events_by_node ON events (node_id, event_timestamp, event_id)
+    WHERE node_id IS NOT NULL;
+CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+def prepare(connection: apsw.Connection, path: str) -> None:
+    """Make the tables in a new file; accept a file that has them.
+
+    Raises:
+        SchemaVersionError: the file belongs to another program or another version of this one.
+    """
+    application = connection.pragma("application_id")
+    version = connection.pragma("user_version")
+    if application == APPLICATION_ID and version == SCHEMA_VERSION:
+        return
+    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if application == 0 and version == 0 and tables == 0:
+        with connection:
+            connection.execute(_TABLES)
+        return
+    if application != APPLICATION_ID:
+        raise SchemaVersionError(
+            f"{path} is a SQLite database of another program (it has {tables} tables of its own)."
+            " Name another file with EVENT_DB_URL=sqlite:///path/to/events.db."
+        )
+    raise SchemaVersionError(
+        f"{path} has event store schema {version}, this version of the Event Manager reads"
+        f" {SCHEMA_VERSION}. Start the version that wrote it, or name another file."
+    )
+
+
+def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> bool:
+    """Check the structure of the file for at most so many seconds; tell whether all was checked.
+
+    Raises:
+        StoreDamagedError: the file is damaged.
+    """
+    deadline = time.monotonic() + seconds
+    # The handler is called every so many virtual-machine steps; 10,000 are a few milliseconds.
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+    try:
+        found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    except apsw.InterruptError:
+        return False
+    finally:
+        connection.set_progress_handler(None)
+    if found != ["ok"]:
+        raise StoreDamagedError(
+            f"{path} is damaged: {'; '.join(found)}. Nothing was changed. Restore the last backup, or"
+            f" save what can be read with `sqlite3 {path} .recover`."
+        )
+    return True
