@@ -7,54 +7,70 @@ as the ULID specification describes for monotonic factories (https://github.com/
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
-_VALUES = {char: value for value, char in enumerate(_ALPHABET)}
 _RANDOM_BITS = 80
 _RANDOM_LIMIT = 1 << _RANDOM_BITS
+_CHARACTERS = frozenset(_ALPHABET)
 ULID_LENGTH = 26
 
 
 class UlidFactory:
-    """Makes ULIDs in ascending order. Thread-safe; a forked child starts with fresh randomness."""
+    """Makes ULIDs in ascending order. Thread-safe; a forked child starts with fresh randomness.
+
+    A signal handler that interrupts the making of an id and needs one itself gets a valid one that
+    stands outside the order.
+    """
 
     def __init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
         self._lock = threading.Lock()
+        self._maker = 0
         self._millisecond = 0
-        self._random = 0
+        self._time_text = ""
+        self._tail = 0
+        # Seeded by the system once: asking it for each millisecond would give up the interpreter's
+        # lock in every tight loop of log calls, and ids need to be unique, not secret.
+        self._random = random.Random(os.urandom(32))  # noqa: S311
 
     def make(self) -> str:
         """Return a ULID that is greater than every one made before by this factory."""
         now = time.time_ns() // 1_000_000
+        thread = threading.get_ident()
+        if self._maker == thread:
+            return _text(now, 10) + _text(self._random.getrandbits(_RANDOM_BITS), 16)
         with self._lock:
-            if now > self._millisecond:
-                self._millisecond = now
-                self._random = int.from_bytes(os.urandom(10), "big")
-            else:
-                self._random += 1
-                if self._random >= _RANDOM_LIMIT:
-                    self._millisecond += 1
-                    self._random = 0
-            value = self._millisecond << _RANDOM_BITS | self._random
-        return _encode(value)
+            self._maker = thread
+            tail = self._tail + 1
+            if now > self._millisecond or tail >= _RANDOM_LIMIT:
+                self._millisecond = max(now, self._millisecond + 1)
+                self._time_text = _text(self._millisecond, 10)
+                tail = self._random.getrandbits(_RANDOM_BITS)
+            self._tail = tail
+            made = self._time_text + _text(tail, 16)
+            self._maker = 0
+        return made
 
     def forget(self) -> None:
         """Start anew, so that a forked child does not repeat the ids of its parent."""
-        self._lock = threading.Lock()
-        self._millisecond = 0
+        self._start()
 
 
-def _encode(value: int) -> str:
+def _text(value: int, length: int) -> str:
+    """Return the low five bits times ``length`` of a number in base 32; the length is even."""
     pairs = _PAIRS
-    return "".join([pairs[(value >> shift) & 1023] for shift in range(120, -1, -10)])
+    return "".join([pairs[(value >> shift) & 1023] for shift in range(5 * length - 10, -1, -10)])
 
 
 def is_ulid(text: str) -> bool:
     """Tell whether the text is a ULID in canonical upper-case form."""
-    return len(text) == ULID_LENGTH and text[0] in "01234567" and all(char in _VALUES for char in text)
+    return len(text) == ULID_LENGTH and text[0] in "01234567" and set(text) <= _CHARACTERS
 
 
 _factory = UlidFactory()

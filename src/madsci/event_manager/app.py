@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from madsci.common.clock import zone_named
 from madsci.common.ids import new_ulid
-from madsci.common.settings_files import resolve_madsci_path
+from madsci.common.settings import resolve_madsci_path
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api import problems
 from madsci.event_manager.api.events import events_router

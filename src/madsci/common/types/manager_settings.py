@@ -20,16 +20,18 @@ from pydantic import (
 from madsci.common.clock import zone_named
 from madsci.common.errors import SettingsError
 from madsci.common.settings import (
+    FileSearch,
     HttpUrl,
+    Layer,
     LevelSetting,
     MadsciSettings,
     SettingsSources,
     SettingTraits,
     file_layer,
     masked_json,
+    read_mapping,
     unknown_settings,
 )
-from madsci.common.settings_files import FileSearch, Layer, read_mapping
 from madsci.common.types.alerts import EmailAlertsConfig
 from madsci.common.types.log_level import EventLogLevel
 

@@ -1,0 +1,148 @@
+"""Where the events of a client and of its bound copies go: console, file, sender."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+from madsci.client.console import warn_locally, write_record
+from madsci.client.logfile import LogFile, log_file_path, release_log_file, share_log_file
+from madsci.client.record import Record
+from madsci.client.retry import Backoff
+from madsci.client.sender import Sender, SenderSettings, release_sender, share_sender
+from madsci.client.spool import MemorySpool
+from madsci.client.transport import HttpTransport, Transport, normalised
+from madsci.common.types.client_config import EventClientConfig
+
+Diversion = Callable[[bytes], None]
+"""Takes the encoded events that would otherwise be sent."""
+
+_diversion: list[Diversion] = []
+
+
+def divert(diversion: Diversion) -> None:
+    """Send the events of all clients in this process to a function; the last diversion counts."""
+    _diversion.append(diversion)
+
+
+def end_diversion(diversion: Diversion) -> None:
+    """Undo ``divert``."""
+    _diversion.remove(diversion)
+
+
+class Outputs:
+    """Opens, feeds and closes the outputs. Thread-safe. Used after ``close``, it opens them again."""
+
+    def __init__(
+        self, name: str, config: EventClientConfig, transport: Transport | None = None
+    ) -> None:
+        self.path: Path | None = log_file_path(config, name) if config.log_file_enabled else None
+        self.url = normalised(config.event_server_url) if config.event_server_url else None
+        self.log_file: LogFile | None = None
+        self.sender: Sender | None = None
+        self._config = config
+        self._transport = transport
+        self._lock = threading.RLock()
+        self._has_warned = False
+        self._is_local = config.log_console_enabled or config.log_file_enabled
+        self._release_file: weakref.finalize[[LogFile], Outputs] | None = None
+        self._is_open = False
+        self.open()
+
+    def open(self) -> None:
+        """Open what is configured. A file that cannot be opened is done without, with a warning."""
+        with self._lock:
+            if self._is_open:
+                return
+            self._is_open = True
+            if self._transport is not None:
+                self.sender = self.sender or self._make_sender(self._transport)
+            elif self.url is not None:
+                self.sender = share_sender(self.url, self._make_shared_sender)
+            if self.path is not None:
+                self._open_file(self.path)
+
+    def write(self, record: Record) -> None:
+        """Log the event locally and put it on its way to the server."""
+        if self._is_local or not self._is_open:
+            self.write_locally(record)
+        if _diversion:
+            _diversion[-1](record.body)
+        elif self.sender is not None:
+            self.sender.put(record.event_id, record.body)
+
+    def write_locally(self, record: Record) -> None:
+        """Log the event on console and in the file."""
+        if not self._is_open:
+            self.open()
+        if self._config.log_console_enabled:
+            write_record(record, self._config.log_output_format)
+        if self.log_file is not None:
+            try:
+                self.log_file.write(record.body)
+            except OSError as error:
+                self._file_trouble(error)
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait until the server has what was logged so far; tell whether it has."""
+        return self.sender is None or self.sender.flush(timeout)
+
+    def close(self, timeout: float | None) -> bool:
+        """Deliver what waits, within the timeout, and let go of everything shared."""
+        with self._lock:
+            if not self._is_open:
+                return True
+            self._is_open = False
+            sender, self.log_file = self.sender, None
+            if self._release_file is not None:
+                self._release_file()
+        if sender is None:
+            return True
+        if self._transport is not None or self.url is None:
+            return sender.close(timeout)
+        return release_sender(self.url, timeout)
+
+    def _open_file(self, path: Path) -> None:
+        try:
+            file = share_log_file(path, self._config)
+        except OSError as error:
+            self._file_trouble(error)
+            return
+        self.log_file = file
+        # A client that is dropped without close() gives its share back, too.
+        self._release_file = weakref.finalize(self, release_log_file, file)
+        self._release_file.atexit = False
+
+    def _file_trouble(self, error: OSError) -> None:
+        if self._config.fail_on_error:
+            raise error
+        if not self._has_warned:
+            self._has_warned = True
+            warn_locally(
+                f"The log file {self.path} cannot be written: {error}. Events go to the console"
+                " and the server only. Set log_dir to a directory that can be written."
+            )
+
+    def _make_shared_sender(self) -> Sender:
+        config = self._config
+        return self._make_sender(
+            HttpTransport(
+                self.url or "",
+                timeout=config.timeout_default,
+                pool_connections=config.pool_connections,
+                pool_maxsize=config.pool_maxsize,
+            )
+        )
+
+    def _make_sender(self, transport: Transport) -> Sender:
+        config = self._config
+        settings = SenderSettings(
+            batch_max_events=config.batch_max_events,
+            batch_max_bytes=config.batch_max_bytes,
+            flush_interval=config.flush_interval_seconds,
+            close_timeout=config.close_timeout_seconds,
+            backoff=Backoff(base=config.retry_backoff_factor or 0.1),
+        )
+        return Sender(MemorySpool(config.queue_max_events), transport, settings)

@@ -1,0 +1,254 @@
+"""How the client speaks to an Event Manager: requests, their failures in words, and sending events.
+
+``Transport`` is all that the sender knows. ``HttpTransport`` is the real one; the reading side uses
+its ``ask`` directly. The HTTP library is imported with the first request, in whichever thread makes
+it: a program that only logs locally never pays for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlencode, urlsplit
+
+from madsci.client.retry import is_temporary, parse_retry_after
+from madsci.client.spool import SpooledEvent
+from madsci.common.errors import EventServerError, ServerRefusedError, ServerUnreachableError
+
+if TYPE_CHECKING:
+    import urllib3
+
+_COMPRESS_FROM: Final = 16_000
+"""Bytes from which on a body is compressed: below, a packet or two more cost less than the work."""
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_OK, _NOT_FOUND, _NO_METHOD = 200, 404, 405
+_UNSUPPORTED, _UNPROCESSABLE = 415, 422
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """An event that the server refused for good: its place in what was sent, and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class SendReport:
+    """What became of the events of one call.
+
+    The first ``settled`` of them need not be sent again: the server has them, or refused them for
+    good (``rejected``). ``failure`` says why the others were not taken; without one they can be sent
+    at once.
+    """
+
+    settled: int
+    duplicate: int = 0
+    rejected: tuple[Rejection, ...] = ()
+    failure: EventServerError | None = None
+
+
+class Transport(Protocol):
+    """Takes events to a server. Used by one thread at a time, but for ``close``."""
+
+    def send(self, events: Sequence[SpooledEvent]) -> SendReport:
+        """Send the events in order. Trouble with the server is reported, never raised."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the next ``send`` makes new ones."""
+        ...
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP reply, whatever its status."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def document(self) -> Any:
+        """Return the body decoded from JSON, or ``None`` where it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class HttpTransport:
+    """HTTP with kept-alive connections to one server. Thread-safe, and safe to take through a fork."""
+
+    def __init__(
+        self, url: str, *, timeout: float = 10.0, pool_connections: int = 10, pool_maxsize: int = 10
+    ) -> None:
+        self.url = normalised(url)
+        self._timeout = timeout
+        self._pool_size = (pool_connections, pool_maxsize)
+        self._pool: urllib3.PoolManager | None = None
+        self._pid = os.getpid()
+        self._compress = (urlsplit(self.url).hostname or "") not in _LOOPBACK
+        self._one_by_one = False
+
+    def send(self, events: Sequence[SpooledEvent]) -> SendReport:
+        """Send events as one batch, or one by one to servers that know no batches."""
+        try:
+            return self._send_singly(events) if self._one_by_one else self._send_batch(events)
+        except ServerUnreachableError as error:
+            self._one_by_one = False  # what comes up again may be a newer release
+            return SendReport(0, failure=error)
+
+    def ask(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> Reply:
+        """Make one request and return the reply, whatever it says.
+
+        Raises:
+            ServerUnreachableError: no reply came, or none in time.
+        """
+        import urllib3  # noqa: PLC0415 - 40 ms that only talking to a server is worth
+
+        seconds = self._timeout if timeout is None else timeout
+        if seconds <= 0:
+            raise ServerUnreachableError(
+                f"A timeout of {seconds} s leaves the Event Manager at {self.url} no time to answer."
+                " Give a larger one, or None for the configured default."
+            )
+        url = f"{self.url}/{path.lstrip('/')}" + (f"?{urlencode(params)}" if params else "")
+        try:
+            reply = self._connections().request(
+                method,
+                url,
+                body=body,
+                headers={"Content-Type": "application/json", **(headers or {})},
+                timeout=urllib3.Timeout(total=seconds),
+                retries=False,
+                redirect=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ServerUnreachableError(
+                f"The Event Manager at {self.url} does not answer ({_cause(error)}). Check that it"
+                " runs (python -m madsci.event_manager.event_server) and that event_server_url is"
+                " its address."
+            ) from error
+        return Reply(reply.status, reply.data, reply.headers)
+
+    def refusal(self, reply: Reply, method: str, path: str) -> ServerRefusedError:
+        """Return the error that says what the reply says."""
+        document = reply.document()
+        problem = document if isinstance(document, dict) else {}
+        detail = (
+            problem.get("detail") or problem.get("title") or reply.body[:200].decode(errors="replace")
+        )
+        if not isinstance(detail, str):
+            detail = json.dumps(detail)[:500]
+        target = reply.headers.get("Location")
+        hint = f" It points to {target}: set event_server_url to that." if target else ""
+        return ServerRefusedError(
+            f"The Event Manager at {self.url} answered {method} /{path.lstrip('/')} with status"
+            f" {reply.status}: {detail or 'no reason given'}{hint}",
+            status=reply.status,
+            problem=problem,
+            retry_after=parse_retry_after(reply.headers.get("Retry-After")),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None and self._pid == os.getpid():
+            pool.clear()
+
+    def _connections(self) -> urllib3.PoolManager:
+        if self._pool is None or self._pid != os.getpid():
+            import urllib3  # noqa: PLC0415 - see ask()
+
+            # Sockets that came through a fork are the parent's: they are left alone, not closed.
+            self._pid = os.getpid()
+            pools, size = self._pool_size
+            self._pool = urllib3.PoolManager(num_pools=pools, maxsize=size)
+        return self._pool
+
+    def _send_batch(self, events: Sequence[SpooledEvent]) -> SendReport:
+        body = b"\n".join([event.body for event in events])
+        headers = {"Content-Type": "application/x-ndjson"}
+        compressed = self._compress and len(body) >= _COMPRESS_FROM
+        if compressed:
+            import gzip  # noqa: PLC0415 - only large batches to other machines need it
+
+            body = gzip.compress(body, compresslevel=1)
+            headers["Content-Encoding"] = "gzip"
+        reply = self.ask("POST", "events", body=body, headers=headers)
+        if reply.status in (_NOT_FOUND, _NO_METHOD):
+            return self._send_singly(events)
+        if compressed and reply.status == _UNSUPPORTED:
+            self._compress = False
+            return self._send_batch(events)
+        document = reply.document() if reply.status in (_OK, _UNPROCESSABLE) else None
+        if isinstance(document, dict) and "received" in document:
+            return _read_batch_reply(document, len(events))
+        return SendReport(0, failure=self.refusal(reply, "POST", "events"))
+
+    def _send_singly(self, events: Sequence[SpooledEvent]) -> SendReport:
+        duplicate = 0
+        rejected: list[Rejection] = []
+        for index, event in enumerate(events):
+            try:
+                reply = self.ask("POST", "event", body=event.body)
+            except ServerUnreachableError as error:
+                return SendReport(index, duplicate, tuple(rejected), error)
+            if reply.status == _OK:
+                self._one_by_one = True
+                duplicate += reply.headers.get("X-Event-Duplicate") == "true"
+                continue
+            refusal = self.refusal(reply, "POST", "event")
+            if is_temporary(reply.status):
+                return SendReport(index, duplicate, tuple(rejected), refusal)
+            rejected.append(Rejection(index, refusal.message))
+        return SendReport(len(events), duplicate, tuple(rejected))
+
+
+def normalised(url: str) -> str:
+    """Return the base address without a slash at its end; ``http://`` where no scheme was given."""
+    url = url.strip().rstrip("/")
+    return url if "://" in url else f"http://{url}"
+
+
+def _read_batch_reply(document: dict[str, Any], sent: int) -> SendReport:
+    """Read the reply to a batch: which lines need not be sent again."""
+    rejected: list[Rejection] = []
+    errors = document.get("errors") or []
+    for error in sorted(errors, key=lambda error: int(error.get("line", 0))):
+        index = int(error.get("line", 0)) - 1
+        if not 0 <= index < sent:
+            continue
+        status = int(error.get("status", _UNPROCESSABLE))
+        reason = str(error.get("detail") or error.get("code") or f"status {status}")
+        if is_temporary(status):
+            failure = ServerRefusedError(reason, status=status, problem=error)
+            return SendReport(index, 0, tuple(rejected), failure)
+        rejected.append(Rejection(index, reason))
+    duplicate = int(document.get("duplicate", 0))
+    if document.get("errors_omitted") and rejected:
+        # Not every refused line is listed. Those after the last listed one go again, so that each
+        # refusal gets its reason; what the server already has it knows by its id.
+        return SendReport(rejected[-1].index + 1, 0, tuple(rejected))
+    return SendReport(sent, duplicate, tuple(rejected))
+
+
+def _cause(error: BaseException) -> str:
+    """Say in a few words what broke, below the layers of the HTTP library."""
+    reason = getattr(error, "reason", None)
+    while isinstance(reason, BaseException):
+        error, reason = reason, getattr(reason, "reason", None)
+    text = str(error).rpartition(": ")[2] or type(error).__name__
+    return text[:200]

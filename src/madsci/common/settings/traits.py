@@ -1,0 +1,109 @@
+"""What a settings model says about its settings beyond their types: names, secrets, sources."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel
+
+if typing.TYPE_CHECKING:
+    from madsci.common.settings.model import MadsciSettings
+
+
+@dataclass(frozen=True)
+class SettingTraits:
+    """What the type of a setting cannot say; stands in ``Annotated`` beside the type.
+
+    ``environment`` lists all variables of the setting, the first wins; without it there is one, the
+    model's prefix and the setting's name. ``synonyms`` are other names for arguments and files.
+    ``secret`` values are never shown; of ``credentials`` URLs the part before the ``@`` is not.
+    """
+
+    environment: tuple[str, ...] = ()
+    synonyms: tuple[str, ...] = ()
+    secret: bool = False
+    credentials: bool = False
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class SettingsSources:
+    """Where a model reads its settings. Of several files the later one wins.
+
+    Only keys with the prefix count as ours in the ``shared_stems``, which other services read too.
+    ``foreign_prefixes`` belong to other models; ``unimplemented`` are settings of other releases.
+    """
+
+    prefix: str
+    dotenv_names: tuple[str, ...]
+    file_stems: tuple[str, ...]
+    shared_stems: tuple[str, ...] = ()
+    foreign_prefixes: tuple[str, ...] = ()
+    unimplemented: frozenset[str] = frozenset()
+
+
+_NO_TRAITS: Final = SettingTraits()
+
+
+def setting_traits(model: type[BaseModel], name: str) -> SettingTraits:
+    """Return the traits of a setting; those of an unknown name are empty."""
+    info = model.model_fields.get(name)
+    for trait in info.metadata if info else ():
+        if isinstance(trait, SettingTraits):
+            return trait
+    return _NO_TRAITS
+
+
+def environment_names(model: type[MadsciSettings], name: str) -> tuple[str, ...]:
+    """Return the environment variables that hold a setting; the first one that is set wins."""
+    declared = setting_traits(model, name).environment
+    return declared or (f"{model.sources.prefix}{name.upper()}",)
+
+
+def file_names(model: type[MadsciSettings]) -> dict[str, str]:
+    """Return every name of every setting, in the order of precedence, with the setting's own name."""
+    names: dict[str, str] = {}
+    prefix = model.sources.prefix.lower()
+    for lead in ("", prefix):
+        for name in model.model_fields:
+            for known in (name, *setting_traits(model, name).synonyms):
+                names.setdefault(lead + known, name)
+    return names
+
+
+def _member_types(annotation: Any) -> Iterator[Any]:
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        yield from _member_types(typing.get_args(annotation)[0])
+    elif origin in (typing.Union, types.UnionType):
+        for member in typing.get_args(annotation):
+            yield from _member_types(member)
+    else:
+        yield origin or annotation
+
+
+def object_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model among the types of a setting, if its value is an object."""
+    for kind in _member_types(annotation):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def is_written_as_json(annotation: Any) -> bool:
+    """Tell whether a setting of this type is a list or an object, which text holds as JSON."""
+    kinds = list(_member_types(annotation))
+    return any(kind in (list, dict, tuple, set) for kind in kinds) or bool(object_model(annotation))
+
+
+def holds_secrets(model: type[BaseModel], name: str) -> bool:
+    """Tell whether a setting, or a member of its object, is a secret."""
+    info = model.model_fields.get(name)
+    inner = object_model(info.annotation) if info else None
+    return setting_traits(model, name).secret or (
+        inner is not None and any(setting_traits(inner, member).secret for member in inner.model_fields)
+    )

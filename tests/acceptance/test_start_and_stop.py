@@ -1,0 +1,108 @@
+"""Starting and stopping the server, as a person at a terminal does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from support.server import ServerProcess, running_server
+
+
+def test_the_server_says_where_it_listens_where_the_data_lie_and_where_the_pages_are(server):
+    said = server.log.read_text()
+    assert server.url in said
+    assert str(server.database) in said
+    assert "0 in" in said
+    assert f"{server.url}docs" in said
+
+
+def test_without_configuration_the_data_lie_under_dot_madsci_of_the_lab(tmp_path):
+    (tmp_path / ".madsci").mkdir()
+    server = ServerProcess(tmp_path)
+    del server.environment["EVENT_DB_URL"]
+    try:
+        server.start()
+        assert server.post("event", {"event_data": "kept"}).status == 200
+        assert (tmp_path / ".madsci" / "events" / "events.db").is_file()
+    finally:
+        server.stop()
+
+
+def test_events_are_still_there_after_a_restart_and_the_manager_keeps_its_id(tmp_path):
+    with running_server(tmp_path) as server:
+        sent = server.post("event", {"event_data": "before"}).json
+        first = server.get("definition")
+    with running_server(tmp_path) as server:
+        assert server.get(f"event/{sent['_id']}") == sent
+        assert server.get("definition") == first
+        assert sent["source"] == {"manager_id": first["manager_id"]}
+        assert "1 in" in server.log.read_text().splitlines()[-2]
+
+
+def test_a_second_server_on_the_same_file_refuses_in_a_sentence(server):
+    second = ServerProcess(server.directory)
+    second.log = server.directory / "second.log"
+    assert second.launch().wait(30) == 1
+    said = second.log.read_text()
+    assert "is open in another Event Manager" in said
+    assert "EVENT_DB_URL" in said
+    assert "Traceback" not in said
+    assert server.get("health")["healthy"]
+
+
+def test_a_second_server_on_the_same_port_refuses_in_a_sentence(server, tmp_path_factory):
+    second = ServerProcess(tmp_path_factory.mktemp("second"))
+    second.environment["EVENT_SERVER_URL"] = server.url
+    assert second.launch().wait(30) == 1
+    said = second.log.read_text()
+    assert f"cannot listen on {server.url}" in said
+    assert "EVENT_SERVER_URL" in said
+    assert "Traceback" not in said
+
+
+def test_a_wrong_setting_is_answered_by_its_name_value_and_remedy(tmp_path):
+    server = ServerProcess(tmp_path, EVENT_ALERT_LEVEL="loudest", EVENT_INGEST_QUEUE_EVENTS="none")
+    assert server.launch().wait(30) == 1
+    said = server.log.read_text()
+    assert "EVENT_ALERT_LEVEL" in said
+    assert "'loudest'" in said
+    assert "EVENT_INGEST_QUEUE_EVENTS" in said
+    assert "Traceback" not in said
+
+
+def test_a_password_in_the_database_url_is_shown_nowhere(tmp_path):
+    server = ServerProcess(tmp_path, EVENT_DB_URL="mongodb://lab:s3cret@db.example.com/events")
+    assert server.launch().wait(30) == 1
+    assert "s3cret" not in server.log.read_text()
+    assert "cannot open" in server.log.read_text()
+
+
+def test_a_setting_without_effect_is_told_at_the_start(tmp_path):
+    with running_server(tmp_path, EVENT_ALRET_LEVEL="ERROR", EVENT_UVICORN_WORKERS="4") as server:
+        said = server.log.read_text()
+    assert "EVENT_ALERT_LEVEL" in said
+    assert "EVENT_UVICORN_WORKERS" in said
+
+
+def test_stopping_is_clean_and_leaves_one_file_with_every_event(tmp_path):
+    server = ServerProcess(tmp_path).start()
+    lines = "\n".join(json.dumps({"event_data": number}) for number in range(5000))
+    assert server.request("POST", "events", lines).json["stored"] == 5000
+    assert server.stop() in (0, -15)
+    assert not (tmp_path / "events.db-wal").exists()
+    assert "Traceback" not in server.log.read_text()
+    with running_server(tmp_path) as server:
+        assert server.get("health")["total_events"] == 5000
+
+
+def test_help_lists_the_settings():
+    run = subprocess.run(
+        [sys.executable, "-m", "madsci.event_manager.event_server", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "--server_url" in run.stdout
+    assert "EVENT_DB_URL" in run.stdout

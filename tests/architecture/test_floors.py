@@ -1,0 +1,170 @@
+"""The floors of docs/explanation/architecture.md: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+MODULES = {
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(SOURCE.rglob("*.py"))
+}
+SERVER_LIBRARIES = {"fastapi", "starlette", "uvicorn", "apsw", "pymongo", "fastapi_offline", "uvloop"}
+DRIVERS = {"apsw", "pymongo", "sqlite3", "motor"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, with the names taken from it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            module = node.module or ""
+            found.add(module)
+            found.update(f"{module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def modules_under(*prefixes: str) -> list[str]:
+    found = [
+        name
+        for name in MODULES
+        if any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
+    ]
+    assert found, f"no modules under {prefixes}"
+    return found
+
+
+def offences(modules: list[str], *forbidden: str, but: tuple[str, ...] = ()) -> list[str]:
+    """Imports of forbidden modules, as sentences."""
+    return [
+        f"{name} imports {imported}"
+        for name in modules
+        if name not in but
+        for imported in sorted(imports_of(MODULES[name]))
+        if any(imported == one or imported.startswith(one + ".") for one in forbidden)
+    ]
+
+
+MANAGER = "madsci.event_manager"
+
+
+@pytest.mark.parametrize(
+    ("modules", "forbidden", "exceptions"),
+    [
+        # The words that everyone shares know nobody.
+        (
+            ["madsci.common"],
+            ["madsci.client", MANAGER, "madsci.cli", "msgspec"],
+            ["madsci.common.jsonable"],
+        ),
+        (["madsci.common"], sorted(SERVER_LIBRARIES), []),
+        # A robot's program pays only for the SDK.
+        (["madsci.client"], [MANAGER, *sorted(SERVER_LIBRARIES | DRIVERS)], []),
+        # The server can never log to itself over HTTP.
+        ([MANAGER], ["madsci.client"], []),
+        # The model and the stores know no service, no framework, no loop.
+        (
+            [f"{MANAGER}.model", f"{MANAGER}.stores"],
+            [
+                "fastapi",
+                "starlette",
+                "asyncio",
+                f"{MANAGER}.api",
+                f"{MANAGER}.ingest",
+                f"{MANAGER}.app",
+            ],
+            [],
+        ),
+        ([f"{MANAGER}.model"], [f"{MANAGER}.stores", *sorted(DRIVERS)], []),
+        ([f"{MANAGER}.stores.sqlite"], ["pymongo", f"{MANAGER}.stores.memory"], []),
+        # Services know the contract of stores, not the stores.
+        (
+            [f"{MANAGER}.ingest", f"{MANAGER}.health"],
+            ["fastapi", "starlette", f"{MANAGER}.api", f"{MANAGER}.app", f"{MANAGER}.stores.sqlite"],
+            [],
+        ),
+        # HTTP knows services, and no engine.
+        (
+            [f"{MANAGER}.api"],
+            [
+                *sorted(DRIVERS),
+                f"{MANAGER}.app",
+                f"{MANAGER}.stores.sqlite",
+                f"{MANAGER}.stores.memory",
+            ],
+            [],
+        ),
+        # Only the factory names engines.
+        (
+            [MANAGER],
+            [f"{MANAGER}.stores.memory", f"{MANAGER}.stores.sqlite"],
+            [
+                f"{MANAGER}.stores.factory",
+                *[m for m in MODULES if m.startswith(f"{MANAGER}.stores.sqlite")],
+            ],
+        ),
+        # Only entry points use the composition root.
+        ([MANAGER], [f"{MANAGER}.app"], [f"{MANAGER}.event_server"]),
+    ],
+)
+def test_lower_floors_do_not_know_higher_ones(modules, forbidden, exceptions):
+    assert offences(modules_under(*modules), *forbidden, but=tuple(exceptions)) == []
+
+
+BROAD = {
+    "madsci.event_manager.api.hot_routes": 1,
+    "madsci.event_manager.ingest.writer": 1,
+    "madsci.client.sender": 1,
+    "madsci.common.jsonable": 1,
+}
+"""The borders that may catch everything, because they log and count it; in the last one other people's
+``__str__`` and the like are run, which may raise anything and must not reach a robot's program."""
+
+
+def test_only_the_named_borders_catch_every_exception():
+    found: dict[str, int] = {}
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+            names = {one.id for one in caught if isinstance(one, ast.Name)}
+            if node.type is None or names & {"Exception", "BaseException"}:
+                found[name] = found.get(name, 0) + 1
+    assert found == BROAD
+
+
+def test_modules_hold_one_concept_each():
+    """A module beyond 400 lines holds more than one concept."""
+    long = {
+        name: n for name, path in MODULES.items() if (n := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_madsci_is_a_namespace_package_that_others_may_extend():
+    assert not (SOURCE / "madsci" / "__init__.py").exists()
+
+
+def test_no_module_is_a_drawer_for_leftovers():
+    drawers = {"utils", "util", "helpers", "misc", "common_utils"}
+    assert [name for name in MODULES if name.rsplit(".", 1)[-1] in drawers] == []
+
+
+def test_only_settings_and_entry_points_read_the_environment():
+    readers = [
+        name
+        for name, path in MODULES.items()
+        if "os.environ" in path.read_text(encoding="utf-8")
+        or "os.getenv" in path.read_text(encoding="utf-8")
+    ]
+    assert [name for name in readers if not name.startswith("madsci.common.settings")] in (
+        [],
+        ["madsci.client.console"],
+    )

@@ -1,0 +1,139 @@
+"""Reading from a server: what is asked, what comes back, and what is said when nothing does."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+from madsci.common.errors import ServerRefusedError, ServerUnreachableError
+
+
+@pytest.fixture
+def client(make_client, peer):
+    return make_client(event_server=peer.url, log_file_enabled=False)
+
+
+def fill(peer, count):
+    for number in range(count):
+        event_id = f"e{number:05}"
+        peer.store({"event_id": event_id, "event_data": {"number": number}})
+
+
+def test_an_event_is_found_by_its_id_and_absence_is_none(client, peer):
+    peer.store({"event_id": "a", "event_data": "x"})
+    assert client.get_event("a").event_data == "x"
+    assert client.get_event("no/such id?") is None
+    assert peer.requests[-1].path == "/event/no%2Fsuch%20id%3F"
+
+
+def test_by_default_no_level_is_asked_for(client, peer):
+    client.get_events()
+    client.get_events(50, -1)
+    client.get_events(level="warning")
+    assert [request.params for request in peer.requests] == [
+        {"number": "100"}, {"number": "50"}, {"number": "100", "level": "30"},
+    ]  # fmt: skip
+
+
+def test_times_go_out_in_utc_with_the_other_parameters(client, peer):
+    client.get_events(
+        start_time=datetime(2026, 1, 1, tzinfo=timezone.utc), end_time="2026-01-02T01:00:00+01:00",
+        offset=5, include_archived=True,
+    )  # fmt: skip
+    assert peer.requests[0].params == {
+        "number": "100", "offset": "5", "include_archived": "true",
+        "start_time": "2026-01-01T00:00:00.000000Z", "end_time": "2026-01-02T00:00:00.000000Z",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "expected"), [(25, 25), (0, 95), (100, 95)])
+def test_pages_are_followed_up_to_the_number(client, peer, number, expected):
+    peer.page = 10
+    fill(peer, 95)
+    events = client.get_events(number)
+    assert [event.event_data["number"] for event in events.values()] == list(
+        range(94, 94 - expected, -1)
+    )
+
+
+def test_a_query_sends_the_bare_selector_and_follows_pages(client, peer):
+    peer.page = 40
+    fill(peer, 95)
+    selector = {"source": {"node_id": "n"}, "event_timestamp": {"$gte": datetime(2026, 1, 1)}}  # noqa: DTZ001
+    assert len(client.query_events(selector)) == 95
+    assert len(client.query_events({}, number=50)) == 50
+    assert json.loads(peer.requests[0].body) == {
+        "source": {"node_id": "n"}, "event_timestamp": {"$gte": "2026-01-01T00:00:00"},
+    }  # fmt: skip
+    assert peer.requests[0].method == "POST"
+
+
+def test_one_unreadable_event_spoils_no_other(client, peer, capsys):
+    fill(peer, 2)
+    peer.events["odd"] = {"_id": "odd", "event_type": "coffee", "log_level": "x", "event_data": 1}
+    peer.events["bad"] = {"_id": "b" * 300}
+    assert set(client.get_events()) == {"e00000", "e00001", "odd"}
+    assert "left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ["", "/", "///"])
+def test_addresses_are_joined_with_or_without_a_slash(make_client, peer, ending):
+    make_client(event_server=peer.url + ending).get_events()
+    make_client(event_server=peer.url + "/base" + ending).get_event("a")
+    assert peer.paths() == ["/events", "/base/event/a"]
+
+
+def test_passing_trouble_is_tried_again(client, peer):
+    peer.script = [(503, {}), (500, {})]
+    assert client.get_events() == {}
+    assert len(peer.requests) == 3
+
+
+def test_a_refusal_says_what_the_server_said(client, peer):
+    peer.script = [(422, {})]
+    with pytest.raises(ServerRefusedError, match=r"status 422: scripted") as caught:
+        client.query_events({"$where": "1"})
+    assert caught.value.status == 422
+    assert len(peer.requests) == 1
+
+
+def test_a_redirection_says_where_to(client, peer):
+    peer.script = [(308, {"Location": "https://lab/events"})]
+    with pytest.raises(ServerRefusedError, match="https://lab/events"):
+        client.get_events()
+
+
+def test_something_else_that_answers_is_not_taken_for_an_event_manager(client, peer):
+    peer.events = []
+    peer.listing = lambda _: (200, {}, [1])
+    with pytest.raises(ServerRefusedError, match="not an Event Manager"):
+        client.get_events()
+
+
+def test_a_server_that_is_not_there_is_said_so_with_a_remedy(make_client):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    client = make_client(event_server=url)
+    with pytest.raises(ServerUnreachableError, match=r"does not answer.*event_server_url"):
+        client.get_events()
+
+
+def test_an_explicit_timeout_is_honoured_zero_too(client, peer):
+    with pytest.raises(ServerUnreachableError, match="no time"):
+        client.get_events(timeout=0)
+    assert peer.requests == []
+    peer.script = [(0, {})]
+    started = time.monotonic()
+    with pytest.raises(ServerUnreachableError):
+        client.get_event("a", timeout=0.2)
+    assert time.monotonic() - started < 5
+
+
+def test_a_level_that_is_none_is_refused(client):
+    with pytest.raises(ValueError, match="not a level"):
+        client.get_events(level="loud")
