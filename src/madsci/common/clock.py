@@ -106,13 +106,15 @@ def _parse_text(text: str, zone: tzinfo | None) -> datetime:
         minutes = int(part["zh"]) * 60 + int(part["zm"])
         offset = timezone(timedelta(minutes=-minutes if part["sign"] == "-" else minutes))
     second = int(part["S"])
+    digits = part["f"].ljust(7, "0")
+    microseconds = int(digits[:6]) + (digits[6] >= "5")
     try:
         moment = datetime(
             int(part["y"]), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]),
-            second if second != _LEAP_SECOND else 59, int(part["f"][:6].ljust(6, "0")), tzinfo=offset,
+            second if second != _LEAP_SECOND else 59, tzinfo=offset,
         )  # fmt: skip
         # A leap second (:60) is the first instant of the next minute, as POSIX time counts it.
-        moment += timedelta(seconds=1 if second == _LEAP_SECOND else 0)
+        moment += timedelta(seconds=second == _LEAP_SECOND, microseconds=microseconds)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r:.80} is not a time: {error}") from error
     return _aware(moment, zone)

@@ -138,7 +138,7 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
         allow_origins=settings.cors_origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["X-Next-Cursor", "X-Event-Duplicate", "X-Event-Warning", "X-Request-ID"],
+        expose_headers=["X-Next-Cursor", "X-Event-Duplicate", "X-Event-Warning"],
     )
     return app, ingest
 
