@@ -33,11 +33,8 @@ def serve(lab):
             if store is None:
                 parts = Parts.join(settings)
             else:
-                limits = {
-                    "max_events": settings.ingest_queue_events,
-                    "max_bytes": settings.ingest_queue_bytes,
-                }
-                parts = Parts(settings, store, Writer(store, **limits), "manager")
+                writer = Writer(store, max_events=settings.ingest_queue_events)
+                parts = Parts(settings, store, writer, "manager")
             app, _ = build_app(parts)
             return stack.enter_context(
                 TestClient(app, base_url=settings.server_url, raise_server_exceptions=False)

@@ -25,6 +25,7 @@ from madsci.event_manager.api.manager import manager_router
 from madsci.event_manager.api.openapi import describe_hot_routes
 from madsci.event_manager.api.rate_limit import RateLimit, Window
 from madsci.event_manager.health import HealthCheck
+from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.stores.base import EventStore
@@ -71,11 +72,7 @@ class Parts:
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
         manager_id = settings.manager_id or store.remember(f"manager_id/{name}", new_ulid())
-        writer = Writer(
-            store,
-            max_events=settings.ingest_queue_events,
-            max_bytes=settings.ingest_queue_bytes,
-        )
+        writer = Writer(store, max_events=settings.ingest_queue_events)
         return cls(settings, store, writer, manager_id)
 
     def close(self) -> None:
@@ -126,7 +123,10 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
             max_event_bytes=settings.max_event_bytes,
         ),
         parts.writer,
-        settings.max_body_bytes,
+        Admission(
+            max_body_bytes=settings.max_body_bytes,
+            max_bytes_in_work=settings.ingest_queue_bytes,
+        ),
     )
     app.router.routes.extend(ingest.routes())
     describe_hot_routes(app)

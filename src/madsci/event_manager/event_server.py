@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import socket
 import sys
@@ -118,7 +119,7 @@ def bind(host: str, port: int, url: str) -> list[socket.socket]:
         except OSError as error:
             listening.close()
             failure = error
-    taken = failure is not None and failure.errno in _TAKEN
+    taken = failure is not None and failure.errno == errno.EADDRINUSE
     if not sockets or taken:
         for listening in sockets:
             listening.close()
@@ -129,16 +130,15 @@ def bind(host: str, port: int, url: str) -> list[socket.socket]:
     return sockets
 
 
-_TAKEN = (98, 48, 10048)  # EADDRINUSE on Linux, macOS and Windows
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server with the settings of the command line; return the exit code."""
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s"
     )
     try:
-        values = command_line_values(EventManagerSettings, arguments or sys.argv[1:])
+        values = command_line_values(
+            EventManagerSettings, sys.argv[1:] if arguments is None else arguments
+        )
         settings = EventManagerSettings(**values)
         logging.getLogger("madsci").setLevel(int(settings.server_log_level))
         for sentence in settings.warnings():

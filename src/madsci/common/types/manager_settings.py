@@ -235,7 +235,7 @@ class EventManagerSettings(MadsciSettings):
         50_000, ge=1, description="Events that may wait for the writer; beyond, clients must come back."
     )
     ingest_queue_bytes: Annotated[int, _BYTES] = Field(
-        256 * _MIB, ge=1024, description="Memory that waiting events may take."
+        256 * _MIB, ge=1024, description="Memory that the bodies in work may take, all together."
     )
     shutdown_timeout_seconds: Annotated[float, _SECONDS] = Field(
         30.0, ge=0, allow_inf_nan=False, description="How long stopping waits for accepted requests."

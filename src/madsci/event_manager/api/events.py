@@ -82,7 +82,7 @@ def events_router(store: EventStore, naive_zone: tzinfo | None) -> APIRouter:
             raise InvalidInputError(f"{name}: {error}.", [problem]) from error
 
     @router.get(
-        "/event/{event_id}",
+        "/event/{event_id:path}",  # ids are free text, slashes included
         summary="Get one event",
         response_model=StoredEventReply,
         responses=problem_responses(404, 503),

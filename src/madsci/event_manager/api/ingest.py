@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from madsci.event_manager.ingest.body import too_large, unpack
+from madsci.event_manager.ingest.admission import Admission, Ticket
+from madsci.event_manager.ingest.body import unpack
 from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, read_bulk
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
@@ -39,7 +40,7 @@ class IngestRoutes:
 
     intake: Intake
     writer: Writer
-    max_body_bytes: int
+    admission: Admission
 
     @property
     def table(self) -> dict[tuple[str, str], ASGIApp]:
@@ -55,12 +56,16 @@ class IngestRoutes:
 
     async def post_event(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Store one event and answer with it, once it is on disk."""
-        body = await self._body(scope, receive)
-        if len(body) > _LARGE:
-            accepted = await asyncio.to_thread(self.intake.read, body)
-        else:
-            accepted = self.intake.read(body)
-        (outcome,) = await self.writer.write((accepted.event,), len(body))
+        ticket = self.admission.ticket()
+        try:
+            body = await self._body(scope, receive, ticket)
+            if len(body) > _LARGE:
+                accepted = await asyncio.to_thread(self.intake.read, body)
+            else:
+                accepted = self.intake.read(body)
+            (outcome,) = await self.writer.write((accepted.event,))
+        finally:
+            ticket.give_back()
         headers = []
         if outcome.is_duplicate:
             headers.append((b"x-event-duplicate", b"true"))
@@ -69,17 +74,21 @@ class IngestRoutes:
 
     async def post_events(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Store many events and answer what became of each, once they are on disk."""
-        body = await self._body(scope, receive)
-        if len(body) > _LARGE:
-            reading = await asyncio.to_thread(read_bulk, body, self.intake)
-        else:
-            reading = read_bulk(body, self.intake)
-        reply = await self._store(reading, len(body))
+        ticket = self.admission.ticket()
+        try:
+            body = await self._body(scope, receive, ticket)
+            if len(body) > _LARGE:
+                reading = await asyncio.to_thread(read_bulk, body, self.intake)
+            else:
+                reading = read_bulk(body, self.intake)
+            reply = await self._store(reading)
+        finally:
+            ticket.give_back()
         all_rejected = reply.rejected > 0 and reply.rejected == reply.received
         await _reply(send, msgspec.json.encode(reply), [], 422 if all_rejected else 200)
 
-    async def _store(self, reading: BulkReading, size: int) -> BulkReply:
-        outcomes = await self.writer.write(reading.events, size) if reading.events else []
+    async def _store(self, reading: BulkReading) -> BulkReply:
+        outcomes = await self.writer.write(reading.events) if reading.events else []
         duplicate = sum(outcome.is_duplicate for outcome in outcomes)
         return BulkReply(
             received=len(outcomes) + reading.rejected,
@@ -91,22 +100,26 @@ class IngestRoutes:
             warnings=reading.warnings,
         )
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the whole body, unpacked; never holds more than the limit allows."""
-        limit = self.max_body_bytes
+    async def _body(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
+        """Return the whole body, unpacked; never holds more than admission allows."""
         encoding = b""
         for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value) > limit:
-                raise too_large(limit)
-            if name == b"content-encoding":
+            if name == b"content-length" and value.isdigit():
+                self.admission.admits(0, int(value))
+            elif name == b"content-encoding":
                 encoding = value
         message = await receive()
         body: bytes = message.get("body", b"")
+        ticket.take(len(body))
         if message.get("more_body"):
-            body = await _rest_of(body, receive, limit)
+            body = await _rest_of(body, receive, ticket)
         if not encoding:
             return body
-        return await asyncio.to_thread(unpack, body, encoding.decode("latin-1"), limit)
+        limit = self.admission.max_body_bytes
+        whole = await asyncio.to_thread(unpack, body, encoding.decode("latin-1"), limit)
+        ticket.give_back()
+        ticket.take(len(whole))
+        return whole
 
 
 class _AsgiEndpoint:
@@ -118,9 +131,8 @@ class _AsgiEndpoint:
         await self.call(scope, receive, send)
 
 
-async def _rest_of(start: bytes, receive: Receive, limit: int) -> bytes:
+async def _rest_of(start: bytes, receive: Receive, ticket: Ticket) -> bytes:
     parts = [start]
-    size = len(start)
     more = True
     while more:
         message: Message = await receive()
@@ -128,9 +140,7 @@ async def _rest_of(start: bytes, receive: Receive, limit: int) -> bytes:
             raise ClientDisconnect
         more = message.get("more_body", False)
         parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            raise too_large(limit)
+        ticket.take(len(parts[-1]))
     return b"".join(parts)
 
 

@@ -42,10 +42,9 @@ def unpack(body: bytes, encoding: str, limit: int) -> bytes:
         raise MalformedJsonError(f"The body says it is {name}, but is not: {error}.") from error
 
 
-def too_large(limit: int) -> TooLargeError:
-    """Return the error for a body of more than ``limit`` bytes, packed or not."""
+def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(
-        f"The body has more than {limit:,} bytes, which is all that this server takes at once."
+        f"The body unpacks to more than {limit:,} bytes, which is all that this server takes at once."
         " Send it in parts."
     )
 
@@ -58,7 +57,7 @@ def _unpack_zlib(window: int) -> Callable[[bytes, int], bytes]:
             member = zlib.decompressobj(window)
             whole += member.decompress(rest, limit + 1 - len(whole))
             if len(whole) > limit:
-                raise too_large(limit)
+                raise _too_large(limit)
             if not member.eof:
                 raise EOFError("it ends too early")
             rest = member.unused_data
@@ -74,7 +73,7 @@ def _unpack_zstd(body: bytes, limit: int) -> bytes:
         frame = zstd.ZstdDecompressor()
         whole += frame.decompress(rest, limit + 1 - len(whole))
         if len(whole) > limit:
-            raise too_large(limit)
+            raise _too_large(limit)
         if not frame.eof:
             raise EOFError("it ends too early")
         rest = frame.unused_data

@@ -26,7 +26,6 @@ MAX_BATCH: Final = 5_000
 
 class _Submission(NamedTuple):
     events: Sequence[StoredEvent]
-    size: int
     done: asyncio.Future[list[AppendOutcome]]
 
 
@@ -35,7 +34,7 @@ _Result = tuple[_Submission, "list[AppendOutcome] | MadsciError"]
 
 @dataclass
 class WriterStats:
-    """Counts since the start, in events except for ``batches`` and the queue's bytes."""
+    """Counts since the start, in events but for ``batches``; ``queued`` is the present number."""
 
     stored: int = 0
     duplicate: int = 0
@@ -43,20 +42,18 @@ class WriterStats:
     failed: int = 0
     batches: int = 0
     queued: int = 0
-    queued_bytes: int = 0
 
 
 class Writer:
     """Owns the writer thread and the bounded queue before it.
 
-    ``start`` and ``write`` are called on one event loop; the queue's bounds are kept there, so they
-    need no lock.
+    ``start`` and ``write`` are called on one event loop; the queue's bound is kept there, so it
+    needs no lock.
     """
 
-    def __init__(self, store: EventStore, *, max_events: int, max_bytes: int) -> None:
+    def __init__(self, store: EventStore, *, max_events: int) -> None:
         self._store = store
         self._max_events = max_events
-        self._max_bytes = max_bytes
         self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -78,46 +75,42 @@ class Writer:
         """Whether events that are submitted now will be written."""
         return self._thread.is_alive() and not self._stopping
 
-    async def write(self, events: Sequence[StoredEvent], size: int) -> list[AppendOutcome]:
+    async def write(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Return once the events are durable: one outcome per event, in order.
 
-        ``size`` is their weight in bytes, for the bound of the queue. More events than one
-        transaction takes are written in several, in order.
+        More events than one transaction takes are written in several, in order.
 
         Raises:
             OverloadedError: the queue is full, or the server is stopping. Nothing was kept.
             StoreError: the store failed. What earlier transactions kept stays kept.
         """
-        self._admit(len(events), size)
-        share = size * MAX_BATCH // max(len(events), 1)
+        self._admit(len(events))
         waiting = [
-            self._submit(events[start : start + MAX_BATCH], min(size, share))
+            self._submit(events[start : start + MAX_BATCH])
             for start in range(0, len(events), MAX_BATCH)
         ]
         if len(waiting) == 1:
             return await waiting[0]
         return [outcome for part in await asyncio.gather(*waiting) for outcome in part]
 
-    def _admit(self, count: int, size: int) -> None:
+    def _admit(self, count: int) -> None:
         if self._stopping:
             raise OverloadedError("The server is stopping. Nothing of this was kept; send it again.", 5)
         stats = self.stats
         # An empty queue takes anything, so that no bound can shut out a single large request.
-        full = stats.queued_bytes + size > self._max_bytes or stats.queued + count > self._max_events
-        if stats.queued and full:
+        if stats.queued and stats.queued + count > self._max_events:
             stats.refused += count
             raise OverloadedError(
                 f"{stats.queued:,} events wait to be written, which is as many as this server holds."
                 " Nothing of this was kept; send it again."
             )
 
-    def _submit(self, events: Sequence[StoredEvent], size: int) -> asyncio.Future[list[AppendOutcome]]:
+    def _submit(self, events: Sequence[StoredEvent]) -> asyncio.Future[list[AppendOutcome]]:
         if self._loop is None:
             raise OverloadedError("The server is starting. Send the event again.")
         done: asyncio.Future[list[AppendOutcome]] = self._loop.create_future()
         self.stats.queued += len(events)
-        self.stats.queued_bytes += size
-        self._queue.put(_Submission(events, size, done))
+        self._queue.put(_Submission(events, done))
         return done
 
     def close(self, deadline: float) -> bool:
@@ -190,7 +183,6 @@ class Writer:
         stats.batches += 1
         for submission, result in results:
             stats.queued -= len(submission.events)
-            stats.queued_bytes -= submission.size
             if isinstance(result, MadsciError):
                 stats.failed += len(submission.events)
                 if not submission.done.cancelled():

@@ -50,11 +50,20 @@ class Checkpointer:
         """Start a copy when the log has grown long; finish one that has been made."""
         if self._copied.is_set():
             self._copied.clear()
-            writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._copy(writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
         elif self._pages >= BLOCKING_PAGES:
-            writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
+            self._copy(writer, apsw.SQLITE_CHECKPOINT_RESTART)
         elif self._pages >= CHECKPOINT_PAGES:
             self._wanted.set()
+
+    def _copy(self, connection: apsw.Connection, mode: int) -> bool:
+        try:
+            connection.wal_checkpoint(mode=mode)
+        except apsw.Error as error:
+            # Nothing is lost: the log keeps the events, and a later commit asks again.
+            _logger.warning("The write-ahead log of %s was not copied: %s", self._path, error)
+            return False
+        return True
 
     def close(self) -> None:
         """Stop the thread; the last copy is made when the writer's connection closes."""
@@ -70,11 +79,7 @@ class Checkpointer:
                 if self._stopping:
                     return
                 self._wanted.clear()
-                try:
-                    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                if self._copy(connection, apsw.SQLITE_CHECKPOINT_PASSIVE):
                     self._copied.set()
-                except apsw.Error as error:
-                    # Nothing is lost: the log keeps the events, and the next commit asks again.
-                    _logger.warning("The write-ahead log of %s was not copied: %s", self._path, error)
         finally:
             connection.close()

@@ -7,12 +7,15 @@ are few: a page of events in order, the same for serious events, the same for on
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Final
 
 import apsw
 
 from madsci.common.errors import SchemaVersionError, StoreDamagedError
+
+_logger = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
 SCHEMA_VERSION: Final = 1
@@ -75,8 +78,8 @@ def prepare(connection: apsw.Connection, path: str) -> None:
     )
 
 
-def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> bool:
-    """Check the structure of the file for at most so many seconds; tell whether all was checked.
+def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:
+    """Check the structure of the file for at most so many seconds; say so if that was not enough.
 
     Raises:
         StoreDamagedError: the file is damaged.
@@ -87,7 +90,8 @@ def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> b
     try:
         found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
     except apsw.InterruptError:
-        return False
+        _logger.info("%s was checked for %g s, which was not enough; no fault was found", path, seconds)
+        return
     finally:
         connection.set_progress_handler(None)
     if found != ["ok"]:
@@ -95,4 +99,3 @@ def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> b
             f"{path} is damaged: {'; '.join(found)}. Nothing was changed. Restore the last backup, or"
             f" save what can be read with `sqlite3 {path} .recover`."
         )
-    return True

@@ -30,7 +30,7 @@ class SqliteStore:
 
     The file is opened by one process at a time. Opening makes the file and its folder where they are
     missing, recovers what a killed process left, and checks the file for at most
-    ``integrity_seconds``; ``fully_checked`` tells whether that was enough.
+    ``integrity_seconds``.
 
     Raises:
         StoreInUseError: another process has the file open.
@@ -48,9 +48,7 @@ class SqliteStore:
             with translated(self.location):
                 self._writer = _open_writer(path)
                 schema.prepare(self._writer, self.location)
-                self.fully_checked = schema.check_integrity(
-                    self._writer, self.location, integrity_seconds
-                )
+                schema.check_integrity(self._writer, self.location, integrity_seconds)
                 self._count = int(self._writer.execute("SELECT count(*) FROM events").get)
                 self._last_seq = int(
                     self._writer.execute("SELECT coalesce(max(seq), 0) FROM events").get
