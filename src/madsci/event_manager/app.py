@@ -101,6 +101,7 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
         try:
             yield
         finally:
+            parts.writer.refuse()
             await run_in_threadpool(parts.close)
 
     app = FastAPIOffline(

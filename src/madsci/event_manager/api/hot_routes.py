@@ -35,7 +35,7 @@ class HotRoutes:
         route = None
         if scope["type"] == "http":
             route = self._routes.get((scope["method"], scope["path"]))
-        if route is None or any(name == b"origin" for name, _ in scope["headers"]):
+        if route is None or b"origin" in dict(scope["headers"]):
             await self._app(scope, receive, send)
             return
         try:

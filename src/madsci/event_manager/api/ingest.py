@@ -102,12 +102,11 @@ class IngestRoutes:
 
     async def _body(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
         """Return the whole body, unpacked; never holds more than admission allows."""
-        encoding = b""
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit():
-                self.admission.admits(0, int(value))
-            elif name == b"content-encoding":
-                encoding = value
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit():
+            self.admission.admits(0, int(announced))
+        encoding = headers.get(b"content-encoding", b"")
         message = await receive()
         body: bytes = message.get("body", b"")
         ticket.take(len(body))

@@ -16,16 +16,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 class _GatheringTransport:
     """A transport that writes at the end of the loop's turn. Everything else is the transport's own."""
 
-    __slots__ = ("_loop", "_parts", "_transport")
+    __slots__ = ("_call_soon", "_parts", "_transport", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
-        self._loop = loop
+        self._call_soon = loop.call_soon
         self._parts: list[bytes] = []
+        self.is_closing = transport.is_closing  # asked for with every request
 
     def write(self, data: bytes) -> None:
         if not self._parts:
-            self._loop.call_soon(self._flush)
+            self._call_soon(self._flush)
         self._parts.append(data)
 
     def close(self) -> None:

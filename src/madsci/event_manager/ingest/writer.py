@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from madsci.common.errors import MadsciError, OverloadedError, StoreError, StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.base import AppendOutcome, EventStore
+from madsci.event_manager.stores.base import AppendOutcome, Disposition, EventStore
 
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ class Writer:
     def __init__(self, store: EventStore, *, max_events: int) -> None:
         self._store = store
         self._max_events = max_events
-        self._queue: queue.SimpleQueue[_Submission | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Submission] | None] = queue.SimpleQueue()
+        self._gathered: list[_Submission] = []
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
@@ -110,12 +111,24 @@ class Writer:
             raise OverloadedError("The server is starting. Send the event again.")
         done: asyncio.Future[list[AppendOutcome]] = self._loop.create_future()
         self.stats.queued += len(events)
-        self._queue.put(_Submission(events, done))
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(_Submission(events, done))
         return done
 
-    def close(self, deadline: float) -> bool:
-        """Refuse new events, write what waits, and stop; tell whether that was done in time."""
+    def _hand_over(self) -> None:
+        """Give the writer all that came in one turn of the loop: one wake-up, and larger batches."""
+        if self._gathered:
+            self._queue.put(self._gathered)
+            self._gathered = []
+
+    def refuse(self) -> None:
+        """Take no further events; called on the loop, before ``close``."""
         self._stopping = True
+        self._hand_over()
+
+    def close(self, deadline: float) -> bool:
+        """Write what waits, and stop; tell whether that was done in time. Called after ``refuse``."""
         self._queue.put(None)
         self._thread.join(deadline)
         return not self._thread.is_alive()
@@ -130,20 +143,19 @@ class Writer:
 
     def _next_batch(self) -> tuple[list[_Submission], bool]:
         """Wait for a submission, then take all that wait with it, up to the size of a batch."""
-        first = self._queue.get()
-        if first is None:
+        batch = self._queue.get()
+        if batch is None:
             return [], True
-        batch = [first]
-        count = len(first.events)
+        count = _events_in(batch)
         while count < MAX_BATCH:
             try:
-                submission = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except queue.Empty:
                 break
-            if submission is None:
+            if more is None:
                 return batch, True
-            batch.append(submission)
-            count += len(submission.events)
+            batch += more
+            count += _events_in(more)
         return batch, False
 
     def _commit(self, batch: list[_Submission]) -> None:
@@ -188,11 +200,17 @@ class Writer:
                 if not submission.done.cancelled():
                     submission.done.set_exception(result)
                 continue
-            duplicates = sum(outcome.is_duplicate for outcome in result)
-            stats.duplicate += duplicates
-            stats.stored += len(result) - duplicates
+            for outcome in result:
+                if outcome.disposition is Disposition.STORED:
+                    stats.stored += 1
+                else:
+                    stats.duplicate += 1
             if not submission.done.cancelled():
                 submission.done.set_result(result)
+
+
+def _events_in(batch: list[_Submission]) -> int:
+    return sum(len(submission.events) for submission in batch)
 
 
 def _shared_out(batch: list[_Submission], outcomes: list[AppendOutcome]) -> list[_Result]:
