@@ -87,12 +87,12 @@ def parse_instant(value: object, zone: tzinfo | None = None) -> int:
 
 
 def _aware(moment: datetime, zone: tzinfo | None) -> datetime:
-    if moment.tzinfo is None:
-        # astimezone() reads a naive datetime in the zone of this machine.
-        moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
     try:
+        if moment.tzinfo is None:
+            # astimezone() reads a naive datetime in the zone of this machine.
+            moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
         return moment.astimezone(UTC)
-    except OverflowError as error:
+    except (OverflowError, ValueError) as error:
         raise ValueError(f"{moment} lies outside the years 1 to 9999 in UTC") from error
 
 

@@ -29,7 +29,7 @@ from madsci.common.settings import (
     settings_help,
     unknown_settings,
 )
-from madsci.common.settings_files import (
+from madsci.common.settings.files import (
     FileSearch,
     Layer,
     read_mapping,

@@ -99,7 +99,10 @@ class Event(BaseModel):
         if not unknown:
             return data
         rest = {name: value for name, value in data.items() if name not in unknown}
-        return {**rest, "extra": {**(data.get("extra") or {}), **unknown}}
+        extra = data.get("extra") or {}
+        if not isinstance(extra, Mapping):
+            return data  # the field itself says what is wrong
+        return {**rest, "extra": {**extra, **unknown}}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Event:

@@ -107,7 +107,7 @@ def checked_event_id(event_id: str) -> str:
 
 def _read_id(document: Mapping[str, Any]) -> str:
     value = document.get("_id")
-    if value is None:
+    if value is None or value == "":
         value = document.get("event_id")
     if isinstance(value, Mapping) and set(value) == {"$oid"}:
         value = value["$oid"]  # MongoDB's extended JSON for an ObjectId

@@ -61,6 +61,7 @@ Time = Annotated[
         json_schema_extra={"format": "date-time"},
     ),
 ]
+Offset = Annotated[int, Query(ge=0, le=2**53, description="Events to skip; a cursor is faster.")]
 Cursor = Annotated[
     str | None, Query(description="Where to go on: the `X-Next-Cursor` of the last reply.")
 ]
@@ -104,7 +105,7 @@ def events_router(store: EventStore, naive_zone: tzinfo | None) -> APIRouter:
         *,
         number: Number = queries.DEFAULT_PAGE,
         level: Annotated[Level, Query(description="The lowest level, as a number or a name.")] = 0,
-        offset: Annotated[int, Query(ge=0, description="Events to skip; a cursor is faster.")] = 0,
+        offset: Offset = 0,
         start_time: Time = None,
         end_time: Time = None,
         include_archived: IncludeArchived = False,
@@ -130,7 +131,7 @@ def events_router(store: EventStore, naive_zone: tzinfo | None) -> APIRouter:
     async def query_events(
         request: Request,
         number: Number = _QUERY_PAGE,
-        offset: Annotated[int, Query(ge=0, description="Events to skip; a cursor is faster.")] = 0,
+        offset: Offset = 0,
         cursor: Cursor = None,
     ) -> Response:
         """Return the events that match a MongoDB-style selector by id, newest first.

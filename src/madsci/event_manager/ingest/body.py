@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from madsci.common.errors import MalformedJsonError, TooLargeError, UnsupportedBodyError
 
@@ -19,6 +19,17 @@ else:
 
 _GZIP: Final = 31  # zlib's window size, and 16 for the gzip header
 _ZLIB: Final = 15
+_PIECE: Final = 65_536
+_MAX_MEMBERS: Final = 10_000
+"""Members of one body; tools that compress in parallel write one for every 64 KB."""
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 def unpack(body: bytes, encoding: str, limit: int) -> bytes:
@@ -32,12 +43,12 @@ def unpack(body: bytes, encoding: str, limit: int) -> bytes:
     name = encoding.strip().lower()
     if name in ("", "identity"):
         return body
-    if name not in _UNPACKERS:
+    if name not in _DECOMPRESSORS:
         raise UnsupportedBodyError(
             f"Content-Encoding {encoding!r:.40} is not read here. Use gzip, deflate, zstd or none."
         )
     try:
-        return _UNPACKERS[name](body, limit)
+        return _unpack(body, limit, _DECOMPRESSORS[name])
     except (zlib.error, zstd.ZstdError, EOFError) as error:
         raise MalformedJsonError(f"The body says it is {name}, but is not: {error}.") from error
 
@@ -49,40 +60,35 @@ def _too_large(limit: int) -> TooLargeError:
     )
 
 
-def _unpack_zlib(window: int) -> Callable[[bytes, int], bytes]:
-    def unpack_all(body: bytes, limit: int) -> bytes:
-        whole = bytearray()
-        rest = body
-        while rest:  # a gzip file may have several members, one after the other
-            member = zlib.decompressobj(window)
-            whole += member.decompress(rest, limit + 1 - len(whole))
-            if len(whole) > limit:
-                raise _too_large(limit)
-            if not member.eof:
-                raise EOFError("it ends too early")
-            rest = member.unused_data
-        return bytes(whole)
-
-    return unpack_all
-
-
-def _unpack_zstd(body: bytes, limit: int) -> bytes:
+def _unpack(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> bytes:
+    """Unpack all members of a body: compressed files may be strung together."""
     whole = bytearray()
-    rest = body
-    while rest:
-        frame = zstd.ZstdDecompressor()
-        whole += frame.decompress(rest, limit + 1 - len(whole))
+    member = new()
+    start = members = 0
+    while start < len(body):
+        # In pieces, since what a member leaves of its input is copied.
+        piece = body[start : start + _PIECE]
+        whole += member.decompress(piece, limit + 1 - len(whole))
         if len(whole) > limit:
             raise _too_large(limit)
-        if not frame.eof:
-            raise EOFError("it ends too early")
-        rest = frame.unused_data
+        start += len(piece)
+        if member.eof:
+            start -= len(member.unused_data)
+            member = new()
+            members += 1
+            if members > _MAX_MEMBERS:
+                raise EOFError(f"it has more than {_MAX_MEMBERS:,} parts")
+            ended = True
+        else:
+            ended = False
+    if body and not ended:
+        raise EOFError("it ends too early")
     return bytes(whole)
 
 
-_UNPACKERS: Final[dict[str, Callable[[bytes, int], bytes]]] = {
-    "gzip": _unpack_zlib(_GZIP),
-    "x-gzip": _unpack_zlib(_GZIP),
-    "deflate": _unpack_zlib(_ZLIB),
-    "zstd": _unpack_zstd,
+_DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
+    "gzip": lambda: zlib.decompressobj(_GZIP),
+    "x-gzip": lambda: zlib.decompressobj(_GZIP),
+    "deflate": lambda: zlib.decompressobj(_ZLIB),
+    "zstd": zstd.ZstdDecompressor,
 }

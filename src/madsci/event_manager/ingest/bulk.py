@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -52,6 +53,10 @@ class BulkReading(msgspec.Struct):
     def accept(self, line: int, accepted: Accepted) -> None:
         """Take an event, and note its repairs."""
         self.events.append(accepted.event)
+        if accepted.repairs:
+            self._warn(line, accepted)
+
+    def _warn(self, line: int, accepted: Accepted) -> None:
         for sentence in accepted.repairs:
             if len(self.warnings) < MAX_NOTES:
                 self.warnings.append(Remark(line, accepted.event.event_id, sentence))
@@ -66,6 +71,7 @@ def read_bulk(body: bytes, intake: Intake) -> BulkReading:
     Raises:
         MalformedJsonError: the body is empty, or an array that is not JSON.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     start = body.lstrip()[:1]
     if not start:
         raise MalformedJsonError("The body is empty. Send a JSON array, or one JSON event a line.")

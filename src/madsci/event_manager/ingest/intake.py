@@ -6,13 +6,14 @@ an unknown member or a half-broken value, takes the patient one, which keeps all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from madsci.common.clock import Clock, now_us, to_us
+from madsci.common.clock import Clock, now_us, parse_instant
 from madsci.common.errors import InvalidEventError, TooLargeError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_reading import MAX_ID_LENGTH, read_event
@@ -24,13 +25,14 @@ from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 _TYPES: Final = {kind.value: kind for kind in EventType}
 _LOG_TYPES: Final = frozenset(kind.value for kind in EventType if kind.is_log)
 _LEVELS: Final = frozenset(int(level) for level in EventLogLevel)
+_SHALLOW: Final = 2 * MAX_DEPTH
 
 
 class Accepted(NamedTuple):
     """An event that can be kept, and a sentence for each thing that had to be repaired."""
 
     event: StoredEvent
-    repairs: list[str]
+    repairs: Sequence[str] = ()
 
 
 class _WellFormed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -40,13 +42,13 @@ class _WellFormed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     log_level: int = 20
     alert: bool = False
     event_timestamp: datetime | None = None
-    source: dict[str, str | None] | None = None
+    source: dict[str, str | None] | msgspec.UnsetType | None = msgspec.UNSET
     event_data: Any = msgspec.field(default_factory=dict)
     trace_id: str | None = None
     span_id: str | None = None
     archived: bool = False
     archived_at: datetime | None = None
-    received_at: str | None = None  # the server puts its own; a sender's word is not kept
+    received_at: datetime | None = None  # the server puts its own; a sender's word is not kept
 
 
 _decoder = msgspec.json.Decoder(_WellFormed)
@@ -80,11 +82,16 @@ class Intake:
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
             wire = None
         event = None if wire is None else self._from_well_formed(wire)
-        return self._read_patiently(data) if event is None else Accepted(event, [])
+        return self._read_patiently(data) if event is None else Accepted(event)
 
     def read_document(self, document: object, repairs: list[str]) -> Accepted:
-        """Read an event that is decoded already; ``repairs`` are those of its text."""
+        """Read an event that is decoded already; ``repairs`` are those of its text.
+
+        Raises what ``read`` raises.
+        """
         reading = read_event(document, self.naive_zone)
+        event_data = encode_json(reading.event_data)
+        self.check_size(len(event_data))
         received_at = self.clock()
         moment = reading.event_timestamp
         event = StoredEvent(
@@ -95,7 +102,7 @@ class Intake:
             received_at if moment is None else moment,
             received_at,
             self.own_source if reading.source is None else reading.source,
-            encode_json(reading.event_data),
+            event_data,
             reading.trace_id,
             reading.span_id,
             reading.archived,
@@ -119,24 +126,30 @@ class Intake:
         if len(event_id) > MAX_ID_LENGTH or kind not in _TYPES or wire.log_level not in _LEVELS:
             return None
         event_data = encode_json(wire.event_data)
-        if event_data.count("{") + event_data.count("[") > MAX_DEPTH:
+        # As many levels need as many brackets, twice: most data are too short for that.
+        if len(event_data) > _SHALLOW and event_data.count("{") + event_data.count("[") > MAX_DEPTH:
             check_depth(wire.event_data)
         if kind in _LOG_TYPES and '"event_type"' in event_data:
             kind = self._promoted(_TYPES[kind], wire.event_data).value
+        try:
+            moment = self._us(wire.event_timestamp)
+            archived_at = self._us(wire.archived_at)
+        except ValueError:
+            return None
         received_at = self.clock()
         return StoredEvent(
             event_id,
             kind,
             wire.log_level,
             wire.alert,
-            received_at if wire.event_timestamp is None else self._us(wire.event_timestamp),
+            received_at if moment is None else moment,
             received_at,
             self._source(wire.source),
             event_data,
             wire.trace_id,
             wire.span_id,
             wire.archived,
-            None if wire.archived_at is None else self._us(wire.archived_at),
+            archived_at,
         )
 
     def _read_patiently(self, data: bytes) -> Accepted:
@@ -148,21 +161,17 @@ class Intake:
             )
         return self.read_document(document, repairs)
 
-    def _source(self, source: dict[str, str | None] | None) -> dict[str, Any]:
-        if source is None:
+    def _us(self, moment: datetime | None) -> int | None:
+        return None if moment is None else parse_instant(moment, self.naive_zone)
+
+    def _source(self, source: dict[str, str | None] | msgspec.UnsetType | None) -> dict[str, Any]:
+        if source is msgspec.UNSET:
             return self.own_source
+        if source is None:
+            return {}
         if None in source.values():
             return {name: value for name, value in source.items() if value is not None}
         return source
-
-    def _us(self, moment: datetime) -> int:
-        if moment.tzinfo is None:
-            moment = (
-                moment.astimezone()
-                if self.naive_zone is None
-                else moment.replace(tzinfo=self.naive_zone)
-            )
-        return to_us(moment)
 
     def _promoted(self, kind: EventType, event_data: Any) -> EventType:
         if not self.promote_event_type or not kind.is_log or not isinstance(event_data, dict):

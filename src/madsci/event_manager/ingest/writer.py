@@ -10,6 +10,7 @@ import asyncio
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -134,54 +135,43 @@ class Writer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        waiting: deque[_Submission] = deque()
+        ended = False
+        while waiting or not ended:
+            ended |= self._collect(waiting)
+            if waiting:
+                self._answer(self._written(_next_batch(waiting)))
+
+    def _collect(self, waiting: deque[_Submission]) -> bool:
+        """Take over what was submitted, waiting for it if there is nothing to do; tell of the end."""
+        block = not waiting
         while True:
-            batch, last = self._next_batch()
-            if batch:
-                self._commit(batch)
-            if last:
-                return
-
-    def _next_batch(self) -> tuple[list[_Submission], bool]:
-        """Wait for a submission, then take all that wait with it, up to the size of a batch."""
-        batch = self._queue.get()
-        if batch is None:
-            return [], True
-        count = _events_in(batch)
-        while count < MAX_BATCH:
             try:
-                more = self._queue.get_nowait()
+                submissions = self._queue.get(block=block)
             except queue.Empty:
-                break
-            if more is None:
-                return batch, True
-            batch += more
-            count += _events_in(more)
-        return batch, False
-
-    def _commit(self, batch: list[_Submission]) -> None:
-        try:
-            results = self._written(batch)
-        except Exception as error:
-            _logger.exception("The writer failed unexpectedly; the events were refused")
-            failure = StoreUnavailableError(f"The event store failed unexpectedly: {error}")
-            results = [(submission, failure) for submission in batch]
-        self._answer(results)
+                return False
+            if submissions is None:
+                return True
+            waiting.extend(submissions)
+            block = False
 
     def _written(self, batch: list[_Submission]) -> list[_Result]:
-        try:
-            outcomes = self._store.append([event for one in batch for event in one.events])
-        except StoreUnavailableError as error:
-            return [(submission, error) for submission in batch]
-        except StoreError:
-            # One event that the store will not have must not take its neighbours with it.
-            return [self._written_alone(submission) for submission in batch]
-        return _shared_out(batch, outcomes)
+        result = self._append([event for submission in batch for event in submission.events])
+        if not isinstance(result, MadsciError):
+            return _shared_out(batch, result)
+        if isinstance(result, StoreUnavailableError) or len(batch) == 1:
+            return [(submission, result) for submission in batch]
+        # One event that the store will not have must not take its neighbours with it.
+        return [(submission, self._append(submission.events)) for submission in batch]
 
-    def _written_alone(self, submission: _Submission) -> _Result:
+    def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome] | MadsciError:
         try:
-            return submission, self._store.append(submission.events)
+            return self._store.append(events)
         except StoreError as error:
-            return submission, error
+            return error
+        except Exception as error:
+            _logger.exception("The writer failed unexpectedly; %d events were refused", len(events))
+            return StoreError(f"The event store failed unexpectedly: {error!r}")
 
     def _answer(self, results: list[_Result]) -> None:
         """Hand the results to the loop with one wake-up for all of them."""
@@ -209,8 +199,14 @@ class Writer:
                 submission.done.set_result(result)
 
 
-def _events_in(batch: list[_Submission]) -> int:
-    return sum(len(submission.events) for submission in batch)
+def _next_batch(waiting: deque[_Submission]) -> list[_Submission]:
+    """Take what one transaction may hold, but at least one submission."""
+    batch = [waiting.popleft()]
+    count = len(batch[0].events)
+    while waiting and count + len(waiting[0].events) <= MAX_BATCH:
+        batch.append(waiting.popleft())
+        count += len(batch[-1].events)
+    return batch
 
 
 def _shared_out(batch: list[_Submission], outcomes: list[AppendOutcome]) -> list[_Result]:

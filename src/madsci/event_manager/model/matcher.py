@@ -25,6 +25,8 @@ from madsci.event_manager.model.selector import (
 )
 
 _MISSING: Final = object()
+_INDEX_DIGITS: Final = 18
+"""Digits of an index; no list is longer, and longer numbers are names."""
 
 
 class Kind(IntEnum):
@@ -92,7 +94,7 @@ def _values_at(value: Any, path: Path, depth: int) -> Iterator[Any]:
 
 def _values_in_array(array: list[Any], path: Path, depth: int) -> Iterator[Any]:
     name = path[depth]
-    if name.isascii() and name.isdigit() and (name == "0" or name[0] != "0"):
+    if _is_index(name):
         index = int(name)
         if index < len(array):
             if depth + 1 == len(path):
@@ -102,6 +104,11 @@ def _values_in_array(array: list[Any], path: Path, depth: int) -> Iterator[Any]:
     for element in array:
         if isinstance(element, dict):
             yield from _values_at(element, path, depth)
+
+
+def _is_index(name: str) -> bool:
+    canonical = name == "0" or not name.startswith("0")
+    return name.isascii() and name.isdigit() and canonical and len(name) <= _INDEX_DIGITS
 
 
 def kind_of(value: Any) -> Kind:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -16,6 +16,8 @@ from madsci.event_manager.model.stored_event import StoredEvent
 DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 10_000
 """Events in one page: about 5 MB of JSON, which a browser and a robot's computer both still take."""
+
+_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def decode_cursor(text: str) -> tuple[int, str]:
     """
     try:
         padded = text.encode() + b"=" * (-len(text) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[int, str])
+        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[_Int64, str])
     except (binascii.Error, msgspec.MsgspecError, ValueError) as error:
         raise InvalidCursorError(
             f"{text!r:.80} is not a cursor of this server. Use the one of the last reply as it is,"

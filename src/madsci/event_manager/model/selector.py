@@ -25,6 +25,12 @@ MAX_DEPTH: Final = 20
 """Nesting of $and, $or, $nor, $not: far beyond what people write, far below any stack."""
 MAX_TERMS: Final = 1000
 """Comparisons in one selector, each listed value of ``$in`` counting as one."""
+MAX_PATH: Final = 1000
+"""Characters of a path."""
+MAX_SEGMENTS: Final = 100
+"""Names in a path; documents are nested less deeply."""
+MAX_ALL_SEGMENTS: Final = 5000
+"""Names in all paths together: stores look at each beginning of a path, and bind it."""
 
 Path = tuple[str, ...]
 
@@ -116,6 +122,7 @@ class _Parser:
     def __init__(self, naive_zone: tzinfo | None) -> None:
         self._zone = naive_zone
         self._terms = 0
+        self._segments = 0
 
     def document(self, selector: Mapping[str, Any], depth: int) -> Selector:
         if depth > MAX_DEPTH:
@@ -133,7 +140,7 @@ class _Parser:
                 f"The operator {key!r} is not supported at the top of a selector. Supported:"
                 f" {', '.join((*_LOGICAL, '$comment'))}."
             )
-        return self._field(_path(key), key, value, depth)
+        return self._field(self._path(key), key, value, depth)
 
     def _list(self, key: str, value: Any, depth: int) -> tuple[Selector, ...]:
         if not isinstance(value, list) or not value:
@@ -155,7 +162,7 @@ class _Parser:
         if path == ("source",):
             # "All events of this node" is what people mean, not "exactly this source and no more".
             members = [
-                self._field(("source", *_path(key)), f"source.{key}", member, depth + 1)
+                self._field(self._path(f"source.{key}"), f"source.{key}", member, depth + 1)
                 for key, member in value.items()
             ]
             return members[0] if len(members) == 1 else And(tuple(members))
@@ -214,15 +221,24 @@ class _Parser:
             return str(kind) if kind is not None else value
         return value
 
+    def _path(self, name: str) -> Path:
+        path = tuple(name.split("."))
+        if len(name) > MAX_PATH or len(path) > MAX_SEGMENTS:
+            raise _invalid(
+                f"The path {name[:40]!r}... has more than {MAX_PATH} characters, or more than"
+                f" {MAX_SEGMENTS} names."
+            )
+        self._segments += len(path)
+        if self._segments > MAX_ALL_SEGMENTS:
+            raise _invalid(
+                f"The paths of the selector have more than {MAX_ALL_SEGMENTS} names. Ask in parts."
+            )
+        return ("_id", *path[1:]) if path[0] == "event_id" else path
+
     def _count(self, terms: int) -> None:
         self._terms += terms
         if self._terms > MAX_TERMS:
             raise _invalid(f"The selector has more than {MAX_TERMS} comparisons. Ask in parts.")
-
-
-def _path(name: str) -> Path:
-    path = tuple(name.split("."))
-    return ("_id", *path[1:]) if path[0] == "event_id" else path
 
 
 _LOGICAL: Final[dict[str, Callable[[tuple[Selector, ...]], Selector]]] = {

@@ -21,6 +21,10 @@ CHECKPOINT_PAGES: Final = 4_000
 """Pages (of 4 KiB) in the log from which on it is copied: 16 MB, a few seconds of heavy load."""
 BLOCKING_PAGES: Final = 100_000
 """Pages from which on the writer waits for the copying: the log never outgrows 400 MB."""
+BUSY_MS: Final = 5_000
+"""Patience with a foreign program that has the file locked, such as a copying tool."""
+_RESTART_MS: Final = 50
+"""How long a commit waits for readers so that an overlong log can start again."""
 
 
 class Checkpointer:
@@ -52,7 +56,10 @@ class Checkpointer:
             self._copied.clear()
             self._copy(writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
         elif self._pages >= BLOCKING_PAGES:
+            # Readers that hold the log open are waited for briefly; the next commit tries again.
+            writer.set_busy_timeout(_RESTART_MS)
             self._copy(writer, apsw.SQLITE_CHECKPOINT_RESTART)
+            writer.set_busy_timeout(BUSY_MS)
         elif self._pages >= CHECKPOINT_PAGES:
             self._wanted.set()
 
@@ -73,6 +80,8 @@ class Checkpointer:
 
     def _run(self) -> None:
         connection = apsw.Connection(self._path)
+        # A connection that has read nothing does not know yet that the file has a log.
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         try:
             while True:
                 self._wanted.wait()

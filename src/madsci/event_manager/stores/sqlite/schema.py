@@ -14,6 +14,7 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import SchemaVersionError, StoreDamagedError
+from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _logger = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def prepare(connection: apsw.Connection, path: str) -> None:
         return
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if application == 0 and version == 0 and tables == 0:
-        with connection:
+        with transaction(connection):
             connection.execute(_TABLES)
         return
     if application != APPLICATION_ID:

@@ -15,14 +15,16 @@ from madsci.event_manager.model.query import Page, Query, page_of
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 from madsci.event_manager.stores.sqlite import schema
-from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, INSERT, to_event, to_row
 from madsci.event_manager.stores.sqlite.compile import compile_selector
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.readers import Readers
+from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _CACHE_KIB: Final = 262_144
 """Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
+_MAX_INT64: Final = 2**63 - 1
 
 
 class SqliteStore:
@@ -46,8 +48,9 @@ class SqliteStore:
         self._lock = _lock(path)
         try:
             with translated(self.location):
-                self._writer = _open_writer(path)
+                self._writer = apsw.Connection(self.location)
                 schema.prepare(self._writer, self.location)
+                _set_up_writer(self._writer)
                 schema.check_integrity(self._writer, self.location, integrity_seconds)
                 self._count = int(self._writer.execute("SELECT count(*) FROM events").get)
                 self._last_seq = int(
@@ -68,7 +71,7 @@ class SqliteStore:
         first = self._last_seq + 1
         rows = [to_row(event, seq) for seq, event in enumerate(events, first)]
         with translated(self.location):
-            with self._writer:
+            with transaction(self._writer):
                 before = self._writer.total_changes()
                 self._writer.executemany(INSERT, rows)
                 stored = self._writer.total_changes() - before
@@ -181,15 +184,12 @@ def _lock(path: Path) -> filelock.BaseFileLock:
     return lock
 
 
-def _open_writer(path: Path) -> apsw.Connection:
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(5000)
+def _set_up_writer(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(BUSY_MS)
     connection.pragma("journal_mode", "WAL")
     connection.pragma("synchronous", "FULL")
     connection.pragma("cache_size", -_CACHE_KIB)
     connection.pragma("wal_autocheckpoint", 0)  # the checkpointer does it, beside the writer
-    connection.transaction_mode = "IMMEDIATE"
-    return connection
 
 
 def _get(connection: apsw.Connection, event_id: str) -> StoredEvent | None:
@@ -219,5 +219,5 @@ def _find_statement(query: Query) -> tuple[str, list[Any], bool]:
         " ORDER BY event_timestamp DESC, event_id DESC"
     )
     if compiled.verdict is None:
-        sql += f" LIMIT {bind(query.limit + 1)} OFFSET {bind(query.offset)}"
+        sql += f" LIMIT {bind(query.limit + 1)} OFFSET {bind(min(query.offset, _MAX_INT64))}"
     return sql, parameters, compiled.verdict is not None

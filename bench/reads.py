@@ -1,0 +1,232 @@
+"""Questions to stores of different sizes: what a page costs must not depend on what was kept before."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+import apsw
+import servers
+from events import EVENTS_PER_SAMPLE, NODES, sample_name, stored_events
+from plan import Plan
+from table import Goal, Row, Series
+
+from madsci.event_manager.model.matcher import matches
+from madsci.event_manager.model.query import Query, latest
+from madsci.event_manager.model.selector import parse_selector
+from madsci.event_manager.model.stored_event import decode_json
+from madsci.event_manager.stores.sqlite.store import SqliteStore
+
+GROUP = "reads"
+_FILL_BATCH = 5000
+_CALLS = 100
+_MAX_SECONDS = 1.0
+_MAX_LOADED = 3_000_000
+"""Events that are loaded and matched in Python over all repeats."""
+
+_LATEST = "latest 100"
+_CURSOR = "100 from a cursor in the middle"
+_SCAN = "event_data.sample = ..., no index"
+_LOADED = "load all event_data, match in Python"
+_HTTP_LATEST = "GET /events?number=100"
+_HTTP_HEALTH = "GET /health"
+
+
+@dataclass
+class _Filled:
+    """A store of so many events."""
+
+    size: int
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "events.db"
+
+    @property
+    def name(self) -> str:
+        return f"{self.size // 1000:,} k" if self.size < 1_000_000 else f"{self.size // 1_000_000} M"
+
+
+class _Results:
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, int], Series] = {}
+
+    def note(self, what: str, filled: _Filled, milliseconds: float) -> None:
+        series = self._series.setdefault(
+            (what, filled.size), Series(f"{what}, {filled.name} stored", "ms")
+        )
+        series.samples.append(milliseconds)
+
+    def get(self, what: str, size: int) -> Series:
+        return self._series[what, size]
+
+    def questions(self) -> list[str]:
+        return list(dict.fromkeys(what for what, _ in self._series))
+
+
+def measure(plan: Plan) -> list[Row]:
+    """Return the rows of this group."""
+    stores = [_Filled(size, plan.folder / f"reads-{size}") for size in plan.store_sizes]
+    filling = [Row(GROUP, _fill(filled)) for filled in stores]
+    results = _Results()
+    with contextlib.ExitStack() as stack:
+        opened = [(filled, stack.enter_context(_opened(filled.path))) for filled in stores]
+        for repeat in range(plan.repeats):
+            for what, prepared in _QUESTIONS.items():
+                for filled, store in opened:
+                    results.note(what, filled, _milliseconds(prepared(store, filled.size)))
+            for filled, store in opened:
+                _note_scan(results, filled, store, repeat)
+    with contextlib.ExitStack() as stack:
+        running = [
+            (filled, stack.enter_context(servers.event_manager(filled.folder))) for filled in stores
+        ]
+        for _ in range(plan.repeats):
+            for filled, server in running:
+                results.note(_HTTP_LATEST, filled, _http(server, "/events?number=100"))
+                results.note(_HTTP_HEALTH, filled, _http(server, "/health"))
+    return [*filling, *_rows(results, plan.store_sizes)]
+
+
+def _rows(results: _Results, sizes: tuple[int, ...]) -> list[Row]:
+    rows: list[Row] = []
+    for what in results.questions():
+        if what == _LOADED:
+            continue
+        for size in sizes:
+            anchor, goal = None, None
+            if what == _SCAN:
+                anchor, goal = results.get(_LOADED, size), Goal("<=", 0.35)
+            elif what == _CURSOR:
+                anchor, goal = results.get(_LATEST, size), Goal("<=", 2)
+            elif size != sizes[0]:
+                anchor = results.get(what, sizes[0])
+                goal = Goal("<=", 2) if what.startswith(_LATEST) else None
+            elif what == _HTTP_LATEST:
+                anchor = results.get(_LATEST, size)
+            rows.append(Row(GROUP, results.get(what, size), anchor, goal))
+    return rows
+
+
+def _latest(store: SqliteStore, _: int) -> Callable[[], object]:
+    return lambda: _page(store, Query(latest()))
+
+
+def _serious(store: SqliteStore, _: int) -> Callable[[], object]:
+    return lambda: _page(store, Query(latest(level=40)))
+
+
+def _of_node(store: SqliteStore, _: int) -> Callable[[], object]:
+    selector = parse_selector({"source.node_id": NODES[7], "archived": False})
+    return lambda: _page(store, Query(selector))
+
+
+def _by_id(store: SqliteStore, size: int) -> Callable[[], object]:
+    event_id = _middle(store, size)[1]
+    return lambda: store.get(event_id)
+
+
+def _from_cursor(store: SqliteStore, size: int) -> Callable[[], object]:
+    after = _middle(store, size)
+    return lambda: _page(store, Query(latest(), after=after))
+
+
+_QUESTIONS: dict[str, Callable[[SqliteStore, int], Callable[[], object]]] = {
+    _LATEST: _latest,
+    "latest 100 of level >= 40": _serious,
+    "latest 100 of one node": _of_node,
+    "one event by id": _by_id,
+    _CURSOR: _from_cursor,
+}
+
+
+def _middle(store: SqliteStore, size: int) -> tuple[int, str]:
+    sample = {"event_data.sample": sample_name(size // 2)}
+    return store.find(Query(parse_selector(sample), limit=1)).events[0].order
+
+
+def _page(store: SqliteStore, query: Query) -> None:
+    found = len(store.find(query).events)
+    if found != query.limit:
+        raise RuntimeError(f"{found} events came where {query.limit} were expected.")
+
+
+def _note_scan(results: _Results, filled: _Filled, store: SqliteStore, repeat: int) -> None:
+    selector = parse_selector({"event_data.sample": sample_name(filled.size // 2)})
+
+    def scan() -> int:
+        return len(store.find(Query(selector)).events)
+
+    def load() -> int:
+        connection = apsw.Connection(str(filled.path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            rows = connection.execute("SELECT json(event_data) FROM events")
+            return sum(matches(selector, {"event_data": decode_json(text)}) for (text,) in rows)
+        finally:
+            connection.close()
+
+    for what, find in ((_SCAN, scan), (_LOADED, load)):
+        if what == _LOADED and filled.size * (repeat + 1) > _MAX_LOADED:
+            return
+        begin = time.perf_counter()
+        found = find()
+        results.note(what, filled, (time.perf_counter() - begin) * 1000)
+        if found != EVENTS_PER_SAMPLE:
+            raise RuntimeError(f"{what}: found {found} events instead of {EVENTS_PER_SAMPLE}.")
+
+
+def _milliseconds(call: Callable[[], object]) -> float:
+    """Return the median time of a call, after one that fills the caches."""
+    call()
+    times: list[float] = []
+    deadline = time.perf_counter() + _MAX_SECONDS
+    while len(times) < _CALLS and (not times or time.perf_counter() < deadline):
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return median(times) * 1000
+
+
+def _http(server: servers.Server, path: str) -> float:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+
+    def call() -> None:
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        reply.read()
+        if reply.status != 200:
+            raise RuntimeError(f"GET {path} was answered with {reply.status}.")
+
+    try:
+        return _milliseconds(call)
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[SqliteStore]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(path, integrity_seconds=0)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _fill(filled: _Filled) -> Series:
+    """Fill a store; return how fast it took the events, reading them not counted."""
+    events = stored_events(filled.size)
+    seconds = 0.0
+    with _opened(filled.path) as store:
+        while batch := list(islice(events, _FILL_BATCH)):
+            begin = time.perf_counter()
+            store.append(batch)
+            seconds += time.perf_counter() - begin
+    return Series(f"filling to {filled.name} in batches of 5000", "events/s", [filled.size / seconds])

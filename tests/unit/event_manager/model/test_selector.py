@@ -1,0 +1,211 @@
+"""Parsing selectors: a small tree for what is allowed, a named refusal for the rest."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from madsci.common.clock import parse_instant
+from madsci.common.errors import InvalidSelectorError
+from madsci.event_manager.model.selector import (
+    EVERYTHING,
+    MAX_DEPTH,
+    MAX_TERMS,
+    And,
+    Compare,
+    Equals,
+    Exists,
+    In,
+    Not,
+    Or,
+    parse_selector,
+)
+
+A = ("event_data", "a")
+ONE = Equals(("event_data", "a"), 1)
+NEW_YEAR = parse_instant("2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("selector", "tree"),
+    [
+        ({}, EVERYTHING),
+        ({"$comment": "why"}, EVERYTHING),
+        ({"event_data.a": 1}, ONE),
+        ({"event_data.a": {"$eq": 1}}, ONE),
+        ({"event_data.a": {"$ne": 1}}, Not(ONE)),
+        ({"event_data.a": None}, Equals(A, None)),
+        ({"event_data.a": [1, 2]}, Equals(A, [1, 2])),
+        ({"event_data.a": {"x": 1}}, Equals(A, {"x": 1})),
+        ({"event_data.a": {}}, Equals(A, {})),
+        ({"event_data.a": {"$gt": 1}}, Compare(A, "$gt", 1)),
+        ({"event_data.a": {"$lte": "x"}}, Compare(A, "$lte", "x")),
+        ({"event_data.a": {"$gt": 1, "$lt": 3}}, And((Compare(A, "$gt", 1), Compare(A, "$lt", 3)))),
+        ({"event_data.a": {"$in": [1, None]}}, In(A, (1, None))),
+        ({"event_data.a": {"$in": []}}, In(A, ())),
+        ({"event_data.a": {"$nin": [1]}}, Not(In(A, (1,)))),
+        ({"event_data.a": {"$exists": True}}, Exists(A)),
+        ({"event_data.a": {"$exists": 0}}, Not(Exists(A))),
+        ({"event_data.a": {"$not": {"$gt": 1}}}, Not(Compare(A, "$gt", 1))),
+        ({"$and": [{"event_data.a": 1}]}, And((ONE,))),
+        ({"$or": [{"event_data.a": 1}, {}]}, Or((ONE, EVERYTHING))),
+        ({"$nor": [{"event_data.a": 1}]}, Not(Or((ONE,)))),
+        ({"event_data.a": 1, "alert": True}, And((ONE, Equals(("alert",), True)))),
+        ({"event_data..": 1}, Equals(("event_data", "", ""), 1)),
+    ],
+)
+def test_each_operator_has_its_tree(selector, tree):
+    assert parse_selector(selector) == tree
+
+
+def test_event_id_means_the_id():
+    assert parse_selector({"event_id": "x"}) == Equals(("_id",), "x")
+    assert parse_selector({"event_id": {"$in": ["x"]}}) == In(("_id",), ("x",))
+
+
+def test_a_plain_object_for_source_means_its_members():
+    assert parse_selector({"source": {"node_id": "n"}}) == Equals(("source", "node_id"), "n")
+    both = parse_selector({"source": {"node_id": "n", "a.b": {"$gt": 1}}})
+    assert both == And((Equals(("source", "node_id"), "n"), Compare(("source", "a", "b"), "$gt", 1)))
+    assert parse_selector({"source": {"$eq": {"node_id": "n"}}}) == Equals(
+        ("source",), {"node_id": "n"}
+    )
+
+
+@pytest.mark.parametrize("field", ["event_timestamp", "received_at", "archived_at"])
+def test_times_are_read_in_any_usual_form(field):
+    for value in ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", 1767225600, 1767225600000):
+        assert parse_selector({field: {"$gte": value}}) == Compare((field,), "$gte", NEW_YEAR)
+    assert parse_selector({field: {"$in": ["2026-01-01", None]}}, ZoneInfo("UTC")) == In(
+        (field,), (NEW_YEAR, None)
+    )
+    assert parse_selector({field: None}) == Equals((field,), None)
+
+
+def test_times_without_offset_are_in_the_zone_that_is_given():
+    tree = parse_selector({"event_timestamp": "2026-01-01T09:00:00"}, ZoneInfo("Asia/Tokyo"))
+    assert tree == Equals(("event_timestamp",), NEW_YEAR)
+
+
+def test_levels_and_types_are_read_by_name():
+    assert parse_selector({"log_level": {"$gte": "error"}}) == Compare(("log_level",), "$gte", 40)
+    assert parse_selector({"log_level": "loud"}) == Equals(("log_level",), "loud")
+    assert parse_selector({"event_type": "LOG_INFO"}) == Equals(("event_type",), "log_info")
+    assert parse_selector({"event_type": {"$in": ["experiment_stop", "new_kind"]}}) == In(
+        ("event_type",), ("experiment_cancelled", "new_kind")
+    )
+
+
+def test_values_of_other_fields_are_left_alone():
+    assert parse_selector({"event_data.log_level": "error"}).value == "error"
+    assert parse_selector({"event_data.event_timestamp": "2026"}).value == "2026"
+
+
+@pytest.mark.parametrize(
+    ("selector", "words"),
+    [
+        ([], "A selector is a JSON object"),
+        (None, "A selector is a JSON object"),
+        ("{}", "A selector is a JSON object"),
+        ({"$where": "1"}, r"'\$where'"),
+        ({"$expr": {}}, r"'\$expr'"),
+        ({"$foo": 1}, r"'\$foo'"),
+        ({"$and": []}, r"\$and takes a list of one or more"),
+        ({"$or": {}}, r"\$or takes a list"),
+        ({"$nor": [1]}, r"\$nor takes a list of selectors; 1"),
+        ({"$and": [[]]}, r"\$and takes a list of selectors"),
+    ],
+)
+def test_a_refusal_at_the_top_names_the_operator(selector, words):
+    with pytest.raises(InvalidSelectorError, match=words) as caught:
+        parse_selector(selector)
+    assert caught.value.errors == [{"loc": [], "msg": caught.value.message}]
+
+
+@pytest.mark.parametrize(
+    ("operand", "operator"),
+    [
+        ({"$regex": "x"}, "$regex"),
+        ({"$size": 1}, "$size"),
+        ({"$where": "1"}, "$where"),
+        ({"$function": {}}, "$function"),
+        ({"$and": [{}]}, "$and"),
+        ({"$": 1}, "'$'"),
+        ({"$in": 1}, "$in"),
+        ({"$in": {"a": 1}}, "$in"),
+        ({"$nin": "abc"}, "$nin"),
+        ({"$in": [{"$gt": 1}]}, "$in"),
+        ({"$nin": [{"a": 1, "$gt": 1}]}, "$nin"),
+        ({"$not": 5}, "$not"),
+        ({"$not": {}}, "$not"),
+        ({"$not": {"a": 1}}, "$not"),
+        ({"$not": {"$not": {"$foo": 1}}}, "$foo"),
+        ({"$gt": 1, "a": 2}, "mixes"),
+    ],
+)
+def test_a_refusal_names_the_operator_and_the_path(operand, operator):
+    with pytest.raises(InvalidSelectorError) as caught:
+        parse_selector({"$or": [{"event_data.a.b": operand}]})
+    assert operator in caught.value.message
+    assert "event_data.a.b" in caught.value.message
+    assert caught.value.errors[0]["loc"] == ["event_data.a.b"]
+
+
+@pytest.mark.parametrize("value", ["yesterday", True, {"a": 1}, [1], 10**30])
+def test_a_time_that_cannot_be_read_is_refused_at_its_path(value):
+    with pytest.raises(InvalidSelectorError, match="event_timestamp") as caught:
+        parse_selector({"event_timestamp": {"$gte": value}})
+    assert caught.value.errors[0]["loc"] == ["event_timestamp"]
+
+
+def nested(wrap, depth):
+    selector = {"event_data.a": 1}
+    for _ in range(depth):
+        selector = wrap(selector)
+    return selector
+
+
+@pytest.mark.parametrize("operator", ["$and", "$or", "$nor"])
+def test_nesting_is_bounded(operator):
+    parse_selector(nested(lambda inner: {operator: [inner]}, MAX_DEPTH))
+    with pytest.raises(InvalidSelectorError, match=f"more than {MAX_DEPTH} levels"):
+        parse_selector(nested(lambda inner: {operator: [inner]}, MAX_DEPTH + 1))
+
+
+def test_nesting_of_not_is_bounded():
+    def negated(depth):
+        operand = {"$gt": 1}
+        for _ in range(depth):
+            operand = {"$not": operand}
+        return {"event_data.a": operand}
+
+    parse_selector(negated(MAX_DEPTH))
+    with pytest.raises(InvalidSelectorError, match=r"event_data\.a is nested more than"):
+        parse_selector(negated(MAX_DEPTH + 1))
+
+
+@pytest.mark.parametrize(
+    "selector_of",
+    [
+        lambda count: {"event_data.a": {"$in": list(range(count))}},
+        lambda count: {"$or": [{"event_data.a": one} for one in range(count)]},
+        lambda count: {f"event_data.a{one}": {"$exists": True} for one in range(count)},
+        lambda count: {"$and": [{"log_level": {"$in": [1] * (count // 2)}}] * 2},
+    ],
+)
+def test_comparisons_are_bounded_each_listed_value_counting(selector_of):
+    parse_selector(selector_of(MAX_TERMS))
+    with pytest.raises(InvalidSelectorError, match=f"more than {MAX_TERMS} comparisons"):
+        parse_selector(selector_of(MAX_TERMS + 2))
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["event_data" + ".a" * 100_000, "a." * 2_000, "source" + ".b" * 2_000],
+    ids=["event_data", "unknown", "source"],
+)
+def test_a_path_deeper_than_any_event_is_refused(path):
+    """Nothing can lie there, and every engine would pay for looking."""
+    with pytest.raises(InvalidSelectorError):
+        parse_selector({path: 1})
