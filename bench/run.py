@@ -18,6 +18,7 @@ from pathlib import Path
 
 import apsw
 import client
+import filelock
 import http_load
 import ingest
 import reads
@@ -46,6 +47,13 @@ def main() -> int:
         print(http_load.HOW_TO_INSTALL, file=sys.stderr)
         groups = [group for group in groups if group != "single"]
         code = 1
+    # Two benchmarks at once would measure each other.
+    alone = filelock.FileLock(Path(tempfile.gettempdir()) / "madsci-bench.lock")
+    try:
+        alone.acquire(timeout=0)
+    except filelock.Timeout:
+        print("Another benchmark runs on this machine: wait for its end.", file=sys.stderr)
+        return 1
     folder = Path(tempfile.mkdtemp(prefix="madsci-bench-", dir=options.dir))
     begin = time.monotonic()
     measured = _fingerprint()

@@ -13,7 +13,7 @@ from madsci.event_manager.model.json_reading import MAX_DEPTH
 from madsci.event_manager.model.query import Query, decode_cursor, latest
 from madsci.event_manager.model.selector import MAX_ALL_SEGMENTS, parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
-from madsci.event_manager.stores.base import Disposition
+from madsci.event_manager.stores.base import AppendOutcome, Disposition
 
 STORED, DUPLICATE, RAISED = Disposition.STORED, Disposition.DUPLICATE, Disposition.ALERT_RAISED
 
@@ -64,7 +64,7 @@ def walk(store, selector=None, limit=3, between=lambda: None) -> list[str]:
 class TestAppend:
     def test_every_member_comes_back_as_it_was(self, store):
         (outcome,) = store.append([FULL])
-        assert outcome == (STORED, FULL)
+        assert outcome == AppendOutcome(STORED, FULL)
         assert not outcome.is_duplicate
         assert store.get("full") == FULL
         assert store.find(Query()).events == [FULL]
@@ -83,7 +83,7 @@ class TestAppend:
         first = event("a", 1, event_data='"first"')
         store.append([first])
         (outcome,) = store.append([event("a", 2, event_data='"second"', log_level=50)])
-        assert outcome == (DUPLICATE, first)
+        assert outcome == AppendOutcome(DUPLICATE, first)
         assert outcome.is_duplicate
         assert store.get("a") == first
         assert store.count() == 1
@@ -100,10 +100,10 @@ class TestAppend:
         store.append([first])
         raised = msgspec.structs.replace(first, alert=True)
         (outcome,) = store.append([event("a", 2, alert=True, event_data='"other"')])
-        assert outcome == (RAISED, raised)
+        assert outcome == AppendOutcome(RAISED, raised)
         assert outcome.is_duplicate
-        assert store.append([event("a", alert=True)]) == [(DUPLICATE, raised)]
-        assert store.append([event("a")]) == [(DUPLICATE, raised)]
+        assert store.append([event("a", alert=True)]) == [AppendOutcome(DUPLICATE, raised)]
+        assert store.append([event("a")]) == [AppendOutcome(DUPLICATE, raised)]
         assert store.get("a") == raised
 
     def test_a_duplicate_in_the_same_call_raises_the_alert_too(self, store):

@@ -18,6 +18,9 @@ from madsci.common.errors import SettingsError
 
 UTC: Final = timezone.utc
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_US: Final = -62_135_596_800_000_000
+LAST_US: Final = 253_402_300_799_999_999
+"""The instants that a datetime in UTC can hold: the years 1 to 9999."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 _LEAP_SECOND: Final = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -17,9 +17,14 @@ from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, rea
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.stored_event import encode_event
+from madsci.event_manager.stores.base import Disposition
 
 _LARGE: Final = 128 * 1024
 """Bytes of body from which on it is read in a thread: parsing them takes about a millisecond."""
+_MANY_DIGITS: Final = 5
+"""Digits of a content length; one with more is looked at before the body is."""
+_UNPACKING: Final = 4
+"""Bodies unpacked at once: each may hold as much as a body may have before it is counted."""
 
 
 class BulkReply(msgspec.Struct):
@@ -41,6 +46,7 @@ class IngestRoutes:
     intake: Intake
     writer: Writer
     admission: Admission
+    unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKING))
 
     @property
     def table(self) -> dict[tuple[str, str], ASGIApp]:
@@ -89,7 +95,7 @@ class IngestRoutes:
 
     async def _store(self, reading: BulkReading) -> BulkReply:
         outcomes = await self.writer.write(reading.events) if reading.events else []
-        duplicate = sum(outcome.is_duplicate for outcome in outcomes)
+        duplicate = sum([outcome.disposition is not Disposition.STORED for outcome in outcomes])
         return BulkReply(
             received=len(outcomes) + reading.rejected,
             stored=len(outcomes) - duplicate,
@@ -104,10 +110,12 @@ class IngestRoutes:
         """Return the whole body, unpacked; never holds more than admission allows."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         announced = headers.get(b"content-length", b"")
-        if announced.isdigit():
+        if len(announced) > _MANY_DIGITS and announced.isdigit():
             self.admission.admits(0, int(announced))
         encoding = headers.get(b"content-encoding", b"")
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body: bytes = message.get("body", b"")
         ticket.take(len(body))
         if message.get("more_body"):
@@ -115,7 +123,8 @@ class IngestRoutes:
         if not encoding:
             return body
         limit = self.admission.max_body_bytes
-        whole = await asyncio.to_thread(unpack, body, encoding.decode("latin-1"), limit)
+        async with self.unpacking:
+            whole = await asyncio.to_thread(unpack, body, encoding.decode("latin-1"), limit)
         ticket.give_back()
         ticket.take(len(whole))
         return whole

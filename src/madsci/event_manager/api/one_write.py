@@ -8,26 +8,36 @@ a small reply about a third cheaper for the server.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+_MUCH: Final = 65_536
+"""Bytes that are written at once: what a transport holds before it asks for a pause."""
+
 
 class _GatheringTransport:
-    """A transport that writes at the end of the loop's turn. Everything else is the transport's own."""
+    """A transport that writes at the end of the loop's turn, or when much has come together.
 
-    __slots__ = ("_call_soon", "_parts", "_transport", "is_closing")
+    Everything else is the transport's own.
+    """
+
+    __slots__ = ("_call_soon", "_parts", "_size", "_transport", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._call_soon = loop.call_soon
         self._parts: list[bytes] = []
+        self._size = 0
         self.is_closing = transport.is_closing  # asked for with every request
 
     def write(self, data: bytes) -> None:
         if not self._parts:
             self._call_soon(self._flush)
         self._parts.append(data)
+        self._size += len(data)
+        if self._size >= _MUCH:
+            self._flush()  # so that the transport can tell a streaming reply to wait for a slow reader
 
     def close(self) -> None:
         self._flush()
@@ -37,7 +47,9 @@ class _GatheringTransport:
         if self._parts:
             data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._parts.clear()
-            self._transport.write(data)
+            self._size = 0
+            if not self.is_closing():
+                self._transport.write(data)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

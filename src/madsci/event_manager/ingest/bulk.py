@@ -10,11 +10,11 @@ import msgspec
 
 from madsci.common.errors import InvalidInputError, MadsciError, MalformedJsonError, TooLargeError
 from madsci.event_manager.ingest.intake import Accepted, Intake
-from madsci.event_manager.model.json_reading import read_json
+from madsci.event_manager.model.json_reading import read_damaged_list
 from madsci.event_manager.model.stored_event import StoredEvent
 
 MAX_NOTES: Final = 1000
-"""Errors, and warnings, that a reply lists; the rest are counted."""
+"""Errors, and warnings, that a reply lists. All errors are counted."""
 
 
 class Rejection(msgspec.Struct):
@@ -81,6 +81,9 @@ def read_bulk(body: bytes, intake: Intake) -> BulkReading:
 
 
 def _read_lines(body: bytes, intake: Intake) -> BulkReading:
+    events = intake.read_lines(body)
+    if events is not None:
+        return BulkReading(events)
     reading = BulkReading()
     for number, line in enumerate(body.split(b"\n"), 1):
         if not line or line.isspace():
@@ -89,8 +92,8 @@ def _read_lines(body: bytes, intake: Intake) -> BulkReading:
             reading.accept(number, intake.read(line))
         except (InvalidInputError, TooLargeError) as error:
             reading.reject(number, error)
-    if reading.rejected and not reading.events:
-        # Not one line is an event: perhaps the body is one event, printed over several lines.
+    if reading.rejected:
+        # Perhaps the body is one event, printed over several lines; two lines of events never are.
         return _read_spread_event(body, intake) or reading
     return reading
 
@@ -124,9 +127,10 @@ _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 def _items(body: bytes) -> Iterator[tuple[int, Any, list[str]]]:
     try:
-        items: list[Any] = list(_array_decoder.decode(body))
-        repairs: list[str] = []
+        items = _array_decoder.decode(body)
     except (msgspec.MsgspecError, RecursionError):
-        items, repairs = read_json(body)
+        for number, (item, repairs) in enumerate(read_damaged_list(body), 1):
+            yield number, item, repairs
+        return
     for number, item in enumerate(items, 1):
-        yield number, item, repairs
+        yield number, item, []

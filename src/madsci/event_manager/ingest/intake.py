@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
-from madsci.common.clock import Clock, now_us, parse_instant
-from madsci.common.errors import InvalidEventError, TooLargeError
+from madsci.common.clock import FIRST_US, LAST_US, Clock, now_us, parse_instant, to_us
+from madsci.common.errors import InvalidEventError, InvalidInputError, TooLargeError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_reading import MAX_ID_LENGTH, read_event
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json
-from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json, json_size
 
 _TYPES: Final = {kind.value: kind for kind in EventType}
 _LOG_TYPES: Final = frozenset(kind.value for kind in EventType if kind.is_log)
@@ -28,7 +28,7 @@ _LEVELS: Final = frozenset(int(level) for level in EventLogLevel)
 _SHALLOW: Final = 2 * MAX_DEPTH
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """An event that can be kept, and a sentence for each thing that had to be repaired."""
 
     event: StoredEvent
@@ -81,7 +81,7 @@ class Intake:
             wire = _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
             wire = None
-        event = None if wire is None else self._from_well_formed(wire)
+        event = None if wire is None else self._kept(wire, self.clock())
         return self._read_patiently(data) if event is None else Accepted(event)
 
     def read_document(self, document: object, repairs: list[str]) -> Accepted:
@@ -89,9 +89,9 @@ class Intake:
 
         Raises what ``read`` raises.
         """
+        check_depth(document, MAX_DEPTH + 1)
+        self.check_size(json_size(document))
         reading = read_event(document, self.naive_zone)
-        event_data = encode_json(reading.event_data)
-        self.check_size(len(event_data))
         received_at = self.clock()
         moment = reading.event_timestamp
         event = StoredEvent(
@@ -102,7 +102,7 @@ class Intake:
             received_at if moment is None else moment,
             received_at,
             self.own_source if reading.source is None else reading.source,
-            event_data,
+            encode_json(reading.event_data),
             reading.trace_id,
             reading.span_id,
             reading.archived,
@@ -110,6 +110,22 @@ class Intake:
             reading.extra or None,
         )
         return Accepted(event, repairs + reading.repairs)
+
+    def read_lines(self, body: bytes) -> list[StoredEvent] | None:
+        """Read a body of well-formed events, one a line, all at once.
+
+        Returns ``None`` if any line needs more patience, a look at its size, or holds several.
+        """
+        if len(body) > self.max_event_bytes:
+            return None
+        try:
+            received_at = self.clock()
+            events = [self._kept(wire, received_at) for wire in _decoder.decode_lines(body)]
+        except (msgspec.MsgspecError, InvalidInputError, ValueError, RecursionError):
+            return None
+        if None in events or len(events) > body.count(b"\n") + 1:
+            return None
+        return events  # type: ignore[return-value]
 
     def check_size(self, size: int) -> None:
         """Raise ``TooLargeError`` for more bytes than an event may have."""
@@ -119,8 +135,8 @@ class Intake:
                 f" {self.max_event_bytes:,}. Store large data elsewhere and send a reference."
             )
 
-    def _from_well_formed(self, wire: _WellFormed) -> StoredEvent | None:
-        """Return the event, or ``None`` where the patient path must decide."""
+    def _kept(self, wire: _WellFormed, received_at: int) -> StoredEvent | None:
+        """Return the event to keep, or ``None`` where the patient path must decide."""
         event_id = wire.id_alias or wire.event_id or new_ulid()
         kind = wire.event_type
         if len(event_id) > MAX_ID_LENGTH or kind not in _TYPES or wire.log_level not in _LEVELS:
@@ -132,11 +148,11 @@ class Intake:
         if kind in _LOG_TYPES and '"event_type"' in event_data:
             kind = self._promoted(_TYPES[kind], wire.event_data).value
         try:
+            self._us(wire.received_at)
             moment = self._us(wire.event_timestamp)
             archived_at = self._us(wire.archived_at)
         except ValueError:
             return None
-        received_at = self.clock()
         return StoredEvent(
             event_id,
             kind,
@@ -162,7 +178,13 @@ class Intake:
         return self.read_document(document, repairs)
 
     def _us(self, moment: datetime | None) -> int | None:
-        return None if moment is None else parse_instant(moment, self.naive_zone)
+        if moment is None:
+            return None
+        if moment.tzinfo is not None:
+            microseconds = to_us(moment)
+            if FIRST_US <= microseconds <= LAST_US:
+                return microseconds
+        return parse_instant(moment, self.naive_zone)
 
     def _source(self, source: dict[str, str | None] | msgspec.UnsetType | None) -> dict[str, Any]:
         if source is msgspec.UNSET:

@@ -13,7 +13,9 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from madsci.common.errors import MadsciError, OverloadedError, StoreError, StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -25,7 +27,7 @@ MAX_BATCH: Final = 5_000
 """Events in one transaction. Throughput is flat from 1,000 on; more only makes others wait."""
 
 
-class _Submission(NamedTuple):
+class _Submission(msgspec.Struct, frozen=True):
     events: Sequence[StoredEvent]
     done: asyncio.Future[list[AppendOutcome]]
 

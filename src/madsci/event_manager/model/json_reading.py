@@ -17,7 +17,9 @@ import msgspec
 from madsci.common.errors import InvalidInputError, MalformedJsonError
 
 MAX_DEPTH: Final = 96
-"""Levels of nesting in a value. MongoDB keeps 100 in a document, the event itself takes a few."""
+"""Levels of nesting in event data. MongoDB keeps 100 in a document, the event itself takes a few."""
+_ANY_DEPTH: Final = 300
+"""Levels of nesting in anything that is read: more than is kept, far less than the stack."""
 _MAX_DIGITS: Final = 4000
 """Digits of an integer; Python itself refuses to read more than 4,300."""
 
@@ -35,14 +37,29 @@ def read_json(data: bytes) -> tuple[Any, list[str]]:
         value = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
         return _read_patiently(data)
-    check_depth(value)
+    check_depth(value, _ANY_DEPTH)
     return value, []
+
+
+def read_damaged_list(data: bytes) -> list[tuple[Any, list[str]]]:
+    """Return the items of a JSON array, each with a sentence for each repair of its own.
+
+    Raises what ``read_json`` raises.
+    """
+    items, repairs = _parse_patiently(data)
+    if not isinstance(items, list):
+        raise MalformedJsonError("This begins like a JSON array, but is none.")
+    read = []
+    for item in items:
+        own = list(repairs)
+        read.append((_Repair(own).value(item), own))
+    return read
 
 
 def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
     """Raise ``InvalidInputError`` if a JSON value is nested deeper than the limit."""
     level = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             child
             for parent in level
@@ -63,6 +80,11 @@ def _too_deep() -> InvalidInputError:
 
 
 def _read_patiently(data: bytes) -> tuple[Any, list[str]]:
+    value, repairs = _parse_patiently(data)
+    return _Repair(repairs).value(value), repairs
+
+
+def _parse_patiently(data: bytes) -> tuple[Any, list[str]]:
     repairs: list[str] = []
     try:
         text = data.decode("utf-8-sig")
@@ -82,8 +104,8 @@ def _read_patiently(data: bytes) -> tuple[Any, list[str]]:
         ) from error
     except RecursionError as error:
         raise _too_deep() from error
-    check_depth(value)
-    return _Repair(repairs).value(value), repairs
+    check_depth(value, _ANY_DEPTH)
+    return value, repairs
 
 
 def _read_integer(digits: str) -> int | str:

@@ -84,6 +84,11 @@ def encode_json(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
+def json_size(value: Any) -> int:
+    """Return how many bytes a decoded JSON value takes as text."""
+    return len(_encoder.encode(value))
+
+
 def decode_json(text: str | bytes) -> Any:
     """Return the value of JSON text that this module wrote."""
     return _decoder.decode(text)

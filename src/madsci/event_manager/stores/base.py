@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+import msgspec
 
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -19,7 +21,7 @@ class Disposition(Enum):
     """A duplicate that asked for an alert of an event stored without one: a first alert."""
 
 
-class AppendOutcome(NamedTuple):
+class AppendOutcome(msgspec.Struct, frozen=True, gc=False):
     """The fate of one appended event, and the event as it is stored now."""
 
     disposition: Disposition

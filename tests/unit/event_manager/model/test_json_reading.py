@@ -108,7 +108,7 @@ def test_what_is_not_json_is_refused_with_its_place(data, words):
     assert caught.value.errors[0]["loc"]
 
 
-@pytest.mark.parametrize("levels", [MAX_DEPTH + 2, 900, 5_000, 200_000])
+@pytest.mark.parametrize("levels", [400, 900, 5_000, 200_000])
 @pytest.mark.parametrize("tail", [b"", b"x"])
 def test_deep_nesting_is_refused_and_breaks_nothing(levels, tail):
     with pytest.raises(InvalidInputError):
