@@ -25,6 +25,8 @@ _logger = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 5_000
 """Events in one transaction. Throughput is flat from 1,000 on; more only makes others wait."""
+_LINGER: Final = 0.0006
+"""Seconds that a commit waits for company under load: about half of what the commit takes."""
 
 
 class _Submission(msgspec.Struct, frozen=True):
@@ -61,6 +63,7 @@ class Writer:
         self._gathered: list[_Submission] = []
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._expected = 0
         self._stopping = False
         self.stats = WriterStats()
 
@@ -145,17 +148,23 @@ class Writer:
                 self._answer(self._written(_next_batch(waiting)))
 
     def _collect(self, waiting: deque[_Submission]) -> bool:
-        """Take over what was submitted, waiting for it if there is nothing to do; tell of the end."""
-        block = not waiting
+        """Take over what was submitted, waiting for it if there is nothing to do; tell of the end.
+
+        Under load the requests that the last commit answered are on their way again: a moment's wait
+        for as many of them saves a commit. Whoever sends alone does not wait.
+        """
+        expected = self._expected
+        block, patience = not waiting, None
         while True:
             try:
-                submissions = self._queue.get(block=block)
+                submissions = self._queue.get(block, patience)
             except queue.Empty:
+                self._expected = max(len(waiting), expected * 9 // 10)
                 return False
             if submissions is None:
                 return True
             waiting.extend(submissions)
-            block = False
+            block, patience = 1 < len(waiting) < expected, _LINGER
 
     def _written(self, batch: list[_Submission]) -> list[_Result]:
         result = self._append([event for submission in batch for event in submission.events])
