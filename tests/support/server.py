@@ -60,6 +60,7 @@ class ServerProcess:
             **inherited,
             "EVENT_SERVER_URL": self.url,
             "EVENT_DB_URL": f"sqlite:///{self.database}",
+            "EVENT_CLIENT_SPOOL_DIR": str(directory / "spool"),
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None

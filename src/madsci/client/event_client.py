@@ -16,17 +16,20 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
+from madsci.client.console import warn_locally
 from madsci.client.logfile import log_file_path
 from madsci.client.outputs import Outputs
 from madsci.client.queries import (
     EventReader,
 )
 from madsci.client.reading import Questions
-from madsci.client.record import encode_source, make_record
+from madsci.client.record import EventSource, make_record
+from madsci.client.redaction import shared_redaction
 from madsci.client.sender import SenderStats
 from madsci.client.spool import RejectedEvent
 from madsci.client.transport import HttpTransport, Transport
 from madsci.client.writing import DEBUG, LogCalls
+from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.errors import SettingsError
 from madsci.common.types.client_config import EventClientConfig
 
@@ -64,6 +67,8 @@ class EventClient(LogCalls, Questions):
             )
         elif settings:
             config = config.replaced(**settings)
+        if config.event_server_url is None and transport is None:
+            config = _with_server_of_context(config)
         self.config = config
         self.name = config.name or _caller_name()
         self.logger = logging.getLogger(self.name)
@@ -72,11 +77,13 @@ class EventClient(LogCalls, Questions):
         self._outputs = Outputs(self.name, config, transport)
         self.event_server = self._outputs.url
         self._reader = _make_reader(self.event_server, config)
-        self._source = config.source.model_dump() if config.source else {}
-        self._encoded_source = encode_source(self._source)
+        self._source = EventSource(config.source.model_dump() if config.source else {})
+        self._redaction = shared_redaction(tuple(config.redact_keys), enabled=config.redact_enabled)
         self._context: dict[str, Any] = {}
         self._is_bound_copy = False
         self._tell_start()
+        if config.otel_enabled:
+            warn_locally("otel_enabled has no effect yet: this version does not take part in traces.")
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the server has settled all events logged so far; tell whether it has.
@@ -155,7 +162,9 @@ class EventClient(LogCalls, Questions):
             "platform": sys.platform,
         }
         self._outputs.write_locally(
-            make_record(DEBUG, "EventClient initialized", (), fields, self._encoded_source)
+            make_record(
+                DEBUG, "EventClient initialized", (), fields, self._source.encoded(), self._redaction
+            )
         )
 
 
@@ -169,6 +178,15 @@ def _make_reader(url: str | None, config: EventClientConfig) -> EventReader | No
         pool_maxsize=config.pool_maxsize,
     )
     return EventReader(transport, config)
+
+
+def _with_server_of_context(config: EventClientConfig) -> EventClientConfig:
+    try:
+        url = get_current_madsci_context().event_server_url
+    except SettingsError as error:  # about other servers: no reason to leave a program without its log
+        warn_locally(f"The addresses of the lab's servers cannot be read: {error}")
+        return config
+    return config if url is None else config.replaced(event_server_url=url)
 
 
 def _caller_name() -> str:

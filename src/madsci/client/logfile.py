@@ -101,7 +101,10 @@ class LogFile:
 
     def close(self) -> None:
         """Close the file; the next write opens it again."""
-        self._handler.close()
+        try:
+            self._handler.close()
+        except OSError as error:  # what the disk has no room for was told of when it was written
+            warn_locally(f"The log file {self.path} was not closed properly: {error}")
         self._handler.stream = None
 
     def _is_due(self, size: int) -> bool:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from madsci.client.console import warn_locally, write_record
+from madsci.client.disk_spool import DiskSpool
+from madsci.client.lane_writer import DiskSpoolSettings
 from madsci.client.logfile import LogFile, log_file_path, release_log_file, share_log_file
 from madsci.client.record import Record
 from madsci.client.retry import Backoff
-from madsci.client.sender import Sender, SenderSettings, release_sender, share_sender
-from madsci.client.spool import MemorySpool
+from madsci.client.sender import Sender, SenderSettings
+from madsci.client.shared_senders import release_sender, share_sender
+from madsci.client.spool import MemorySpool, Spool
 from madsci.client.transport import HttpTransport, Transport, normalised
 from madsci.common.types.client_config import EventClientConfig
 
@@ -58,7 +64,9 @@ class Outputs:
                 return
             self._is_open = True
             if self._transport is not None:
-                self.sender = self.sender or self._make_sender(self._transport)
+                self.sender = self.sender or self._make_sender(
+                    self._transport, MemorySpool(self._config.queue_max_events)
+                )
             elif self.url is not None:
                 self.sender = share_sender(self.url, self._make_shared_sender)
             if self.path is not None:
@@ -127,16 +135,24 @@ class Outputs:
 
     def _make_shared_sender(self) -> Sender:
         config = self._config
+        spool: Spool = MemorySpool(config.queue_max_events)
+        while_waiting = None
+        if config.spool_enabled:
+            directory = spool_directory(config.spool_dir, self.url or "")
+            spool = disk_spool = DiskSpool(directory, _spool_settings(config))
+            while_waiting = disk_spool.sync_due
         return self._make_sender(
             HttpTransport(
                 self.url or "",
                 timeout=config.timeout_default,
                 pool_connections=config.pool_connections,
                 pool_maxsize=config.pool_maxsize,
-            )
+                while_waiting=while_waiting,
+            ),
+            spool,
         )
 
-    def _make_sender(self, transport: Transport) -> Sender:
+    def _make_sender(self, transport: Transport, spool: Spool) -> Sender:
         config = self._config
         settings = SenderSettings(
             batch_max_events=config.batch_max_events,
@@ -145,4 +161,24 @@ class Outputs:
             close_timeout=config.close_timeout_seconds,
             backoff=Backoff(base=config.retry_backoff_factor or 0.1),
         )
-        return Sender(MemorySpool(config.queue_max_events), transport, settings)
+        return Sender(spool, transport, settings)
+
+
+def spool_directory(parent: Path, url: str) -> Path:
+    """Return where events for a server wait: a name that people can read, and that is no other's."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]  # never a password in a file name
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", host)[:80].strip("-.")
+    digest = hashlib.sha256(f"{parts.scheme}://{host}{parts.path}".encode()).hexdigest()
+    return parent / f"{readable}-{digest[:8]}"
+
+
+def _spool_settings(config: EventClientConfig) -> DiskSpoolSettings:
+    return DiskSpoolSettings(
+        max_bytes=config.spool_max_bytes,
+        full_policy=config.spool_full_policy,
+        block_seconds=config.spool_block_seconds,
+        fsync=config.spool_fsync,
+        fsync_interval=config.spool_fsync_interval_seconds,
+        memory_max_events=config.queue_max_events,
+    )

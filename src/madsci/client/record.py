@@ -12,17 +12,30 @@ from typing import Any, Final
 
 import msgspec
 
-from madsci.client.processors import LIFTED, LOG_TYPES, make_draft
+from madsci.client.processors import LOG_TYPES, Draft, make_draft
+from madsci.client.redaction import Redaction, shared_redaction
 from madsci.common.clock import iso, to_us
 from madsci.common.ids import new_ulid
 from madsci.common.jsonable import to_jsonable, to_text
+from madsci.common.ownership import (
+    OwnershipIds,
+    current_ids,
+    layered_ownership,
+    process_changes,
+)
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import EventLogLevel
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _LARGE: Final = 100_000
 """Bytes of an event from which on the limits of ``to_jsonable`` are looked at."""
+_NO_REDACTION: Final = shared_redaction((), enabled=False)
+_MAX_SOURCES: Final = 64
+"""Ownerships whose JSON is kept: those of the threads and tasks that log at the same time."""
 _LEVELS: Final = {int(level): int(level) for level in EventLogLevel}
+
+_KnownSource = tuple[OwnershipIds | None, int, msgspec.Raw]
+"""The ids of the contexts, the state of the process's, and the JSON of ``source`` made of them."""
 
 _encode = msgspec.json.Encoder().encode
 _now = datetime.now
@@ -58,29 +71,51 @@ def current_trace() -> tuple[str | None, str | None]:
     return None, None
 
 
-def make_record(
+def make_record(  # noqa: PLR0913, PLR0917 - packing them costs a log call more than it shows
     level: int,
     message: object,
     args: tuple[Any, ...],
     given: Mapping[str, Any],
     source: msgspec.Raw,
+    redaction: Redaction = _NO_REDACTION,
 ) -> Record:
     """Make the event of a log call, with the present as its time. Total: it never raises.
 
     ``source`` is the encoded ownership. What is mutable in ``given`` is copied by being encoded.
     """
-    if type(message) is str and not args and LIFTED.isdisjoint(given):
+    if (
+        type(message) is str
+        and not args
+        and (redaction.plain_names.issuperset(given) or redaction.are_plain(given))
+    ):
         data = {"message": message, **given}
-        return make_data_record(level, LOG_TYPES.get(level, "log"), data, source)
+        return _encoded(level, LOG_TYPES.get(level, "log"), data, source, redaction)
     draft = make_draft(level, message, args, given)
-    return make_data_record(level, draft.event_type, draft.data, source, alert=draft.alert)
+    return make_data_record(level, draft, source, redaction)
 
 
 def make_data_record(
-    level: int, event_type: str, data: dict[str, Any], source: msgspec.Raw, *, alert: bool = False
+    level: int,
+    draft: Draft,
+    source: msgspec.Raw,
+    redaction: Redaction,
+    moment: datetime | None = None,
 ) -> Record:
-    """Make an event of any data, with the present as its time."""
-    moment = _now(timezone.utc)
+    """Make the event of a draft, with the present as its time if no other is given."""
+    data = redaction.mask_members(draft.data)
+    return _encoded(level, draft.event_type, data, source, redaction, draft.alert, moment)
+
+
+def _encoded(  # noqa: PLR0913, PLR0917 - see make_record
+    level: int,
+    event_type: str,
+    data: dict[str, Any],
+    source: msgspec.Raw,
+    redaction: Redaction,
+    alert: bool = False,  # noqa: FBT001, FBT002
+    moment: datetime | None = None,
+) -> Record:
+    moment = moment or _now(timezone.utc)
     event_id = new_ulid()
     known_level = _LEVELS.get(level)
     if known_level is None:
@@ -98,13 +133,20 @@ def make_data_record(
                 return Record(event_id, level, alert, moment, data, body)
         except (ValueError, TypeError, OverflowError):
             pass  # lone surrogates, integers of thousands of digits: the careful way knows them
-    wire.event_data = to_jsonable(data)
+    wire.event_data = redaction.mask_tree(to_jsonable(data))
     return Record(event_id, level, alert, moment, wire.event_data, _encode(wire))
 
 
-def record_event(event: Event, source: Mapping[str, Any]) -> Record:
-    """Encode an event that the caller made. An event without a source gets the client's."""
-    data = to_jsonable(event.event_data)
+def record_event(event: Event, source: Mapping[str, Any], redaction: Redaction) -> Record:
+    """Encode an event that the caller made.
+
+    An event that was given a source keeps it. Others have the client's ids, with those over them that
+    held where the event was made.
+    """
+    data = redaction.mask_tree(to_jsonable(event.event_data))
+    own = event.source.model_dump()
+    if not own or "source" not in event.model_fields_set:
+        own = {**source, **own}
     trace_id, span_id = current_trace()
     document = {
         "event_id": to_text(event.event_id),
@@ -112,7 +154,7 @@ def record_event(event: Event, source: Mapping[str, Any]) -> Record:
         "log_level": int(event.log_level),
         "alert": event.alert,
         "event_timestamp": iso(to_us(event.event_timestamp)),
-        "source": to_jsonable(event.source.model_dump() or source),
+        "source": to_jsonable(own),
         "event_data": data,
         "trace_id": to_jsonable(event.trace_id or trace_id),
         "span_id": to_jsonable(event.span_id or span_id),
@@ -121,7 +163,7 @@ def record_event(event: Event, source: Mapping[str, Any]) -> Record:
         document["archived"] = True
         document["archived_at"] = to_jsonable(event.archived_at)
     if event.extra:
-        document["extra"] = to_jsonable(event.extra)
+        document["extra"] = redaction.mask_tree(to_jsonable(event.extra))
     moment, level = event.event_timestamp, int(event.log_level)
     return Record(document["event_id"], level, event.alert, moment, data, _encode(document))
 
@@ -129,3 +171,32 @@ def record_event(event: Event, source: Mapping[str, Any]) -> Record:
 def encode_source(source: Mapping[str, Any]) -> msgspec.Raw:
     """Encode an ownership once for many events."""
     return msgspec.Raw(_encode(to_jsonable(source)))
+
+
+class EventSource:
+    """The ids on a client's events, encoded once for as long as they stay the same."""
+
+    def __init__(self, configured: Mapping[str, Any]) -> None:
+        self._configured = dict(configured)
+        self._last: _KnownSource = (None, -1, msgspec.Raw())
+        self._known: dict[OwnershipIds | None, _KnownSource] = {}
+
+    def ids(self) -> dict[str, Any]:
+        """Return the ids of here and now by name."""
+        return layered_ownership(self._configured)
+
+    def encoded(self) -> msgspec.Raw:
+        """Return the ids of here and now as the JSON of ``source``."""
+        ids = current_ids.get()
+        last = self._last
+        if last[0] is ids and last[1] == process_changes.count:
+            return last[2]
+        changes = process_changes.count
+        known = self._known.get(ids)
+        if known is None or known[1] != changes:
+            if len(self._known) >= _MAX_SOURCES:
+                self._known.clear()
+            known = (ids, changes, encode_source(self.ids()))
+            self._known[ids] = known
+        self._last = known
+        return known[2]

@@ -3,8 +3,9 @@
 There is one sender per process and server address, shared by all clients of that address. Nothing
 here is ever waited for by a log call: ``put`` appends to the spool and returns.
 
-What the sender itself has to tell goes to the standard logger of this module, at most once a minute,
-and can never come back as an event.
+What the sender itself has to tell goes to the standard logger of this module, each kind of thing at
+most once a minute, and can never come back as an event. What was lost for want of room is told to the
+server, too, as an event, when it is back.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from madsci.client.losses import losses_event
 from madsci.client.retry import Backoff, is_temporary
-from madsci.client.spool import RejectedEvent, Spool, SpooledEvent
+from madsci.client.spool import Backlog, RejectedEvent, Spool, SpooledEvent
 from madsci.client.transport import SendReport, Transport
 from madsci.common.errors import EventServerError, ServerRefusedError
 
@@ -48,7 +50,9 @@ class SenderStats:
 
     ``sent`` counts every transmission, also repeated ones; ``acknowledged`` what the server has,
     ``duplicate`` what it already had; ``dead`` what it refused for good; ``dropped`` what a full
-    queue lost. ``oldest_age`` is the age in seconds of the oldest waiting event.
+    queue lost. ``oldest_age`` is the age in seconds of the oldest waiting event, ``spool_bytes`` the
+    room that waiting events take on the disk. What waits includes what this process took over from
+    one that has ended.
     """
 
     queued: int
@@ -59,6 +63,7 @@ class SenderStats:
     dropped: int
     last_error: str | None
     oldest_age: float | None
+    spool_bytes: int = 0
 
 
 class Sender:
@@ -73,10 +78,12 @@ class Sender:
         self._sent = self._acknowledged = self._duplicate = 0
         self._failures = 0
         self._last_error: str | None = None
-        self._complained_at = float("-inf")
+        self._complained_at: dict[str, float] = {}
         self._batch_events = self.settings.batch_max_events
         self._begin()
         _living.add(self)
+        if spool.has_backlog():
+            self._start()
 
     def _begin(self) -> None:
         """Set everything that belongs to the thread; also what a forked child starts from."""
@@ -88,6 +95,8 @@ class Sender:
         self._flush_to = 0  # the position up to which somebody waits
         self._closing_at: float | None = None
         self._thread: threading.Thread | None = None
+        self._backlog: Backlog | None = None
+        self._is_own_turn = True
 
     # Called by clients, from any thread.
 
@@ -138,13 +147,15 @@ class Sender:
         thread, deadline = self._thread, self._closing_at
         if thread is not None and deadline is not None:
             thread.join(max(deadline - time.monotonic(), 0.0))
-        waiting = self._spool.stats().queued
+        waiting = self._spool.last_position - self._spool.settled_position
         if thread is None or not thread.is_alive():
             self._transport.close()
+            self._spool.close()
         if waiting:
             _log.warning(
-                "%d events were not delivered before the end (%s). Clients that write a local log"
-                " file have them there.", waiting, self._last_error or "the server was too slow",
+                "%d events were not delivered before the end (%s). Those in the spool directory are"
+                " sent by the next process that logs to this server; clients that write a local log"
+                " file have them there, too.", waiting, self._last_error or "the server was too slow",
             )  # fmt: skip
         return not waiting
 
@@ -160,6 +171,7 @@ class Sender:
             dropped=spool.dropped,
             last_error=self._last_error,
             oldest_age=spool.oldest_age,
+            spool_bytes=spool.spool_bytes,
         )
 
     @property
@@ -196,9 +208,12 @@ class Sender:
         ident = threading.get_ident()
         _sender_threads.add(ident)
         try:
-            while self._await_work():
+            while True:
                 nudges = self._nudges
                 try:
+                    if not self._await_work():
+                        return
+                    nudges = self._nudges
                     pause, patient = self._deliver()
                 except Exception as error:  # noqa: BLE001 - the border of the sender loop
                     pause, patient = self._note_failure(f"{type(error).__name__}: {error}"), False
@@ -210,22 +225,36 @@ class Sender:
 
     def _await_work(self) -> bool:
         """Sleep until a batch is due; ``False`` when the thread is to end."""
-        while self._spool.settled_position >= self._spool.last_position:
+        while True:
+            self._tend()
+            self._backlog = self._spool.backlog()
+            has_own = self._spool.settled_position < self._spool.last_position
             if self._closing_at is not None:
-                return False
-            self._sleep(1, None)
-        if self._closing_at is not None:
-            return time.monotonic() < self._closing_at
+                # What others left behind is worth the time only while it goes well.
+                has_work = has_own or (self._backlog is not None and not self._failures)
+                return has_work and time.monotonic() < self._closing_at
+            if self._backlog is not None:
+                return True
+            if has_own:
+                break
+            self._sleep(1, self._spool.next_tending())
         if self._flush_to <= self._spool.settled_position:
             self._sleep(self.settings.batch_max_events, self.settings.flush_interval)
         return True
+
+    def _tend(self) -> None:
+        for notice in self._spool.tend():
+            self._last_error = notice
+            self._complain(notice, topic="spool")
 
     def _sleep(self, wake_at: int, timeout: float | None) -> None:
         nudges = self._nudges
         self._wake.clear()
         self._wake_at = wake_at
         # Looked at after saying what wakes us: what came in between is seen here or wakes us.
-        if self._spool.stats().queued < wake_at and nudges == self._nudges:
+        spool = self._spool
+        waiting = spool.last_position - spool.settled_position
+        if waiting < wake_at and nudges == self._nudges:
             self._wake.wait(timeout)
         self._wake_at = _NEVER
 
@@ -240,46 +269,69 @@ class Sender:
                 left = min(left, self._closing_at - time.monotonic())
                 if left <= 0:
                     return
-            self._wake.wait(left)
+            tending = self._spool.next_tending()
+            self._wake.wait(left if tending is None else min(left, tending))
+            self._tend()
+
+    def _next_source(self) -> Backlog:
+        """Take turns between what this process logs and what another one left behind."""
+        if self._backlog is None or self._flush_to > self._spool.settled_position:
+            return self._spool
+        self._is_own_turn = not self._is_own_turn
+        has_own = self._spool.settled_position < self._spool.last_position
+        return self._spool if self._is_own_turn and has_own else self._backlog
 
     def _deliver(self) -> tuple[float, bool]:
         """Send one batch. Returns the seconds to rest, and whether the server asked for them."""
-        batch = self._spool.read(self._batch_events, self.settings.batch_max_bytes)
+        source = self._next_source()
+        batch = source.read(self._batch_events, self.settings.batch_max_bytes)
         if not batch:
             return 0.0, False
         self._sent += len(batch)
         report = self._transport.send(batch)
-        self._settle(batch, report)
+        self._settle(source, batch, report)
         failure, rest = report.failure, batch[report.settled :]
         if failure is None:
             self._failures = 0
             if self._batch_events < self.settings.batch_max_events:
                 self._batch_events = min(self._batch_events * 2, self.settings.batch_max_events)
+            self._tell_losses()
             return 0.0, False
         if isinstance(failure, ServerRefusedError) and not is_temporary(failure.status):
-            self._divide(rest, failure)
+            self._divide(source, rest, failure)
             return 0.0, False
+        if report.settled:
+            self._failures = 0  # it goes on, if slowly
         retry_after = getattr(failure, "retry_after", None)
         return self._note_failure(failure.message, retry_after), retry_after is not None
 
-    def _settle(self, batch: Sequence[SpooledEvent], report: SendReport) -> None:
+    def _tell_losses(self) -> None:
+        """Have the server keep, as an event, what it will never get."""
+        lost = self._spool.losses()
+        if lost.count:
+            self._spool.forget_losses()
+            self._spool.append(*losses_event(lost))
+
+    def _settle(self, source: Backlog, batch: Sequence[SpooledEvent], report: SendReport) -> None:
         for rejection in report.rejected:
             self._bury(batch[rejection.index], rejection.reason)
         self._acknowledged += report.settled - len(report.rejected)
         self._duplicate += report.duplicate
         if report.settled:
-            self._acknowledge(batch[report.settled - 1])
+            self._acknowledge(source, batch[report.settled - 1])
 
-    def _divide(self, events: Sequence[SpooledEvent], failure: EventServerError) -> None:
+    def _divide(
+        self, source: Backlog, events: Sequence[SpooledEvent], failure: EventServerError
+    ) -> None:
         """Halve the batch that was refused as a whole; a single event is what is wrong with it."""
         if len(events) > 1:
             self._batch_events = len(events) // 2
             return
         self._bury(events[0], failure.message)
-        self._acknowledge(events[0])
+        self._acknowledge(source, events[0])
 
-    def _acknowledge(self, event: SpooledEvent) -> None:
-        self._spool.acknowledge(event.position)
+    def _acknowledge(self, source: Backlog, event: SpooledEvent) -> None:
+        source.acknowledge(event.position)
         with self._progress:
             self._progress.notify_all()
 
@@ -294,10 +346,10 @@ class Sender:
         self._complain(f"{reason} ({self._spool.stats().queued} events wait for the next attempt.)")
         return self.settings.backoff.delay(self._failures, retry_after)
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, text: str, topic: str = "server") -> None:
         now = time.monotonic()
-        if now - self._complained_at >= COMPLAINT_INTERVAL:
-            self._complained_at = now
+        if now - self._complained_at.get(topic, float("-inf")) >= COMPLAINT_INTERVAL:
+            self._complained_at[topic] = now
             _log.warning("%s", text)
 
 
@@ -305,33 +357,6 @@ class Sender:
 
 _living: weakref.WeakSet[Sender] = weakref.WeakSet()
 _sender_threads: set[int] = set()
-_shared: dict[str, tuple[Sender, int]] = {}
-_shared_lock = threading.RLock()
-
-
-def share_sender(url: str, make: Callable[[], Sender]) -> Sender:
-    """Return the sender of a server address, made by the first of its clients with its settings."""
-    with _shared_lock:
-        sender, users = _shared.get(url) or (make(), 0)
-        _shared[url] = (sender, users + 1)
-        return sender
-
-
-def release_sender(url: str, timeout: float | None = None) -> bool:
-    """Give a shared sender back; the last user's leaving ends it once it has delivered everything.
-
-    Returns whether everything was delivered. A sender that could not deliver goes on trying for as
-    long as the process lives.
-    """
-    sender, _ = _shared[url]
-    delivered = sender.flush(timeout)
-    with _shared_lock:
-        sender, users = _shared[url]
-        if users > 1 or not delivered:
-            _shared[url] = (sender, users - 1)
-            return delivered
-        del _shared[url]
-    return sender.close(timeout)
 
 
 def _drain_at_exit() -> None:
@@ -345,8 +370,6 @@ def _drain_at_exit() -> None:
 
 
 def _forget_parent() -> None:
-    global _shared_lock  # noqa: PLW0603 - a lock that another thread held is lost in the child
-    _shared_lock = threading.RLock()
     _sender_threads.clear()
     for sender in list(_living):
         sender.forget_parent()

@@ -11,13 +11,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import msgspec
 
+from madsci.client.losses import Losses
+from madsci.common.clock import now_us
+
 MAX_QUEUE_BYTES: Final = 256_000_000
 """Memory for waiting events: a day of a quiet lab, and still nothing on an instrument's PC."""
+_ID_START: Final = b'{"event_id":"'
 MAX_REJECTED: Final = 100
 """Rejected events that are kept to be looked at; all are counted."""
 
@@ -29,6 +33,22 @@ class SpooledEvent(msgspec.Struct, frozen=True, gc=False):
     event_id: str
     body: bytes
     appended_at: float
+
+
+class _Identified(msgspec.Struct):
+    event_id: str = ""
+
+
+def event_id_of(body: bytes) -> str:
+    """Find the id in an encoded event."""
+    if body.startswith(_ID_START):  # as all events of this client
+        found = body[len(_ID_START) : body.find(b'"', len(_ID_START))]
+        if b"\\" not in found:
+            return found.decode(errors="replace")
+    try:
+        return msgspec.json.decode(body, type=_Identified).event_id
+    except msgspec.DecodeError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -48,15 +68,28 @@ class SpoolStats:
     dead: int
     dropped: int
     oldest_age: float | None
+    spool_bytes: int = 0
 
 
-class Spool(Protocol):
+class Backlog(Protocol):
+    """Waiting events that are read and settled, by one thread: the half of a spool for the sender."""
+
+    def read(self, max_events: int, max_bytes: int) -> Sequence[SpooledEvent]:
+        """Return the oldest waiting events within the bounds, but at least one if any waits."""
+        ...
+
+    def acknowledge(self, position: int) -> None:
+        """Forget every event up to and including the position: the server has them."""
+        ...
+
+
+class Spool(Backlog, Protocol):
     """The contract of a spool. Safe to use from any number of threads.
 
     * Positions are whole numbers that ascend by one with each event, over restarts too.
-    * ``append`` returns at once: it may write to a file but waits for no disk and no network, and it
-      never fails for want of room. A full spool drops its *oldest* events and counts them, because
-      the newest say what is wrong now.
+    * ``append`` returns at once: it may write to a file, but waits for no network, and for the disk or
+      for room only if its settings say so. It never fails: a full spool drops its *oldest* events and
+      counts them, because the newest say what is wrong now.
     * ``read`` returns events in order, the oldest first, beginning after the last settled position.
     * An event is settled when it was acknowledged, rejected or dropped. ``acknowledge`` settles
       everything up to and including a position, and settling twice does nothing.
@@ -66,14 +99,6 @@ class Spool(Protocol):
 
     def append(self, event_id: str, body: bytes) -> int:
         """Add an event as encoded JSON; return how many are waiting now."""
-        ...
-
-    def read(self, max_events: int, max_bytes: int) -> Sequence[SpooledEvent]:
-        """Return the oldest waiting events within the bounds, but at least one if any waits."""
-        ...
-
-    def acknowledge(self, position: int) -> None:
-        """Forget every event up to and including the position: the server has them."""
         ...
 
     def reject(self, event: SpooledEvent, reason: str) -> None:
@@ -102,6 +127,33 @@ class Spool(Protocol):
         """Count what waits and what was lost."""
         ...
 
+    def has_backlog(self) -> bool:
+        """Tell whether ``backlog`` may find something."""
+        ...
+
+    def backlog(self) -> Backlog | None:
+        """Return what a process that has ended left behind, for this one to send; the oldest first.
+
+        It is returned until it is empty, and then the next.
+        """
+        ...
+
+    def losses(self) -> Losses:
+        """Return what was lost and what the server was not told of yet."""
+        ...
+
+    def forget_losses(self) -> None:
+        """Note that an event that was appended tells the server of them."""
+        ...
+
+    def tend(self) -> Sequence[str]:
+        """Do what is due; return sentences that a person should read. Called by the reading thread."""
+        ...
+
+    def next_tending(self) -> float | None:
+        """Return the seconds after which ``tend`` is to be called, or ``None`` for never."""
+        ...
+
     def forget_parent(self) -> None:
         """Begin empty after a fork: what waits here belongs to the parent, which will send it."""
         ...
@@ -120,6 +172,7 @@ class MemorySpool:
         self._last = 0
         self._dead = 0
         self._dropped = 0
+        self._losses = Losses()
         self._rejected: deque[RejectedEvent] = deque(maxlen=MAX_REJECTED)
         self._clear()
 
@@ -137,8 +190,11 @@ class MemorySpool:
             events.append(SpooledEvent(position, event_id, body, time.monotonic()))
             self._bytes += len(body)
             while len(events) > self._max_events or (self._bytes > self._max_bytes and len(events) > 1):
-                self._bytes -= len(events.popleft().body)
+                lost = events.popleft()
+                self._bytes -= len(lost.body)
                 self._dropped += 1
+                moment = now_us() - round((time.monotonic() - lost.appended_at) * 1e6)
+                self._losses.add(1, moment, moment)
             return len(events)
 
     def read(self, max_events: int, max_bytes: int) -> list[SpooledEvent]:
@@ -187,6 +243,30 @@ class MemorySpool:
         with self._lock:
             oldest = time.monotonic() - self._events[0].appended_at if self._events else None
             return SpoolStats(len(self._events), self._dead, self._dropped, oldest)
+
+    def has_backlog(self) -> bool:
+        """Tell that there is none: memory ends with its process."""
+        return False
+
+    def backlog(self) -> None:
+        """Return nothing: memory ends with its process."""
+
+    def losses(self) -> Losses:
+        """Return what was lost and what the server was not told of yet."""
+        with self._lock:
+            return replace(self._losses)
+
+    def forget_losses(self) -> None:
+        """Note that the server will be told."""
+        with self._lock:
+            self._losses = Losses()
+
+    def tend(self) -> Sequence[str]:
+        """Do nothing: memory needs no tending."""
+        return ()
+
+    def next_tending(self) -> None:
+        """Never ask for tending."""
 
     def forget_parent(self) -> None:
         """Begin empty after a fork."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from madsci.client.patience import make_patient
 from madsci.client.retry import is_temporary, parse_retry_after
 from madsci.client.spool import SpooledEvent
 from madsci.common.errors import EventServerError, ServerRefusedError, ServerUnreachableError
@@ -26,6 +29,22 @@ _COMPRESS_FROM: Final = 16_000
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OK, _NOT_FOUND, _NO_METHOD = 200, 404, 405
 _UNSUPPORTED, _UNPROCESSABLE = 415, 422
+
+
+_importing = threading.RLock()
+"""Held while a thread imports: a child that is forked meanwhile would keep half a module for good."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release
+    )
+
+
+def _http_library() -> ModuleType:
+    with _importing:
+        import urllib3  # noqa: PLC0415 - 40 ms that only talking to a server is worth
+
+        return urllib3
 
 
 @dataclass(frozen=True)
@@ -83,12 +102,20 @@ class HttpTransport:
     """HTTP with kept-alive connections to one server. Thread-safe, and safe to take through a fork."""
 
     def __init__(
-        self, url: str, *, timeout: float = 10.0, pool_connections: int = 10, pool_maxsize: int = 10
+        self,
+        url: str,
+        *,
+        timeout: float = 10.0,
+        pool_connections: int = 10,
+        pool_maxsize: int = 10,
+        while_waiting: Callable[[], object] | None = None,
     ) -> None:
+        """``while_waiting`` is called every now and then by a thread that waits for a reply."""
         self.url = normalised(url)
         self._timeout = timeout
         self._pool_size = (pool_connections, pool_maxsize)
         self._pool: urllib3.PoolManager | None = None
+        self._while_waiting = while_waiting
         self._pid = os.getpid()
         self._compress = (urlsplit(self.url).hostname or "") not in _LOOPBACK
         self._one_by_one = False
@@ -116,8 +143,7 @@ class HttpTransport:
         Raises:
             ServerUnreachableError: no reply came, or none in time.
         """
-        import urllib3  # noqa: PLC0415 - 40 ms that only talking to a server is worth
-
+        urllib3 = _http_library()
         seconds = self._timeout if timeout is None else timeout
         if seconds <= 0:
             raise ServerUnreachableError(
@@ -170,12 +196,13 @@ class HttpTransport:
 
     def _connections(self) -> urllib3.PoolManager:
         if self._pool is None or self._pid != os.getpid():
-            import urllib3  # noqa: PLC0415 - see ask()
-
+            urllib3 = _http_library()
             # Sockets that came through a fork are the parent's: they are left alone, not closed.
             self._pid = os.getpid()
             pools, size = self._pool_size
             self._pool = urllib3.PoolManager(num_pools=pools, maxsize=size)
+            if self._while_waiting is not None:
+                make_patient(self._pool, self._while_waiting)
         return self._pool
 
     def _send_batch(self, events: Sequence[SpooledEvent]) -> SendReport:
@@ -183,8 +210,8 @@ class HttpTransport:
         headers = {"Content-Type": "application/x-ndjson"}
         compressed = self._compress and len(body) >= _COMPRESS_FROM
         if compressed:
-            import gzip  # noqa: PLC0415 - only large batches to other machines need it
-
+            with _importing:
+                import gzip  # noqa: PLC0415 - only large batches to other machines need it
             body = gzip.compress(body, compresslevel=1)
             headers["Content-Encoding"] = "gzip"
         reply = self.ask("POST", "events", body=body, headers=headers)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import warnings
+from datetime import datetime
 from typing import Any
 
-import msgspec
 from typing_extensions import Self
 
 from madsci.client.console import warn_locally
 from madsci.client.outputs import Outputs
-from madsci.client.processors import LOG_TYPES, find_event, message_text
+from madsci.client.processors import LOG_TYPES, Draft, find_event, make_draft, message_text
 from madsci.client.queries import read_level
-from madsci.client.record import make_data_record, make_record, record_event
+from madsci.client.record import EventSource, make_data_record, make_record, record_event
+from madsci.client.redaction import Redaction
+from madsci.common.context.client import HIERARCHY, current_event_context
 from madsci.common.ids import new_ulid
 from madsci.common.jsonable import to_jsonable
 from madsci.common.types.client_config import EventClientConfig
@@ -33,8 +35,8 @@ class LogCalls:
 
     config: EventClientConfig
     _outputs: Outputs
-    _source: dict[str, Any]
-    _encoded_source: msgspec.Raw
+    _source: EventSource
+    _redaction: Redaction
     _context: dict[str, Any]
     _is_bound_copy: bool
 
@@ -143,6 +145,21 @@ class LogCalls:
             self._log_data(number, event, fields)
         self._warn(number, event, (), warning_category)
 
+    def relay(
+        self, level: int, message: object, fields: dict[str, Any], moment: datetime | None = None
+    ) -> None:
+        """Log what another logging library was given: at any level, at the time of another moment.
+
+        ``fields`` are read as the keywords of a log call are.
+        """
+        if self.config.log_level <= level or fields.get("alert") is True:
+            draft = make_draft(level, message, (), {**self._added_data(), **fields})
+            if draft.event_type == "log":
+                draft.event_type = LOG_TYPES.get(int(EventLogLevel.at_or_below(level)), "log")
+            self._outputs.write(
+                make_data_record(level, draft, self._source.encoded(), self._redaction, moment)
+            )
+
     def bind(self, /, **context: Any) -> Self:
         """Return a client that adds these data to every text it logs. It shares this one's outputs."""
         return self._with_context({**self._context, **context})
@@ -156,9 +173,20 @@ class LogCalls:
     def _log(self, level: int, message: object, args: tuple[Any, ...], fields: dict[str, Any]) -> None:
         if message is _NOTHING:  # info(message="...") means what it says
             message = fields.pop("message", "")
-        if self._context:
-            fields = {**self._context, **fields}
-        self._outputs.write(make_record(level, message, args, fields, self._encoded_source))
+        if self._context or current_event_context.get() is not None:
+            fields = {**self._added_data(), **fields}
+        self._outputs.write(
+            make_record(level, message, args, fields, self._source.encoded(), self._redaction)
+        )
+
+    def _added_data(self) -> dict[str, Any]:
+        """Return the bound data, and where this client is that of a context, the context's place."""
+        context = current_event_context.get()
+        if context is None or not context.hierarchy or HIERARCHY in self._context:
+            return self._context
+        if getattr(context.client, "_outputs", None) is not self._outputs:
+            return self._context
+        return {HIERARCHY: context.name, **self._context}
 
     def _log_checked(
         self, level: int, message: object, args: tuple[Any, ...], fields: dict[str, Any]
@@ -188,7 +216,7 @@ class LogCalls:
             }
         copied = event.model_copy(update=changes)
         if self.config.log_level <= number or copied.alert:
-            self._outputs.write(record_event(copied, self._source))
+            self._outputs.write(record_event(copied, self._source.ids(), self._redaction))
 
     def _log_data(self, level: int, value: object, fields: dict[str, Any]) -> None:
         plain = value if isinstance(value, str) else to_jsonable(value)
@@ -198,11 +226,9 @@ class LogCalls:
             alert = fields.pop("alert", None) is True
             if not isinstance(plain, dict):
                 plain = {"message": message_text(value), "value": plain}
-            data = {**self._context, **plain, **fields}
-            event_type = LOG_TYPES.get(level, "log")
-            self._outputs.write(
-                make_data_record(level, event_type, data, self._encoded_source, alert=alert)
-            )
+            data = {**self._added_data(), **plain, **fields}
+            draft = Draft(LOG_TYPES.get(level, "log"), data, alert)
+            self._outputs.write(make_data_record(level, draft, self._source.encoded(), self._redaction))
 
     def _warn(
         self, level: int, event: object, args: tuple[Any, ...], category: type[Warning] | None

@@ -162,6 +162,7 @@ def reference_peer(peer: Peer) -> Peer:
 @pytest.fixture(autouse=True)
 def clean_surroundings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EVENT_CLIENT_SPOOL_DIR", str(tmp_path / "spool"))
     for name in ("EVENT_SERVER_URL", "EVENT_CLIENT_LOG_DIR", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
 

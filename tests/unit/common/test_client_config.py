@@ -28,7 +28,8 @@ def message(**values):
     return caught.value.message
 
 
-def test_without_settings_a_client_has_no_server_and_logs_locally(lab):
+def test_without_settings_a_client_has_no_server_and_logs_locally(lab, monkeypatch):
+    monkeypatch.delenv("EVENT_CLIENT_SPOOL_DIR")
     config = EventClientConfig()
     assert (config.name, config.event_server_url, config.source) == (None, None, None)
     assert config.log_level == 20

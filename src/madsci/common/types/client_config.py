@@ -143,17 +143,50 @@ class EventClientConfig(MadsciSettings):
         10, ge=1, description="Connections kept open to each server; for programs of many threads."
     )
     rate_limit_tracking_enabled: bool = Field(
-        default=True, description="Watch the server's X-RateLimit headers; costs nothing."
+        default=True, description="Accepted for compatibility, without effect: a 429 is obeyed anyway."
     )
     rate_limit_warning_threshold: float = Field(
-        0.8, ge=0, le=1, description="Share of the limit at which a warning is logged, 0 to 1."
+        0.8, ge=0, le=1, description="Accepted for compatibility, without effect."
     )
     rate_limit_respect_limits: bool = Field(
-        default=False, description="Wait when a limit is used up; off, since a 429 is retried anyway."
+        default=False,
+        description="Accepted for compatibility, without effect: Retry-After is always respected.",
     )
 
     queue_max_events: Annotated[int, _EVENTS] = Field(
         100_000, ge=1, description="Events that may wait in memory; bounds it while no server answers."
+    )
+    redact_enabled: bool = Field(
+        default=True, description="Mask values whose names look like secrets; on, since logs travel."
+    )
+    redact_keys: list[str] = Field(
+        default_factory=list,
+        description="Further names to mask, * for any text; the built-in words find the usual ones.",
+    )
+
+    spool_enabled: bool = Field(
+        default=True,
+        description="Keep waiting events on disk; on, so that a killed process loses none.",
+    )
+    spool_dir: MadsciPath = Field(
+        Path(".madsci/spool"), description="Directory of waiting events; the lab's own by default."
+    )
+    spool_max_bytes: Annotated[int, _BYTES] = Field(
+        536_870_912,
+        ge=65_536,
+        description="Room for the waiting events of a server; over a million usual ones.",
+    )
+    spool_full_policy: Literal["drop_oldest", "block"] = Field(
+        "drop_oldest", description="What a full spool does; dropping stops no robot, and is told."
+    )
+    spool_block_seconds: Annotated[float, _SECONDS] = Field(
+        1.0, ge=0, allow_inf_nan=False, description="How long block waits before it drops after all."
+    )
+    spool_fsync: Literal["none", "interval", "always"] = Field(
+        "interval", description="When events are safe from power loss; always waits in each log call."
+    )
+    spool_fsync_interval_seconds: Annotated[float, _SECONDS] = Field(
+        0.5, ge=0.05, le=1, description="What a power loss may cost; as other log shippers have it."
     )
     batch_max_events: Annotated[int, _EVENTS] = Field(
         500, ge=1, description="Events sent in one request; bounds what is sent again after a failure."
@@ -170,7 +203,7 @@ class EventClientConfig(MadsciSettings):
 
     otel_enabled: bool = Field(
         default=False,
-        description="Take part in OpenTelemetry traces; off, since few labs run a collector.",
+        description="Take part in OpenTelemetry traces; not built yet, switching it on only warns.",
     )
     otel_service_name: str | None = Field(
         None, description="Service name in traces; none for the client's name."

@@ -19,6 +19,7 @@ from pydantic import (
 
 from madsci.common.clock import from_us, iso, parse_instant, to_us, utc_now
 from madsci.common.ids import new_ulid
+from madsci.common.ownership import get_current_ownership_info
 from madsci.common.types.event_reading import EventReading, read_event
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
@@ -75,7 +76,8 @@ class Event(BaseModel):
         default_factory=utc_now, description="When it happened, by the sender's clock, in UTC."
     )
     source: OwnershipInfo = Field(
-        default_factory=OwnershipInfo, description="Ids of the parts of the lab it belongs to."
+        default_factory=get_current_ownership_info,
+        description="Ids of the parts of the lab it belongs to.",
     )
     event_data: Any = Field(default_factory=dict, description="Any JSON value.")
     trace_id: str | None = Field(None, description="W3C trace id: 32 hex digits.")

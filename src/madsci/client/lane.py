@@ -1,0 +1,363 @@
+"""The waiting events of one process: a lock file that says whose they are, and segments in order.
+
+Whoever holds the lock owns the lane: first the process that logs, which alone appends, and when that
+has ended one other process, which ships what is left. The lock file also remembers what is settled,
+so that a lane is not sent from its beginning again. A cursor that is behind costs a few duplicates,
+which the server knows by their ids; it is never ahead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from madsci.client.cursor import CURSOR_BYTES, Cursor, decode_cursor, encode_cursor
+from madsci.client.losses import Losses
+from madsci.client.segments import MemorySegment, Segment, file_name, parse_file_name
+from madsci.client.spool import SpooledEvent, event_id_of
+from madsci.common.file_lock import is_still_at, try_lock
+
+LOCK_SUFFIX: Final = ".lock"
+_ATTEMPTS: Final = 50
+_PAUSE: Final = 0.002
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+
+
+class _Mark(NamedTuple):
+    """Where an event that was read ends."""
+
+    position: int
+    offset: int
+    done: int
+    moment: int
+
+
+class Lane:
+    """The events of one process. Appending and dropping hold ``lock``; one thread at a time reads."""
+
+    def __init__(
+        self,
+        directory: Path,
+        token: str,
+        lock: threading.RLock | None = None,
+        on_damage: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self.directory = directory
+        self.token = token
+        self.lock = lock or threading.RLock()
+        self.segments: deque[Segment] = deque()
+        self.losses = Losses()
+        self.last_position = 0
+        self.waiting = 0
+        self.size = 0
+        """Bytes of the segments on disk."""
+        self.oldest_moment = 0
+        self.lost = 0
+        self._on_damage = on_damage
+        self._marks: deque[_Mark] = deque()
+        self._retired: list[Segment] = []
+        self._descriptor = -1
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose lock means owning the lane."""
+        return self.directory / f"{self.token}{LOCK_SUFFIX}"
+
+    # Owning.
+
+    def secure(self) -> None:
+        """Make directory and lock file where they are missing, and take the lock.
+
+        Raises:
+            OSError: the directory cannot be written, or knows no locks.
+        """
+        if self._descriptor >= 0 and is_still_at(self._descriptor, self.lock_path):
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._let_go()
+        for _ in range(_ATTEMPTS):
+            if self._take():
+                self._write_cursor()
+                return
+            time.sleep(_PAUSE)  # somebody looks whether the new lane is an orphan
+        raise OSError(f"{self.lock_path} is locked by another process")
+
+    @classmethod
+    def adopt(
+        cls, directory: Path, token: str, on_damage: Callable[[bytes], None] = lambda _: None
+    ) -> Lane | None:
+        """Take over the lane of a process that has ended; ``None`` if it has an owner.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        lane = cls(directory, token, on_damage=on_damage)
+        if not lane._take():
+            return None
+        try:
+            lane._load()
+        except OSError:
+            lane.abandon()
+            raise
+        return lane
+
+    def abandon(self) -> None:
+        """Close everything and leave it as it is: for a process that ends, and for forked children."""
+        for segment in [*self.segments, *self._retired]:
+            segment.close()
+        self._let_go()
+
+    def remove(self) -> None:
+        """Delete the files of a lane in which nothing waits."""
+        for segment in [*self._retired, *self.segments]:
+            segment.close()
+            segment.delete()
+        self._retired.clear()
+        self.segments.clear()
+        if self._descriptor >= 0:
+            # Before the lock is given up, so that nobody locks what is going; Windows wants it closed.
+            with contextlib.suppress(OSError):
+                self.lock_path.unlink(missing_ok=True)
+            self._let_go()
+            with contextlib.suppress(OSError):
+                self.lock_path.unlink(missing_ok=True)
+
+    # Reading, by one thread.
+
+    @property
+    def settled_position(self) -> int:
+        """The position up to which every event is settled."""
+        with self.lock:
+            if not self.waiting:
+                return self.last_position
+            self._pass_finished()
+            return self.segments[0].base + self.segments[0].done
+
+    def read(self, max_events: int, max_bytes: int) -> list[SpooledEvent]:
+        """Return the oldest waiting events within the bounds, but at least one if any waits.
+
+        Raises:
+            OSError: a file cannot be read for now.
+        """
+        while True:
+            with self.lock:
+                self._pass_finished()
+                if not self.segments or self.segments[0].waiting_bytes <= 0:
+                    return []
+                segment = self.segments[0]
+                limit, count = segment.size, segment.count
+            try:
+                batch = self._read_segment(segment, limit, max_events, max_bytes)
+            except FileNotFoundError:
+                self._drop(segment)
+                continue
+            if batch:
+                return batch
+            with self.lock:  # only a torn line is left, or damage has hidden where events end
+                if segment in self.segments:
+                    self._settle(segment, limit, count)
+
+    def is_next(self, segment: Segment) -> bool:
+        """Tell whether the segment is the one being read."""
+        with self.lock:
+            return bool(self.segments) and self.segments[0] is segment
+
+    def acknowledge(self, position: int) -> None:
+        """Forget every event up to and including the position."""
+        with self.lock:
+            last: _Mark | None = None
+            while self._marks and self._marks[0].position <= position:
+                last = self._marks.popleft()
+            if last is None or not self.segments:
+                return
+            self._settle(self.segments[0], last.offset, last.done)
+            self.oldest_moment = self._marks[0].moment if self._marks else last.moment
+            self._pass_finished()
+            self._write_cursor()
+        self.clear_away()
+
+    def drop_oldest(self, *, on_disk: bool = True) -> int:
+        """Give up the oldest segment of a kind; return how many events are lost by that."""
+        with self.lock:
+            for segment in self.segments:
+                if segment.is_on_disk is on_disk:
+                    return self._drop(segment)
+        return 0
+
+    def clear_away(self) -> None:
+        """Delete the segments that are done with. Only the reading thread closes their files."""
+        with self.lock:
+            retired, self._retired = self._retired, []
+        for segment in retired:
+            segment.close()
+            segment.delete()
+
+    def forget_losses(self) -> None:
+        """Note that the server will be told of what was lost."""
+        with self.lock:
+            self.losses = Losses()
+            self._write_cursor()
+
+    def _read_segment(
+        self, segment: Segment, limit: int, max_events: int, max_bytes: int
+    ) -> list[SpooledEvent]:
+        batch: list[SpooledEvent] = []
+        marks: deque[_Mark] = deque()
+        done, size = segment.done, 0
+        for line in segment.lines(segment.offset, limit):
+            if line.body is None:
+                if batch:
+                    break
+                self._on_damage(line.raw)
+                with self.lock:
+                    done = min(done + 1, segment.count)
+                    self._lose(1, segment.first_moment, segment.last_moment)
+                    self._settle(segment, line.end, done)
+                continue
+            size += len(line.body) + 1
+            if batch and (size > max_bytes or len(batch) >= max_events):
+                break
+            done = min(done + 1, segment.count)
+            event_id, position = event_id_of(line.body), segment.base + done
+            batch.append(SpooledEvent(position, event_id, line.body, line.moment / 1e6))
+            marks.append(_Mark(position, line.end, done, line.moment))
+        with self.lock:
+            if batch and self.segments and self.segments[0] is segment:  # not dropped meanwhile
+                self._marks = marks
+                self.oldest_moment = marks[0].moment
+        return batch
+
+    # Below, the lock is held.
+
+    def _settle(self, segment: Segment, offset: int, done: int) -> None:
+        if offset >= segment.size:
+            missing = segment.count - done - segment.is_torn
+            if missing > 0:
+                self._lose(missing, segment.first_moment, segment.last_moment)
+            done = segment.count
+        self.waiting -= done - segment.done
+        segment.offset, segment.done = offset, done
+
+    def _pass_finished(self) -> None:
+        while self.segments:
+            segment = self.segments[0]
+            if not segment.is_sealed or segment.waiting_bytes > 0:
+                return
+            self._settle(segment, segment.size, segment.count)
+            self._retire(segment)
+
+    def _drop(self, segment: Segment) -> int:
+        with self.lock:
+            if segment not in self.segments:
+                return 0
+            lost = segment.waiting
+            if segment is self.segments[0]:
+                self._marks.clear()
+            segment.is_sealed = True
+            self.waiting -= lost
+            self._retire(segment)
+            segment.delete()  # at once, if the system can: the disk needs the room
+            self._lose(lost, segment.first_moment, segment.last_moment)
+            self._write_cursor()
+            return lost
+
+    def _lose(self, count: int, first_moment: int, last_moment: int) -> None:
+        self.lost += count
+        self.losses.add(count, first_moment, last_moment)
+
+    def _retire(self, segment: Segment) -> None:
+        self.segments.remove(segment)
+        self._retired.append(segment)
+        if segment.is_on_disk:
+            self.size -= segment.size
+
+    # Lock file and cursor.
+
+    def _take(self) -> bool:
+        self._descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+        try:
+            if try_lock(self._descriptor) and is_still_at(self._descriptor, self.lock_path):
+                return True
+        except OSError:
+            self._let_go()
+            raise
+        self._let_go()
+        return False
+
+    def _let_go(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def _write_cursor(self) -> None:
+        if self._descriptor < 0:
+            return
+        head, lost = (self.segments[0] if self.segments else None), self.losses
+        number, offset = (head.number, head.offset) if head and head.is_on_disk else (0, 0)
+        with contextlib.suppress(OSError):  # the next one may succeed, and none at all is right, too
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.write(self._descriptor, encode_cursor(Cursor(number, offset, lost)))
+
+    def _load(self) -> None:
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        cursor = decode_cursor(os.read(self._descriptor, CURSOR_BYTES))
+        self.losses = cursor.losses
+        for path, number in segments_of(self.directory, self.token):
+            settled = cursor.offset if number == cursor.number else 0
+            segment = Segment.existing(path, number, self.last_position, settled)
+            if number < cursor.number:  # all of it is settled, and the end came before it was deleted
+                self._retired.append(segment)
+                continue
+            self.segments.append(segment)
+            self.last_position += segment.count
+            self.waiting += segment.count
+            self.size += segment.size
+        if self.segments:
+            self.oldest_moment = self.segments[0].first_moment
+
+    # Appending, by the owner.
+
+    def begin_segment(self, number: int) -> Segment:
+        """Begin a new segment on disk behind all others.
+
+        Raises:
+            OSError: there is no place for it.
+        """
+        self.secure()
+        path = self.directory / file_name(self.token, number)
+        segment = Segment.create(path, number, self.last_position)
+        self.segments.append(segment)
+        return segment
+
+    def begin_memory(self, number: int) -> Segment:
+        """Begin a new segment in memory behind all others."""
+        segment = MemorySegment(number, self.last_position)
+        self.segments.append(segment)
+        return segment
+
+    def note(self, segment: Segment, size: int, moment: int) -> None:
+        """Count a line that was appended."""
+        segment.note(size, moment)
+        self.last_position += 1
+        if segment.is_on_disk:
+            self.size += size
+        self.waiting += 1
+        if self.waiting == 1:
+            self.oldest_moment = moment
+
+
+def segments_of(directory: Path, token: str) -> list[tuple[Path, int]]:
+    """List the segments of a lane on disk in their order."""
+    found = []
+    for path in directory.iterdir():
+        parsed = parse_file_name(path.name)
+        if parsed and parsed[0] == token:
+            found.append((path, parsed[1]))
+    return sorted(found, key=lambda pair: pair[1])

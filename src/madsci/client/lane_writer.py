@@ -1,0 +1,280 @@
+"""Appending to a lane: one write to a file per event, whatever threads, signals and disks do."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from madsci.client.lane import Lane
+from madsci.client.segments import Segment, encode_line
+from madsci.client.spool import MAX_QUEUE_BYTES
+
+SEGMENT_BYTES: Final = 4 << 20
+_SHARE: Final = 8
+"""A segment is at most this part of all the room, so that dropping one does not drop much."""
+_PROBE_BYTES: Final = 1 << 16
+_MAX_NOTICES: Final = 100
+_MICROSECONDS: Final = 1_000_000
+
+
+@dataclass(frozen=True)
+class DiskSpoolSettings:
+    """How much a spool may hold, what happens when that is reached, and when it is synced."""
+
+    max_bytes: int = 512 << 20
+    full_policy: Literal["drop_oldest", "block"] = "drop_oldest"
+    block_seconds: float = 1.0
+    fsync: Literal["none", "interval", "always"] = "interval"
+    fsync_interval: float = 0.5
+    memory_max_events: int = 100_000
+    memory_max_bytes: int = MAX_QUEUE_BYTES
+    segment_bytes: int = SEGMENT_BYTES
+
+
+class LaneWriter:
+    """The only one to append to a lane. Any thread may append; the thread that reads also tends."""
+
+    def __init__(self, lane: Lane, settings: DiskSpoolSettings) -> None:
+        self.lane = lane
+        self.limit = settings.max_bytes
+        """Bytes that the lane may have on disk: what other processes hold there is taken off."""
+        self.segment_bytes = min(settings.segment_bytes, settings.max_bytes // _SHARE)
+        self.notices: deque[str] = deque(maxlen=_MAX_NOTICES)
+        self._settings = settings
+        self._lock = lane.lock
+        self._room = threading.Condition(lane.lock)
+        self._is_blocking = settings.full_policy == "block"
+        self._is_synced_always = settings.fsync == "always"
+        self._late = 2 * settings.fsync_interval * _MICROSECONDS
+        self._current: Segment | None = None
+        self._sealed: list[Segment] = []  # to be synced and closed by the tending thread
+        self._number = 0
+        self._is_writing = False
+        self._interrupting: list[tuple[Segment, int, int]] = []
+        self._unsynced_since = 0
+        self._trouble: str | None = None
+
+    def append(self, body: bytes) -> int:
+        """Append an event to the file; return how many are waiting now."""
+        moment = time.time_ns() // 1000
+        line = encode_line(body, moment)
+        size = len(line)
+        with self._lock:
+            lane = self.lane
+            if self._is_writing:  # a signal handler, in the middle of what follows
+                return self._append_interrupting(line, moment)
+            if self._is_blocking and lane.size + size > self.limit:
+                self._room.wait_for(
+                    lambda: lane.size + size <= self.limit, self._settings.block_seconds
+                )
+            self._is_writing = True
+            is_counted = False
+            try:
+                segment = self._current
+                if (
+                    segment is None
+                    or segment.size + size > self.segment_bytes
+                    or lane.size + size > self.limit
+                ):
+                    segment = self._make_room(size)
+                try:
+                    segment.write(line)
+                except OSError as error:
+                    segment = self._leave_disk(str(error))
+                    segment.write(line)
+                lane.note(segment, size, moment)
+                is_counted = True
+                if self._is_synced_always:
+                    self._sync([segment])
+                elif self._unsynced_since == 0:
+                    self._unsynced_since = moment
+                elif not 0 <= moment - self._unsynced_since < self._late:
+                    self._sync_late(segment, moment)
+            finally:
+                self._is_writing = False
+                if self._interrupting or not is_counted:
+                    self._recount()
+            return lane.waiting
+
+    def make_known(self) -> None:
+        """Tell threads that wait for room to look again."""
+        with self._lock:
+            self._room.notify_all()
+
+    def tend(self) -> None:
+        """Sync and close what is due."""
+        with self._lock:
+            if self._interrupting:
+                self._recount()
+            sealed, self._sealed = self._sealed, []
+            current, since = self._current, self._unsynced_since
+        settings = self._settings
+        is_due = abs(time.time_ns() // 1000 - since) >= settings.fsync_interval * _MICROSECONDS / 2
+        if since and is_due:
+            self._unsynced_since = 0
+            if current is not None:
+                sealed.append(current)
+        if settings.fsync == "interval":
+            self._sync([segment for segment in sealed if segment.waiting])
+        for segment in sealed:
+            if segment.is_sealed:
+                segment.close_writer()
+                if not self.lane.is_next(segment):
+                    segment.close()  # one open file is enough, however long the outage
+
+    def next_tending(self) -> float | None:
+        """Return after how many seconds something is to be synced; ``None`` for nothing."""
+        if self._unsynced_since and self._settings.fsync == "interval":
+            return self._settings.fsync_interval / 2
+        return None
+
+    def look_around(self) -> None:
+        """See whether a disk that was in trouble works again, and whether our files are there."""
+        segment = self._current
+        if segment is None:
+            return
+        with contextlib.suppress(OSError):
+            if segment.is_on_disk and not segment.has_vanished():
+                self.lane.secure()
+                return
+            if self._trouble is not None:
+                self._probe()
+            with self._lock:
+                self._trouble = None
+                self._roll()
+
+    def finish(self) -> None:
+        """Bring everything to the disk, before the process ends or is idle for long."""
+        with self._lock:
+            sealed = [*self._sealed, *([self._current] if self._current is not None else [])]
+            if self._settings.fsync != "none":
+                self._sync([segment for segment in sealed if segment.waiting])
+            self._unsynced_since = 0
+
+    def change_lane(self, lane: Lane) -> None:
+        """Go on in another lane with the same lock; with the lock held."""
+        self.lane, self._current = lane, None
+        self._unsynced_since = 0
+        for segment in self._sealed:
+            segment.close()
+        self._sealed.clear()
+
+    # Signals, with the lock held.
+
+    def _append_interrupting(self, line: bytes, moment: int) -> int:
+        """Append in a signal handler that came amidst an append, which counts this one, too."""
+        segment = self._current
+        try:
+            if segment is not None:
+                segment.write(line)
+        except OSError:
+            segment = None
+        if segment is None:  # the very first is still being made, or the disk takes nothing
+            segment = self.lane.begin_memory(self._next_number())
+            segment.is_sealed = True
+            segment.write(line)
+        self._interrupting.append((segment, len(line), moment))
+        return self.lane.waiting
+
+    def _recount(self) -> None:
+        """Count what was written but not counted, because a signal came in between."""
+        while self._interrupting:
+            self.lane.note(*self._interrupting.pop(0))
+        segment = self._current
+        if segment is not None:
+            surplus = segment.measure() - segment.size
+            if surplus > 0:  # an exception came out of a handler just after the write
+                self.lane.note(segment, surplus, time.time_ns() // 1000)
+
+    # Room, with the lock held.
+
+    def _make_room(self, size: int) -> Segment:
+        """Return the segment to append to: a new one, and old ones dropped, where it must be."""
+        lane, segment = self.lane, self._current
+        if segment is None or segment.size + size > self.segment_bytes:
+            segment = self._roll()
+        while lane.size > 0 and lane.size + size > self.limit:
+            if not any(one.is_on_disk for one in lane.segments if one is not segment):
+                segment = self._roll()  # the only one must go, and may not while it is appended to
+            lost = lane.drop_oldest(on_disk=True)
+            self._tell_lost(lost, "the spool is full. Bring the Event Manager back, or raise"
+                            " spool_max_bytes")  # fmt: skip
+        return segment
+
+    def _roll(self) -> Segment:
+        """Begin a new segment: on disk, if it is well."""
+        if self._trouble is not None:
+            return self._replace(self._begin_memory())
+        try:
+            return self._replace(self.lane.begin_segment(self._next_number()))
+        except OSError as error:
+            return self._leave_disk(str(error))
+
+    def _replace(self, segment: Segment) -> Segment:
+        old, self._current = self._current, segment
+        if old is not None:
+            old.is_sealed = True
+            self._sealed.append(old)
+        return segment
+
+    def _leave_disk(self, reason: str) -> Segment:
+        if self._current is not None:
+            self._current.cut()
+        if self._trouble is None:
+            self._trouble = reason
+            self.notices.append(
+                f"Events cannot be kept in {self.lane.directory} ({reason}): they wait in memory and"
+                " are lost if this process ends before they are sent. Free the disk, or set spool_dir"
+                " to a directory that can be written."
+            )
+        return self._replace(self._begin_memory())
+
+    def _begin_memory(self) -> Segment:
+        settings = self._settings
+        held = [one for one in self.lane.segments if not one.is_on_disk]
+        while held and (
+            sum(one.waiting for one in held) >= settings.memory_max_events
+            or sum(one.size for one in held) + self.segment_bytes > settings.memory_max_bytes
+        ):
+            self._tell_lost(
+                self.lane.drop_oldest(on_disk=False), "the memory for waiting events is full"
+            )
+            held.pop(0)
+        return self.lane.begin_memory(self._next_number())
+
+    def _tell_lost(self, count: int, reason: str) -> None:
+        if count:
+            self.notices.append(f"{count} events were dropped: {reason} ({self.lane.directory}).")
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _probe(self) -> None:
+        """Write a file that holds more than nothing: a full disk still lets one make empty ones."""
+        self.lane.secure()
+        path = self.lane.directory / f"{self.lane.token}.probe"
+        try:
+            path.write_bytes(bytes(_PROBE_BYTES))
+        finally:
+            path.unlink(missing_ok=True)
+
+    # The disk.
+
+    def _sync_late(self, segment: Segment, moment: int) -> None:
+        """Sync in a log call: the tending thread did not get to it, or the clock was set back."""
+        self._unsynced_since = moment
+        if self._settings.fsync == "interval":
+            self._sync([segment])
+
+    def _sync(self, segments: Sequence[Segment]) -> None:
+        for segment in segments:
+            try:
+                segment.sync()
+            except OSError as error:
+                self.notices.append(f"Events in {self.lane.directory} could not be synced: {error}")

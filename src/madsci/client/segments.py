@@ -1,0 +1,269 @@
+"""The files that waiting events are kept in.
+
+A segment is a file of lines, each an event that can be read with any editor::
+
+    9ae0daaf 000644d4a5b1c2d3 {"event_id":"01J...","event_type":"log_info",...}
+    │        │                └ the event as it is sent
+    │        └ when it was logged: microseconds since the Unix epoch, hexadecimal
+    └ CRC-32 of the event
+
+A line is written by one call to the system: it is there as a whole, or torn by the end of the
+machine, which the checksum shows. Reading goes on at the next line whatever a damaged one looks like.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+from zlib import crc32
+
+SUFFIX: Final = ".events"
+_MOMENT_AT: Final = 9
+_BODY_AT: Final = 26
+_CHUNK: Final = 1 << 18
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+_sync = getattr(os, "fdatasync", os.fsync)
+
+
+def encode_line(body: bytes, moment: int) -> bytes:
+    """Frame an event. Line breaks, which in JSON mean nothing between values, become spaces."""
+    if b"\n" in body:
+        body = body.replace(b"\n", b" ")
+    return b"%08x %016x %b\n" % (crc32(body), moment, body)
+
+
+class Line(NamedTuple):
+    """A line that was read: where the next begins, and the event, ``None`` if it is damaged."""
+
+    end: int
+    body: bytes | None
+    moment: int
+    raw: bytes
+
+
+def decode_line(raw: bytes, end: int) -> Line:
+    """Check a line without its line break."""
+    body = raw[_BODY_AT:]
+    try:
+        if int(raw[: _MOMENT_AT - 1], 16) == crc32(body):
+            return Line(end, body, int(raw[_MOMENT_AT : _BODY_AT - 1], 16), raw)
+    except ValueError:
+        pass
+    return Line(end, None, 0, raw)
+
+
+class Segment:
+    """A run of waiting events, in a file. What is counted here, its owner counts under his lock.
+
+    ``base`` is the position before the first event, ``count`` how many were written, ``done`` how
+    many of them are settled and ``offset`` where the first unsettled one begins.
+    """
+
+    is_on_disk = True
+
+    def __init__(self, path: Path | None, number: int, base: int) -> None:
+        self.path = path
+        self.number = number
+        self.base = base
+        self.size = self.count = self.offset = self.done = 0
+        self.first_moment = self.last_moment = 0
+        self.is_sealed = self.is_torn = self._is_named = False
+        self._writer = self._reader = -1
+
+    @classmethod
+    def create(cls, path: Path, number: int, base: int) -> Segment:
+        """Begin a new file.
+
+        Raises:
+            OSError: there is no place for it.
+        """
+        segment = cls(path, number, base)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _BINARY
+        segment._writer = os.open(path, flags, 0o666)
+        try:
+            # At once: it stays readable when somebody deletes the directory under us.
+            segment._open_reader()
+        except OSError:
+            segment.close()
+            raise
+        return segment
+
+    @classmethod
+    def existing(cls, path: Path, number: int, base: int, offset: int) -> Segment:
+        """Take over a file of a process that has ended, of which so many bytes are settled.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        segment = cls(path, number, base)
+        status = path.stat()
+        segment.size, segment.is_sealed = status.st_size, True
+        segment.offset = offset if offset <= status.st_size else 0
+        segment.last_moment = status.st_mtime_ns // 1000
+        with path.open("rb") as file:
+            file.seek(segment.offset)
+            ending = b"\n"
+            while chunk := file.read(_CHUNK):
+                segment.count += chunk.count(b"\n")
+                ending = chunk[-1:]
+        segment.is_torn = ending != b"\n"  # or all but its line break
+        segment.count += segment.is_torn
+        first = next(segment.lines(segment.offset, segment.size), None)
+        segment.close()
+        segment.first_moment = first.moment if first else 0
+        return segment
+
+    @property
+    def waiting(self) -> int:
+        """How many events are not settled."""
+        return self.count - self.done
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes are not settled."""
+        return self.size - self.offset
+
+    def write(self, line: bytes) -> None:
+        """Append a line; it is counted by ``note``.
+
+        Raises:
+            OSError: it could not be written as a whole.
+        """
+        if os.write(self._writer, line) != len(line):
+            raise OSError("the disk took only a part of an event")
+
+    def note(self, size: int, moment: int) -> None:
+        """Count a line that was written."""
+        self.size += size
+        self.count += 1
+        self.last_moment = moment
+        if self.count == 1:
+            self.first_moment = moment
+
+    def lines(self, offset: int, limit: int) -> Iterator[Line]:
+        """Read line by line. A last one without its line break counts if it is whole, else not.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        rest, at = b"", offset
+        while at < limit:
+            chunk = self._read_at(at, min(_CHUNK, limit - at))
+            if not chunk:
+                break
+            at += len(chunk)
+            *whole, rest = (rest + chunk).split(b"\n")
+            for raw in whole:
+                offset += len(raw) + 1
+                yield decode_line(raw, offset)
+        if rest:
+            line = decode_line(rest, limit)
+            if line.body is not None:
+                yield line
+
+    def sync(self) -> None:
+        """Have the operating system bring everything to the disk.
+
+        Raises:
+            OSError: it could not.
+        """
+        if self._writer < 0 or self.path is None:
+            return
+        _sync(self._writer)
+        if not self._is_named and os.name == "posix":  # the name is in the directory, not in the file
+            descriptor = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        self._is_named = True
+
+    def close_writer(self) -> None:
+        """Give up writing; reading goes on."""
+        descriptor, self._writer = self._writer, -1
+        _close(descriptor)
+
+    def close(self) -> None:
+        """Close the file. A later read opens it again."""
+        self.close_writer()
+        descriptor, self._reader = self._reader, -1
+        _close(descriptor)
+
+    def cut(self) -> None:
+        """Take away what a failed write left behind the counted lines."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._writer, self.size)
+
+    def has_vanished(self) -> bool:
+        """Tell whether somebody deleted the file."""
+        return self.path is not None and not self.path.exists()
+
+    def measure(self) -> int:
+        """Return the size as it is, also of what is not counted."""
+        return os.fstat(self._writer).st_size if self._writer >= 0 else self.size
+
+    def delete(self) -> None:
+        """Delete the file if the system lets us: Windows does not while it is open."""
+        if self.path is not None:
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+
+    def _open_reader(self) -> None:
+        if self.path is not None:
+            self._reader = os.open(self.path, os.O_RDONLY | _BINARY)
+
+    def _read_at(self, offset: int, length: int) -> bytes:
+        if self._reader < 0:
+            self._open_reader()
+        os.lseek(self._reader, offset, os.SEEK_SET)
+        return os.read(self._reader, length)
+
+
+class MemorySegment(Segment):
+    """A run of waiting events for which there was no place on the disk."""
+
+    is_on_disk = False
+
+    def __init__(self, number: int, base: int) -> None:
+        super().__init__(None, number, base)
+        self._content = bytearray()
+
+    def write(self, line: bytes) -> None:
+        """Append a line; it is counted by ``note``."""
+        self._content += line
+
+    def measure(self) -> int:
+        """Return the size as it is, also of what is not counted."""
+        return len(self._content)
+
+    def cut(self) -> None:
+        """Do nothing: memory takes all or nothing."""
+
+    def delete(self) -> None:
+        """Let the memory go."""
+        self._content = bytearray()
+
+    def _read_at(self, offset: int, length: int) -> bytes:
+        return bytes(self._content[offset : offset + length])
+
+
+def _close(descriptor: int) -> None:
+    if descriptor >= 0:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+
+
+def file_name(token: str, number: int) -> str:
+    """Return the name of a segment of a process."""
+    return f"{token}-{number:06}{SUFFIX}"
+
+
+def parse_file_name(name: str) -> tuple[str, int] | None:
+    """Read the token of the process and the number of the segment from a name."""
+    token, _, number = name.removesuffix(SUFFIX).rpartition("-")
+    if name.endswith(SUFFIX) and token and number.isascii() and number.isdigit():
+        return token, int(number)
+    return None

@@ -1,0 +1,72 @@
+"""The programs of the how-to pages run as printed, and their events arrive."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+
+
+def run_page(name, server, directory):
+    """Run the Python of a page, block after block; return its events' data by message."""
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    assert program
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=directory,
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return {event["event_data"]["message"]: event for event in server.query({})}
+
+
+def test_context(server, tmp_path):
+    events = run_page("log-with-context", server, tmp_path)
+    moved = events["Plate moved"]
+    assert moved["event_data"] == {
+        "message": "Plate moved",
+        "plate": "P7",
+        "experiment_id": "exp-123",
+        "workflow_id": "wf-456",
+        "hierarchy": "experiment.workflow.move",
+    }
+    assert moved["source"] == {"user_id": "ada"}
+
+
+def test_standard_logging(server, tmp_path):
+    event = run_page("use-standard-logging", server, tmp_path)["Pressure at 93 %"]
+    assert event["event_type"] == "log_warning"
+    assert event["event_data"]["pump"] == "P1"
+    assert event["event_data"]["logger"] == "pump.driver"
+
+
+def test_structlog(server, tmp_path):
+    event = run_page("use-structlog", server, tmp_path)["Plate moved"]
+    assert event["event_data"] == {"message": "Plate moved", "plate": "P7"}
+
+
+@pytest.mark.skipif(importlib.util.find_spec("loguru") is None, reason="loguru is not installed")
+def test_loguru(server, tmp_path):
+    event = run_page("use-loguru", server, tmp_path)["Plate moved"]
+    assert event["event_data"]["plate"] == "P7"
+    assert event["event_data"]["level_name"] == "SUCCESS"
+    assert event["log_level"] == 20
+
+
+def test_threads_and_executors(server, tmp_path):
+    run_page("threads-and-executors", server, tmp_path)
+    plates = {event["event_data"]["plate"]: event["event_data"] for event in server.query({})}
+    assert set(plates) == {"P1", "P2", "P3"}
+    assert {data["hierarchy"] for data in plates.values()} == {"experiment"}
+    assert {data["experiment_id"] for data in plates.values()} == {"exp-123"}

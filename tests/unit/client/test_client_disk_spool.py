@@ -1,0 +1,389 @@
+"""The spool on disk: bounded, adopted by one heir, and never in the way of the program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from madsci.client import dead_letters, lane_writer
+from madsci.client.dead_letters import DeadLetters
+from madsci.client.disk_spool import DiskSpool
+from madsci.client.lane_writer import DiskSpoolSettings
+from madsci.client.outputs import spool_directory
+from madsci.client.retry import Backoff
+from madsci.client.segments import Segment
+from madsci.client.sender import Sender, SenderSettings
+from madsci.client.testing import RecordingTransport
+from madsci.client.transport import HttpTransport, Rejection, SendReport
+from madsci.common.errors import ServerUnreachableError
+
+OPEN_FILES = Path("/proc/self/fd")
+posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+
+
+def body(event_id, text=""):
+    return b'{"event_id":"%b","event_data":"%b"}' % (event_id.encode(), text.encode())
+
+
+def put_many(spool, count, text="", first=0):
+    for number in range(first, first + count):
+        spool.append(f"e{number:04}", body(f"e{number:04}", text))
+
+
+def ids(batch):
+    return [event.event_id for event in batch]
+
+
+def drain(source):
+    """Read and acknowledge all there is."""
+    found = []
+    while batch := source.read(100, 1_000_000):
+        found += ids(batch)
+        source.acknowledge(batch[-1].position)
+    return found
+
+
+@pytest.fixture
+def make_spool(tmp_path):
+    made = []
+
+    def make(**settings):
+        made.append(DiskSpool(tmp_path / "spool", DiskSpoolSettings(**settings)))
+        return made[-1]
+
+    yield make
+    for spool in made:
+        spool.abandon()
+
+
+def files(spool, pattern="*.events"):
+    return sorted(path.name for path in spool.directory.glob(pattern))
+
+
+def test_nothing_is_made_before_the_first_event(make_spool):
+    spool = make_spool()
+    assert not spool.directory.exists()
+    assert not spool.has_backlog()
+    assert spool.stats().spool_bytes == 0
+
+
+def test_settled_segments_are_deleted_and_closing_leaves_nothing(make_spool):
+    spool = make_spool(segment_bytes=500)
+    put_many(spool, 100)
+    assert len(files(spool)) > 10
+    assert spool.stats().queued == 100
+    assert spool.stats().spool_bytes > 5000
+    assert drain(spool) == [f"e{n:04}" for n in range(100)]
+    assert len(files(spool)) == 1
+    assert (spool.stats().queued, spool.stats().spool_bytes, spool.stats().oldest_age) == (0, 0, None)
+    spool.close()
+    assert files(spool, "*") == []
+    spool.append("more", body("more"))
+    assert (spool.last_position, spool.settled_position) == (101, 100)
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="counts open files in /proc")
+def test_few_files_are_open_however_many_wait(make_spool):
+    before = len(list(OPEN_FILES.iterdir()))
+    spool = make_spool(segment_bytes=500)
+    for first in range(0, 200, 20):
+        put_many(spool, 20, first=first)
+        spool.tend()
+    assert len(files(spool)) > 20
+    assert len(list(OPEN_FILES.iterdir())) - before <= 6
+    assert drain(spool) == [f"e{n:04}" for n in range(200)]
+
+
+def test_a_spool_with_waiting_events_keeps_them_when_it_is_closed(make_spool):
+    spool = make_spool()
+    put_many(spool, 3)
+    spool.close()
+    put_many(spool, 1, first=3)
+    assert drain(spool) == ["e0000", "e0001", "e0002", "e0003"]
+
+
+def test_an_orphan_is_adopted_by_one_heir_where_the_dead_process_had_come_to(make_spool):
+    dead = make_spool(segment_bytes=500)
+    put_many(dead, 20)
+    dead.acknowledge(dead.read(7, 10_000)[4].position)
+    first, second = make_spool(), make_spool()
+    assert first.backlog() is None
+    dead.abandon()
+    heir = make_spool()
+    lane = heir.backlog()
+    assert second.backlog() is None
+    assert heir.stats().queued == 15
+    assert heir.stats().oldest_age >= 0
+    assert drain(lane) == [f"e{n:04}" for n in range(5, 20)]
+    assert heir.backlog() is None
+    assert files(heir, "*") == []
+
+
+def test_an_abandoned_inheritance_goes_to_the_next(make_spool):
+    dead = make_spool()
+    put_many(dead, 4)
+    dead.abandon()
+    heir = make_spool()
+    lane = heir.backlog()
+    lane.acknowledge(lane.read(1, 1000)[0].position)
+    heir.close()
+    assert drain(make_spool().backlog()) == ["e0001", "e0002", "e0003"]
+
+
+def test_a_damaged_event_is_skipped_counted_and_kept_for_people(make_spool):
+    dead = make_spool()
+    put_many(dead, 5)
+    dead.abandon()
+    (path,) = dead.directory.glob("*.events")
+    path.write_bytes(path.read_bytes().replace(b"e0002", b"e000X"))
+    heir = make_spool()
+    assert drain(heir.backlog()) == ["e0000", "e0001", "e0003", "e0004"]
+    assert heir.stats().dropped == 1
+    assert heir.backlog() is None
+    assert heir.losses().count == 1
+    assert "e000X" in (dead.directory / dead_letters.FILE_NAME).read_text()
+    assert any("damaged" in notice for notice in heir.tend())
+
+
+def test_damage_that_hides_the_end_of_an_event_is_counted_too(make_spool):
+    spool = make_spool()
+    put_many(spool, 5)
+    (path,) = spool.directory.glob("*.events")
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(b"\n"))
+        file.write(b" ")
+    assert drain(spool) == ["e0002", "e0003", "e0004"]
+    assert spool.stats().dropped == 2
+    assert spool.settled_position == spool.last_position == 5
+
+
+def test_a_full_spool_drops_whole_old_segments_and_says_so(make_spool):
+    spool = make_spool(max_bytes=10_000)
+    put_many(spool, 1000)
+    assert sum(path.stat().st_size for path in spool.directory.glob("*.events")) <= 10_000
+    stats = spool.stats()
+    assert stats.queued + stats.dropped == 1000
+    assert stats.dropped == spool.losses().count
+    assert any("dropped" in notice for notice in spool.tend())
+    assert drain(spool) == [f"e{n:04}" for n in range(stats.dropped, 1000)]
+
+
+def test_losses_survive_the_process(make_spool):
+    dead = make_spool(max_bytes=10_000)
+    put_many(dead, 1000)
+    losses = dead.losses()
+    dead.abandon()
+    heir = make_spool()
+    drain(heir.backlog())
+    heir.backlog()
+    assert heir.losses() == losses
+
+
+def test_a_full_spool_that_blocks_waits_for_room_and_not_for_ever(make_spool):
+    spool = make_spool(max_bytes=10_000, full_policy="block", block_seconds=0.2)
+    put_many(spool, 100)
+    started = time.monotonic()
+    while not spool.stats().dropped:
+        spool.append("x", body("x"))
+    assert 0.2 <= time.monotonic() - started < 5
+    waiting = make_spool(max_bytes=10_000, full_policy="block", block_seconds=30)
+    put_many(waiting, 100)
+    thread = threading.Thread(target=put_many, args=(waiting, 100, "", 100))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while thread.is_alive() and time.monotonic() < deadline:
+        batch = waiting.read(10, 10_000)
+        if batch:
+            waiting.acknowledge(batch[-1].position)
+    thread.join(1)
+    assert not thread.is_alive()
+    assert waiting.stats().dropped == 0
+
+
+def test_what_was_inherited_makes_room_for_what_is_new(make_spool):
+    dead = make_spool(segment_bytes=1000)
+    put_many(dead, 300)
+    dead.abandon()
+    spool = make_spool(max_bytes=8000)
+    assert spool.backlog() is not None
+    spool.tend()
+    assert spool.stats().dropped > 0
+    put_many(spool, 10)
+    assert len(drain(spool)) == 10
+
+
+@posix
+def test_without_a_place_on_disk_events_wait_in_memory_with_one_warning(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    spool = DiskSpool(tmp_path / "file" / "spool")
+    put_many(spool, 10)
+    notices = [*spool.tend(), *spool.tend()]
+    assert len(notices) == 1
+    assert "wait in memory" in notices[0]
+    put_many(spool, 10, first=10)
+    assert drain(spool) == [f"e{n:04}" for n in range(20)]
+
+
+def test_a_full_disk_is_left_and_returned_to_in_order(make_spool, monkeypatch):
+    spool = make_spool()
+    put_many(spool, 5)
+    with monkeypatch.context() as patched:
+        patched.setattr(Segment, "write", refuse)
+        patched.setattr(lane_writer.LaneWriter, "_probe", refuse)
+        put_many(spool, 5, first=5)
+        (notice,) = spool.tend()
+        assert "No space left" in notice
+        spool._look_at = 0.0
+        assert spool.tend() == []
+        put_many(spool, 5, first=10)
+    spool._look_at = 0.0
+    spool.tend()
+    put_many(spool, 5, first=15)
+    assert spool._writer._current.is_on_disk
+    assert drain(spool) == [f"e{n:04}" for n in range(20)]
+    spool.close()
+    assert files(spool, "*") == []
+
+
+def refuse(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_memory_is_bounded_too(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    settings = DiskSpoolSettings(max_bytes=80_000, memory_max_bytes=30_000)
+    spool = DiskSpool(tmp_path / "file" / "spool", settings)
+    put_many(spool, 2000)
+    stats = spool.stats()
+    assert 0 < stats.queued < 1000
+    assert stats.queued + stats.dropped == 2000
+    assert drain(spool) == [f"e{n:04}" for n in range(stats.dropped, 2000)]
+
+
+@posix
+def test_a_vanished_directory_is_made_again_and_nothing_is_lost(make_spool):
+    spool = make_spool()
+    put_many(spool, 5)
+    for path in spool.directory.iterdir():
+        path.unlink()
+    spool.directory.rmdir()
+    put_many(spool, 5, first=5)
+    spool.tend()
+    put_many(spool, 5, first=10)
+    assert len(files(spool)) == 1
+    assert len(files(spool, "*.lock")) == 1
+    assert drain(spool) == [f"e{n:04}" for n in range(15)]
+
+
+@pytest.mark.parametrize("policy", ["none", "interval", "always"])
+def test_syncing_is_done_as_set(make_spool, monkeypatch, policy):
+    synced = []
+    monkeypatch.setattr(Segment, "sync", lambda self: synced.append(self.count))
+    spool = make_spool(fsync=policy, fsync_interval=0.0)
+    put_many(spool, 3)
+    in_calls = len(synced)
+    spool.tend()
+    assert (in_calls, len(synced) - in_calls) == {
+        "none": (0, 0), "always": (3, 0), "interval": (2, 1),
+    }[policy]  # fmt: skip
+
+
+def test_events_are_synced_while_a_server_hangs(make_client, peer, wait_until, monkeypatch, tmp_path):
+    synced = []
+    monkeypatch.setattr(Segment, "sync", lambda self: synced.append(self.count))
+    peer.script = [(0, {})]
+    client = make_client(
+        event_server=peer.url,
+        spool_dir=tmp_path / "spool",
+        spool_fsync_interval_seconds=0.05,
+        timeout_default=30,
+    )
+    client.info("the server hangs over this")
+    wait_until(lambda: peer.requests)
+    client.info("this one waits")
+    wait_until(lambda: 2 in synced, 5)
+    peer.hold.set()
+    assert client.flush(10)
+
+
+def test_a_server_that_hangs_is_given_up_in_time(peer):
+    called = []
+    peer.script = [(0, {})]
+    transport = HttpTransport(peer.url, timeout=0.3, while_waiting=lambda: called.append(1))
+    started = time.monotonic()
+    with pytest.raises(ServerUnreachableError):
+        transport.ask("POST", "events", body=b"{}")
+    assert 0.2 < time.monotonic() - started < 5
+    assert called
+
+
+@posix
+def test_a_handler_that_interrupts_an_append_keeps_its_event_at_once(make_spool):
+    spool = make_spool(segment_bytes=2000)
+    handled = []
+
+    def handle(*_):
+        handled.append(f"h{len(handled)}")
+        spool.append(handled[-1], body(handled[-1]))
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    try:
+        put_many(spool, 5000)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    spool.tend()
+    found = drain(spool)
+    assert [name for name in found if name[0] == "e"] == [f"e{n:04}" for n in range(5000)]
+    assert sorted(name for name in found if name[0] == "h") == sorted(handled)
+    assert spool.settled_position == spool.last_position == 5000 + len(handled)
+
+
+def test_dead_letters_are_lines_of_json_and_bounded(tmp_path):
+    letters = DeadLetters(tmp_path, max_bytes=1000)
+    letters.bury(b'{"event_id":"a"}', "not liked")
+    letters.bury(b"\x00 no json", "damaged")
+    first, second = map(json.loads, letters.path.read_text().splitlines())
+    assert (first["reason"], first["event"]) == ("not liked", {"event_id": "a"})
+    assert second["raw"] == "\x00 no json"
+    for _ in range(100):
+        letters.bury(b'{"event_id":"b"}', "not liked")
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.ndjson*")) <= 2000
+    assert len(list(tmp_path.glob("*.ndjson*"))) == 2
+
+
+def test_the_directory_of_a_server_has_a_readable_name_and_no_password(tmp_path):
+    name = spool_directory(tmp_path, "http://user:secret@lab.example:8001/").name
+    assert name.startswith("lab.example-8001-")
+    assert "secret" not in name
+    assert name != spool_directory(tmp_path, "https://lab.example:8001/").name
+
+
+def test_the_sender_ships_orphans_buries_the_refused_and_tells_of_losses(make_spool):
+    dead = make_spool()
+    put_many(dead, 3)
+    dead.abandon()
+    spool = make_spool(max_bytes=10_000)
+    put_many(spool, 300, first=100)
+    lost = spool.stats().dropped
+    assert lost
+    transport = RecordingTransport()
+    transport.reports = [SendReport(1, rejected=(Rejection(0, "bad"),))]
+    sender = Sender(spool, transport, SenderSettings(backoff=Backoff(base=0.001)))
+    assert sender.flush(10)
+    assert sender.close(10)
+    names = [event.event_id for event in transport.events]
+    assert {"e0001", "e0002"} <= set(names)
+    (told,) = [event for event in transport.events if event.event_type.value == "log_warning"]
+    assert told.event_data["lost_events"] == lost
+    assert f"{lost} events were lost" in told.event_data["message"]
+    assert sender.stats().dead == 1
+    assert "bad" in (spool.directory / dead_letters.FILE_NAME).read_text()
+    assert files(spool) == []
