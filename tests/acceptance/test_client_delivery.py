@@ -19,7 +19,15 @@ from pathlib import Path
 import apsw
 import pytest
 
-from support.peers import CUT_AFTER, CUT_BEFORE, HANG, BadPeer, randomly, running_peer
+from support.peers import (
+    CUT_AFTER,
+    CUT_BEFORE,
+    HANG,
+    BadPeer,
+    one_by_one_front,
+    randomly,
+    running_peer,
+)
 from support.server import ServerProcess, free_port, wait_until
 
 FEW, ALL = 1_000, 10_000
@@ -126,13 +134,16 @@ class Clients:
         return [path.name for path in self.directory.glob("spool/*/*.events")]
 
 
-@pytest.fixture
-def server(tmp_path) -> Iterator[ServerProcess]:
-    """An Event Manager that is not started yet."""
+@pytest.fixture(params=["in batches", "one by one"])
+def server(tmp_path, request) -> Iterator[ServerProcess]:
+    """An Event Manager that is not started yet; in half of the tests it knows POST /event only."""
     server = ServerProcess(tmp_path)
-    yield server
-    if server.process is not None:
-        server.kill()
+    with contextlib.ExitStack() as stack:
+        if request.param == "one by one":
+            server.address = stack.enter_context(one_by_one_front(server.port))
+        yield server
+        if server.process is not None:
+            server.kill()
 
 
 @pytest.fixture
@@ -191,7 +202,7 @@ def start_helper_until_delivered(clients: Clients, count_now) -> None:
 
 @pytest.mark.parametrize("count", SIZES)
 def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count):
-    clients.url = server.url
+    clients.url = server.address
     clients.start("a", count)
     wait_until(lambda: len(clients.returned().get("a", [])) == count, 60)
     server.start()
@@ -203,7 +214,7 @@ def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count)
 @pytest.mark.parametrize(("count", "kills"), [(FEW, 1), pytest.param(ALL, 10, marks=SIZES[1].marks)])
 def test_kill_9_of_the_server_in_the_burst_costs_nothing(server, clients, count, kills):
     server.start()
-    clients.url = server.url
+    clients.url = server.address
     clients.start("a", count, pause=0.02 if count == FEW else 0.1)
     for number in range(1, kills + 1):
         goal = count * number // (kills + 2)
@@ -235,7 +246,7 @@ def kill_clients_at_random(clients: Clients, count: int, lives: range, seed: int
 )
 def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, count, kills):
     server.start()
-    clients.url = server.url
+    clients.url = server.address
     kill_clients_at_random(clients, count, range(kills), seed=1)
     start_helper_until_delivered(clients, lambda: total(stored(server)))
     clients.finish()
@@ -248,7 +259,7 @@ def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, c
 )
 def test_kill_9_of_both_loses_no_call_that_had_returned(server, clients, count, kills):
     server.start()
-    clients.url = server.url
+    clients.url = server.address
     for life in range(kills):
         kill_clients_at_random(clients, count, range(life, life + 1), seed=life)
         if life % 2 == 0:
@@ -286,7 +297,7 @@ def test_bad_moods_of_a_server_cost_nothing(clients, count, has_batches, moods):
 @pytest.mark.parametrize("count", SIZES)
 def test_eight_threads_in_four_processes_of_one_name_stay_in_order(server, clients, count):
     server.start()
-    clients.url = server.url
+    clients.url = server.address
     for number in range(4):
         clients.start(f"p{number}", count // 4, extra="threads")
     clients.finish()
@@ -300,7 +311,7 @@ def test_eight_threads_in_four_processes_of_one_name_stay_in_order(server, clien
 @pytest.mark.parametrize("is_down", [False, True])
 @pytest.mark.parametrize("count", SIZES)
 def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, count, is_down):
-    clients.url = server.url
+    clients.url = server.address
     if not is_down:
         server.start()
     clients.start("a", count, extra="fork")
@@ -316,7 +327,7 @@ def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, c
 @pytest.mark.parametrize("count", SIZES)
 def test_a_clock_that_is_set_back_changes_no_order(server, clients, count):
     server.start()
-    clients.url = server.url
+    clients.url = server.address
     clients.start("a", count, pause=0.01, extra="clock")
     clients.finish()
     assert_delivered(stored(server), {"a": list(range(count))})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import http.client
 import json
 import random
 import threading
@@ -110,6 +111,57 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass  # clients are killed in these drills
+
+
+class _OneByOne(BaseHTTPRequestHandler):
+    """Passes ``POST /event`` on and knows nothing else, as servers before 0.9 did."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Front
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path != "/event":
+            self.answer(404, b'{"detail":"Not Found"}')
+            return
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.behind, timeout=10)
+        try:
+            connection.request("POST", "/event", body)
+            reply = connection.getresponse()
+            self.answer(reply.status, reply.read())
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True  # nobody is there: no answer at all
+        finally:
+            connection.close()
+
+    def answer(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+
+class _Front(_Server):
+    behind: int
+
+
+@contextlib.contextmanager
+def one_by_one_front(port: int) -> Iterator[str]:
+    """Serve ``POST /event`` only, before the server at a port; yields the address."""
+    front = _Front(("127.0.0.1", 0), _OneByOne)
+    front.behind = port
+    thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{front.server_port}/"
+    finally:
+        front.shutdown()
+        thread.join()
+        front.server_close()
 
 
 @contextlib.contextmanager

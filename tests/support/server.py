@@ -53,6 +53,7 @@ class ServerProcess:
         self.directory = directory
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
+        self.address = self.url  # what clients are told; a front before the server changes it
         self.database = directory / "events.db"
         self.log = directory / "server.log"
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("EVENT_", "MADSCI_"))}
