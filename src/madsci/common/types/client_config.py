@@ -172,9 +172,9 @@ class EventClientConfig(MadsciSettings):
         Path(".madsci/spool"), description="Directory of waiting events; the lab's own by default."
     )
     spool_max_bytes: Annotated[int, _BYTES] = Field(
-        536_870_912,
+        2_147_483_648,
         ge=65_536,
-        description="Room for the waiting events of a server; over a million usual ones.",
+        description="Room for a server's waiting events; two hours of 1,000 usual ones a second.",
     )
     spool_full_policy: Literal["drop_oldest", "block"] = Field(
         "drop_oldest", description="What a full spool does; dropping stops no robot, and is told."
