@@ -18,13 +18,14 @@ from pathlib import Path
 
 import apsw
 import client
-import filelock
 import http_load
 import ingest
 import reads
 import single
 from plan import Plan
 from table import Row, markdown
+
+from madsci.common.file_lock import try_lock
 
 GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "single": single.measure,
@@ -48,10 +49,8 @@ def main() -> int:
         groups = [group for group in groups if group != "single"]
         code = 1
     # Two benchmarks at once would measure each other.
-    alone = filelock.FileLock(Path(tempfile.gettempdir()) / "madsci-bench.lock")
-    try:
-        alone.acquire(timeout=0)
-    except filelock.Timeout:
+    alone = (Path(tempfile.gettempdir()) / "madsci-bench.lock").open("ab")
+    if not try_lock(alone.fileno()):
         print("Another benchmark runs on this machine: wait for its end.", file=sys.stderr)
         return 1
     folder = Path(tempfile.mkdtemp(prefix="madsci-bench-", dir=options.dir))

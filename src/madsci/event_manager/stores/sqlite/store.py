@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
-import filelock
 
 from madsci.common.errors import StoreError, StoreInUseError, StoreUnavailableError
+from madsci.common.file_lock import try_lock
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Page, Query, page_of
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -57,7 +58,7 @@ class SqliteStore:
                     self._writer.execute("SELECT coalesce(max(seq), 0) FROM events").get
                 )
         except StoreError:
-            self._lock.release()
+            os.close(self._lock)
             raise
         self._readers = Readers(self.location)
         self._checkpointer = Checkpointer(self.location)
@@ -158,30 +159,31 @@ class SqliteStore:
         self._checkpointer.close()
         self._readers.close()
         self._writer.close()
-        self._lock.release()
+        os.close(self._lock)
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("The store is closed.")
 
 
-def _lock(path: Path) -> filelock.BaseFileLock:
-    """Take the lock of the file, which the system gives back when the process ends in any way."""
-    lock = filelock.FileLock(f"{path}.lock")
+def _lock(path: Path) -> int:
+    """Return an open file whose lock the system gives back when the process ends in any way."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise StoreInUseError(
-            f"The event store {path} is open in another Event Manager. Stop that one, or give this one"
-            " a file of its own with EVENT_DB_URL=sqlite:///path/to/events.db."
-        ) from error
+        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        is_ours = try_lock(descriptor)
     except OSError as error:
         raise StoreUnavailableError(
             f"The event store {path} cannot be made: {error}. Choose a folder that the server's user"
             " may write to with EVENT_DB_URL=sqlite:///path/to/events.db."
         ) from error
-    return lock
+    if not is_ours:
+        os.close(descriptor)
+        raise StoreInUseError(
+            f"The event store {path} is open in another Event Manager. Stop that one, or give this one"
+            " a file of its own with EVENT_DB_URL=sqlite:///path/to/events.db."
+        )
+    return descriptor
 
 
 def _set_up_writer(connection: apsw.Connection) -> None:
