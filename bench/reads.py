@@ -19,7 +19,7 @@ from table import Goal, Row, Series
 
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Query, latest
-from madsci.event_manager.model.selector import parse_selector
+from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import decode_json
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 

@@ -29,7 +29,7 @@ class StubStore:
         return None
 
     def find(self, _query: Query) -> Page:
-        return Page([], more=False)
+        return Page([])
 
     def count(self) -> int:
         return self._count

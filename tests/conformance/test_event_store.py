@@ -11,7 +11,7 @@ import pytest
 from madsci.common.errors import InvalidSelectorError, StoreError
 from madsci.event_manager.model.json_reading import MAX_DEPTH
 from madsci.event_manager.model.query import Query, decode_cursor, latest
-from madsci.event_manager.model.selector import MAX_ALL_SEGMENTS, parse_selector
+from madsci.event_manager.model.selector_parser import MAX_ALL_SEGMENTS, parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 
@@ -174,11 +174,11 @@ class TestFind:
 
     def test_a_page_has_at_most_its_limit_and_tells_of_more(self, store):
         store.append([event(name) for name in "abc"])
-        assert store.find(Query(limit=2)).more
-        assert not store.find(Query(limit=3)).more
+        assert store.find(Query(limit=2)).next_cursor is not None
+        assert store.find(Query(limit=3)).next_cursor is None
         assert ids(store.find(Query(limit=1))) == ["c"]
         empty = store.find(Query(parse_selector({"_id": "none"})))
-        assert (empty.events, empty.more, empty.next_cursor) == ([], False, None)
+        assert (empty.events, empty.next_cursor) == ([], None)
 
     @pytest.mark.parametrize("selector", [{}, {"event_data": {"$gte": {}}}])
     def test_an_offset_skips_matching_events(self, store, selector):

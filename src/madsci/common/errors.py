@@ -12,6 +12,7 @@
     │   ├── UnsupportedBodyError    a content encoding that this server does not read
     │   └── OverloadedError         the queue is full or the server is stopping: come back later
     ├── EventNotFoundError          no event with that id
+    ├── QueryTimeoutError           a question that takes longer than it may
     ├── StoreError                  the store cannot do what it was asked
     │   ├── StoreUnavailableError   for now: disk full, file locked, database away
     │   ├── StoreInUseError         another Event Manager has it open
@@ -125,6 +126,12 @@ class EventNotFoundError(MadsciError):
 
     def __init__(self, event_id: str) -> None:
         super().__init__(f"Event with ID {event_id} not found")
+
+
+class QueryTimeoutError(MadsciError):
+    """The question takes longer than it may. Narrow it."""
+
+    code = "query-timeout"
 
 
 class StoreError(MadsciError):

@@ -16,7 +16,7 @@ from madsci.common.types.log_level import level_number
 from madsci.event_manager.api.models import StoredEventReply, problem_responses
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json
-from madsci.event_manager.model.selector import parse_selector
+from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import encode_event, encode_events_by_id
 from madsci.event_manager.stores.base import EventStore
 

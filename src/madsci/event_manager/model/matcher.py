@@ -8,68 +8,154 @@ kind only, null also means missing, a path reaches into the elements of arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from enum import IntEnum
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from madsci.common.clock import iso
 from madsci.event_manager.model.selector import (
     And,
     Compare,
+    ElementMatches,
+    ElementPasses,
     Equals,
     Exists,
+    HasBits,
+    HasSize,
+    HasType,
     In,
+    Leaf,
+    Matches,
+    Modulo,
     Not,
     Or,
     Path,
     Selector,
+    Text,
+)
+from madsci.event_manager.model.text_search import message_of
+from madsci.event_manager.model.values import (
+    MISSING,
+    compare,
+    is_same,
+    kind_of,
+    type_of,
+    whole_number,
 )
 
-_MISSING: Final = object()
 _INDEX_DIGITS: Final = 18
 """Digits of an index; no list is longer, and longer numbers are names."""
 
 
-class Kind(IntEnum):
-    """The kinds of values, in MongoDB's sort order. A comparison never crosses kinds."""
-
-    NULL = 0
-    NUMBER = 1
-    TEXT = 2
-    OBJECT = 3
-    ARRAY = 4
-    BOOLEAN = 5
-
-
 def matches(selector: Selector, document: dict[str, Any]) -> bool:
-    """Tell whether the document matches."""
+    """Tell whether the document matches.
+
+    Raises:
+        QueryTimeoutError: a regular expression takes too many steps.
+    """
     if isinstance(selector, And):
         return all(matches(part, document) for part in selector.parts)
     if isinstance(selector, Or):
         return any(matches(part, document) for part in selector.parts)
     if isinstance(selector, Not):
         return not matches(selector.part, document)
-    found = _values_at(document, selector.path, 0)
-    if isinstance(selector, Exists):
-        return any(value is not _MISSING for value in found)
-    if isinstance(selector, Equals):
-        return any(_same(value, selector.value) for value in found)
-    if isinstance(selector, In):
-        return any(_same(value, wanted) for value in found for wanted in selector.values)
-    return _compares(selector, found)
+    if isinstance(selector, Text):
+        return selector.search.is_in(message_of(document.get("event_data")))
+    return leaf_holds(selector, document)
 
 
-def _compares(selector: Compare, found: Iterator[Any]) -> bool:
-    accepted = _ACCEPTED_SIGNS[selector.operator]
-    kind = kind_of(selector.value)
+def leaf_holds(leaf: Leaf, value: Any) -> bool:
+    """Tell whether a leaf holds for what its path reaches from a value."""
+    if isinstance(leaf, (HasSize, ElementMatches, ElementPasses)):
+        # The array itself is meant: arrays at the end of the path are not looked into.
+        arrays = _values_at(value, leaf.path, 0, into_last=False)
+        return any(_array_holds(leaf, one) for one in arrays if isinstance(one, list))
+    found = _values_at(value, leaf.path, 0, into_last=bool(leaf.path))
+    holds = _TESTS[type(leaf)]
+    return any(holds(leaf, one) for one in found)
+
+
+def _array_holds(leaf: HasSize | ElementMatches | ElementPasses, array: list[Any]) -> bool:
+    if isinstance(leaf, HasSize):
+        return len(array) == leaf.size
+    if isinstance(leaf, ElementPasses):
+        return any(_element_passes(leaf.test, element) for element in array)
     return any(
-        kind_of(value) == kind and _compare(value, selector.value) in accepted for value in found
+        matches(leaf.selector, _as_document(element))
+        for element in array
+        if isinstance(element, (dict, list))
     )
+
+
+def _as_document(element: dict[str, Any] | list[Any]) -> dict[str, Any]:
+    # As MongoDB does, an array among the elements is read as an object with its indexes for names.
+    if isinstance(element, dict):
+        return element
+    return {str(index): value for index, value in enumerate(element)}
+
+
+def _element_passes(test: Selector, element: Any) -> bool:
+    if isinstance(test, And):
+        return all(_element_passes(part, element) for part in test.parts)
+    if isinstance(test, Or):
+        return any(_element_passes(part, element) for part in test.parts)
+    if isinstance(test, Not):
+        return not _element_passes(test.part, element)
+    return not isinstance(test, Text) and leaf_holds(test, element)
+
+
+def _compares(leaf: Compare, value: Any) -> bool:
+    same_kind = kind_of(value) == kind_of(leaf.value)
+    return same_kind and compare(value, leaf.value) in _ACCEPTED_SIGNS[leaf.operator]
 
 
 _ACCEPTED_SIGNS: Final = {"$gt": {1}, "$gte": {0, 1}, "$lt": {-1}, "$lte": {-1, 0}}
 
 
-def _values_at(value: Any, path: Path, depth: int) -> Iterator[Any]:
+def _leaves_remainder(leaf: Modulo, value: Any) -> bool:
+    number = whole_number(value)
+    if number is None:
+        return False
+    remainder = abs(number) % abs(leaf.divisor)
+    return (remainder if number >= 0 else -remainder) == leaf.remainder
+
+
+def _has_bits(leaf: HasBits, value: Any) -> bool:
+    number = whole_number(value)
+    if number is None or number != value:
+        return False
+    # Bits of a negative number go on for ever, as those of its two's complement do.
+    have = number & leaf.mask
+    if leaf.operator == "$bitsAllSet":
+        return have == leaf.mask
+    if leaf.operator == "$bitsAnySet":
+        return have != 0
+    return have == 0 if leaf.operator == "$bitsAllClear" else have != leaf.mask
+
+
+def _finds(leaf: Matches, value: Any) -> bool:
+    if leaf.of_instant and isinstance(value, int):
+        value = iso(value)
+    return isinstance(value, str) and leaf.pattern.is_in(value)
+
+
+_TESTS: Final[dict[type, Callable[[Any, Any], bool]]] = {
+    Equals: lambda leaf, value: is_same(value, leaf.value),
+    In: lambda leaf, value: any(is_same(value, wanted) for wanted in leaf.values),
+    Compare: _compares,
+    Exists: lambda _, value: value is not MISSING,
+    HasType: lambda leaf, value: type_of(value) in leaf.types,
+    Modulo: _leaves_remainder,
+    HasBits: _has_bits,
+    Matches: _finds,
+}
+
+
+def values_at(value: Any, path: Path) -> Iterator[Any]:
+    """Yield every value that a path reaches, the elements of an array at its end included."""
+    return _values_at(value, path, 0, into_last=True)
+
+
+def _values_at(value: Any, path: Path, depth: int, *, into_last: bool) -> Iterator[Any]:
     """Yield every value that the path reaches, the missing one included.
 
     An array at the end of the path stands for itself and for each element; in the middle its
@@ -77,22 +163,21 @@ def _values_at(value: Any, path: Path, depth: int) -> Iterator[Any]:
     """
     if depth == len(path):
         yield value
-        if isinstance(value, list):
+        if into_last and isinstance(value, list):
             yield from value
-        return
-    if isinstance(value, dict):
+    elif isinstance(value, dict):
         name = path[depth]
         if name in value:
-            yield from _values_at(value[name], path, depth + 1)
+            yield from _values_at(value[name], path, depth + 1, into_last=into_last)
         else:
-            yield _MISSING
+            yield MISSING
     elif isinstance(value, list):
-        yield from _values_in_array(value, path, depth)
+        yield from _values_in_array(value, path, depth, into_last=into_last)
     else:
-        yield _MISSING
+        yield MISSING
 
 
-def _values_in_array(array: list[Any], path: Path, depth: int) -> Iterator[Any]:
+def _values_in_array(array: list[Any], path: Path, depth: int, *, into_last: bool) -> Iterator[Any]:
     name = path[depth]
     if _is_index(name):
         index = int(name)
@@ -100,56 +185,12 @@ def _values_in_array(array: list[Any], path: Path, depth: int) -> Iterator[Any]:
             if depth + 1 == len(path):
                 yield array[index]  # an element named by its index stands for itself only
             else:
-                yield from _values_at(array[index], path, depth + 1)
+                yield from _values_at(array[index], path, depth + 1, into_last=into_last)
     for element in array:
         if isinstance(element, dict):
-            yield from _values_at(element, path, depth)
+            yield from _values_at(element, path, depth, into_last=into_last)
 
 
 def _is_index(name: str) -> bool:
     canonical = name == "0" or not name.startswith("0")
     return name.isascii() and name.isdigit() and canonical and len(name) <= _INDEX_DIGITS
-
-
-def kind_of(value: Any) -> Kind:
-    """Return the kind within which a value is compared; missing counts as null."""
-    if value is None or value is _MISSING:
-        return Kind.NULL
-    if isinstance(value, bool):
-        return Kind.BOOLEAN
-    if isinstance(value, (int, float)):
-        return Kind.NUMBER
-    if isinstance(value, str):
-        return Kind.TEXT
-    return Kind.ARRAY if isinstance(value, list) else Kind.OBJECT
-
-
-def _same(left: Any, right: Any) -> bool:
-    return kind_of(left) == kind_of(right) and _compare(left, right) == 0
-
-
-def _compare(left: Any, right: Any) -> int:
-    """Compare two values of any kinds in MongoDB's order: -1, 0 or 1."""
-    kind, other = kind_of(left), kind_of(right)
-    if kind != other:
-        return -1 if kind < other else 1
-    if kind == Kind.NULL:
-        return 0
-    if kind == Kind.ARRAY:
-        return _compare_sequences(left, right)
-    if kind == Kind.OBJECT:
-        # Objects are compared member by member in their order: kind of value, name, value.
-        return _compare_sequences(_members(left), _members(right))
-    return int(left > right) - int(left < right)
-
-
-def _members(value: dict[str, Any]) -> list[Any]:
-    return [part for name, member in value.items() for part in (kind_of(member), name, member)]
-
-
-def _compare_sequences(left: list[Any], right: list[Any]) -> int:
-    for one, other in zip(left, right, strict=False):
-        sign = _compare(one, other)
-        if sign:
-            return sign
-    return int(len(left) > len(right)) - int(len(left) < len(right))

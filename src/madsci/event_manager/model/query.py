@@ -4,73 +4,103 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Any, Final
 
 import msgspec
 
 from madsci.common.errors import InvalidCursorError
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.selector import EVERYTHING, And, Compare, Equals, Selector
+from madsci.event_manager.model.sorting import NEWEST_FIRST, Sort, directions
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.values import INT64
 
 DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 10_000
 """Events in one page: about 5 MB of JSON, which a browser and a robot's computer both still take."""
 
-_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Place = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Query:
-    """Events that match a selector, newest first; equal times by id, greatest first.
+    """Events that match a selector, in an order: newest first, equal times by id, greatest first.
 
-    ``after`` is the place (time in microseconds, id) behind which to go on; ``offset`` skips events
-    from there and costs time in proportion, a cursor does not.
+    ``after`` is the place in the order behind which to go on; ``offset`` skips events from there and
+    costs time in proportion, a cursor does not. ``budget`` bounds the time.
     """
 
     selector: Selector = EVERYTHING
     limit: int = DEFAULT_PAGE
     offset: int = 0
-    after: tuple[int, str] | None = None
+    after: Place | None = None
+    sort: Sort = NEWEST_FIRST
+    budget: Budget = UNLIMITED
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of events; ``more`` tells whether others follow."""
+    """A page of events; ``next_place`` is that of the last one, where others follow."""
 
     events: list[StoredEvent]
-    more: bool
+    next_place: Place | None = None
 
     @property
     def next_cursor(self) -> str | None:
         """The cursor of the next page, or ``None`` at the end."""
-        return encode_cursor(self.events[-1].order) if self.more and self.events else None
+        return None if self.next_place is None else encode_cursor(self.next_place)
 
 
-def page_of(events: list[StoredEvent], limit: int) -> Page:
-    """Make a page of up to one event more than the limit, the last of which only tells of more."""
-    return Page(events[:limit], more=len(events) > limit)
+def encode_cursor(place: Sequence[Any]) -> str:
+    """Return a place in an order of events as opaque text for a URL."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(list(place))).rstrip(b"=").decode()
 
 
-def encode_cursor(order: tuple[int, str]) -> str:
-    """Return a place in the order of events as opaque text for a URL."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(order)).rstrip(b"=").decode()
-
-
-def decode_cursor(text: str) -> tuple[int, str]:
-    """Return the place that a cursor stands for.
+def decode_cursor(text: str, sort: Sort = NEWEST_FIRST) -> Place:
+    """Return the place that a cursor stands for in an order.
 
     Raises:
-        InvalidCursorError: the text is no cursor.
+        InvalidCursorError: the text is no cursor, or one of another order.
     """
     try:
         padded = text.encode() + b"=" * (-len(text) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=tuple[_Int64, str])
-    except (binascii.Error, msgspec.MsgspecError, ValueError) as error:
-        raise InvalidCursorError(
-            f"{text!r:.80} is not a cursor of this server. Use the one of the last reply as it is,"
-            " or start again without one."
-        ) from error
+        place = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=list[Any])
+    except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _not_ours(text) from error
+    if not _is_place(place, sort):
+        raise _not_ours(text)
+    return tuple(place)
+
+
+def _is_place(place: list[Any], sort: Sort) -> bool:
+    if len(place) != len(directions(sort)) or not all(_is_scalar(value) for value in place):
+        return False
+    values = iter(place)
+    for key in sort:
+        value = next(values)
+        if key.is_plain:
+            if not isinstance(value, str if key.path[0] in ("_id", "event_type") else int):
+                return False
+        elif not (isinstance(value, int) and not isinstance(next(values), str)
+                  and isinstance(next(values), str)):  # fmt: skip
+            return False
+    return True
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, int):
+        return value in INT64
+    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _not_ours(text: str) -> InvalidCursorError:
+    return InvalidCursorError(
+        f"{text!r:.80} is not a cursor of this question. Use the one of the last reply as it is, with"
+        " the same sort, or start again without one."
+    )
 
 
 def latest(

@@ -10,6 +10,7 @@ import msgspec
 
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tally import Count, Tally
 
 
 class Disposition(Enum):
@@ -69,6 +70,21 @@ class EventStore(Protocol):
 
         Pages that are cut by ``after`` neither repeat nor skip an event that was stored before the
         first of them was asked for.
+
+        Raises:
+            QueryTimeoutError: the query's budget is used up.
+        """
+        ...
+
+    def tally(self, tally: Tally) -> list[Count]:
+        """Count the events that match, as they are at one moment; counts of nothing are left out.
+
+        Without buckets the greatest counts come first, equal ones by value, and that of the events
+        without a value last. With buckets there is no order.
+
+        Raises:
+            QueryTimeoutError: the tally's budget is used up.
+            InvalidInputError: there are more counts than ``MAX_GROUPS`` in buckets.
         """
         ...
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from madsci.common.errors import StoreError
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Page, Query, page_of
+from madsci.event_manager.model.query import Page, Place, Query
+from madsci.event_manager.model.selector import Selector
+from madsci.event_manager.model.sorting import Sort, directions, place
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tally import (
+    MAX_GROUPS,
+    Count,
+    Tally,
+    group_value,
+    ordered,
+    too_many_groups,
+)
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 
 
@@ -51,14 +64,47 @@ class MemoryStore:
 
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventStore``."""
+        found = [
+            (place(document, query.sort), event)
+            for event, document in self._matching(query.selector, query.budget)
+        ]
+        for index, descends in reversed(list(enumerate(directions(query.sort)))):
+            found.sort(key=lambda pair, index=index: pair[0][index], reverse=descends)  # type: ignore[misc]
+        if query.after is not None:
+            found = [pair for pair in found if _is_behind(pair[0], query.after, query.sort)]
+        found = found[query.offset : query.offset + query.limit + 1]
+        more = len(found) > query.limit > 0
+        next_place = tuple(found[query.limit - 1][0]) if more else None
+        return Page([event for _, event in found[: query.limit]], next_place)
+
+    def tally(self, tally: Tally) -> list[Count]:
+        """Count the events that match; see ``EventStore``."""
+        groups: Counter[tuple[int | str | None, int | None]] = Counter()
+        buckets, grouping = tally.buckets, tally.grouping
+        for event, document in self._matching(tally.selector, tally.budget):
+            bucket = None
+            if buckets is not None:
+                number = (event.event_timestamp - buckets.start) // buckets.width
+                if not 0 <= number < buckets.number:
+                    continue
+                bucket = buckets.start + number * buckets.width
+            groups[group_value(document, grouping) if grouping else None, bucket] += 1
+        if buckets is not None and len(groups) > MAX_GROUPS:
+            raise too_many_groups()
+        counts = [Count(number, value, bucket) for (value, bucket), number in groups.items()]
+        return counts if buckets else ordered(counts, tally.top)
+
+    def _matching(
+        self, selector: Selector, budget: Budget
+    ) -> Iterator[tuple[StoredEvent, dict[str, Any]]]:
         with self._lock:
             self._check_open()
             events = list(self._events.values())
-        if query.after is not None:
-            events = [event for event in events if event.order < query.after]
-        found = [event for event in events if matches(query.selector, event.document())]
-        found.sort(key=lambda event: event.order, reverse=True)
-        return page_of(found[query.offset : query.offset + query.limit + 1], query.limit)
+        for event in events:
+            budget.check()
+            document = event.document()
+            if matches(selector, document):
+                yield event, document
 
     def count(self) -> int:
         """Return how many events are stored."""
@@ -83,3 +129,10 @@ class MemoryStore:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("The store is closed.")
+
+
+def _is_behind(one: Sequence[Any], place: Place, sort: Sort) -> bool:
+    for value, other, descends in zip(one, place, directions(sort), strict=True):
+        if value != other:
+            return bool(value < other) is descends
+    return False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.event_manager.model.matcher import Kind, kind_of, matches
-from madsci.event_manager.model.selector import parse_selector
+from madsci.event_manager.model.matcher import matches
+from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.values import Kind, kind_of
 
 
 def found(selector, *documents):

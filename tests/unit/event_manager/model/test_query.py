@@ -16,9 +16,9 @@ from madsci.event_manager.model.query import (
     decode_cursor,
     encode_cursor,
     latest,
-    page_of,
 )
 from madsci.event_manager.model.selector import EVERYTHING, And, Compare, Equals
+from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent
 
 VISIBLE = Equals(("archived",), value=False)
@@ -48,7 +48,7 @@ def forged(text: str) -> str:
     ],
 )  # fmt: skip
 def test_what_is_no_cursor_is_refused(cursor):
-    with pytest.raises(InvalidCursorError, match="not a cursor of this server"):
+    with pytest.raises(InvalidCursorError, match="not a cursor of this question"):
         decode_cursor(cursor)
 
 
@@ -63,16 +63,29 @@ def test_any_text_is_a_cursor_or_refused(text):
 
 
 def test_a_page_tells_of_more_and_where_to_go_on():
-    page = page_of([event("c"), event("b"), event("a")], 2)
-    assert [one.event_id for one in page.events] == ["c", "b"]
-    assert page.more
-    assert decode_cursor(page.next_cursor) == (7, "b")
+    assert decode_cursor(Page([event("c"), event("b")], (7, "b")).next_cursor) == (7, "b")
 
 
 def test_the_last_page_has_no_cursor():
-    assert page_of([event("a")], 1).next_cursor is None
-    assert page_of([], 1) == Page([], more=False)
-    assert Page([], more=True).next_cursor is None
+    assert Page([event("a")]).next_cursor is None
+
+
+@pytest.mark.parametrize(
+    ("sort", "place"),
+    [
+        ("received_at", (5, "a")),
+        ("_id", ("a",)),
+        ("-event_data.step", (2, 0, "x", "a")),
+        ([["log_level", -1], ["event_type", 1]], (40, "log", "a")),
+    ],
+)
+def test_a_cursor_belongs_to_its_order(sort, place):
+    order = parse_sort(sort)
+    assert decode_cursor(encode_cursor(place), order) == place
+    with pytest.raises(InvalidCursorError, match="with the same sort"):
+        decode_cursor(encode_cursor((*place, 1)), order)
+    with pytest.raises(InvalidCursorError):
+        decode_cursor(encode_cursor([[]] * len(place)), order)
 
 
 def test_a_question_is_bounded_by_default():

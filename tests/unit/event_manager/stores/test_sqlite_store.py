@@ -22,11 +22,12 @@ from madsci.common.errors import (
     StoreUnavailableError,
 )
 from madsci.event_manager.model.query import Query, latest
-from madsci.event_manager.model.selector import parse_selector
+from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite import checkpoint, schema
+from madsci.event_manager.stores.sqlite.finding import statement
 from madsci.event_manager.stores.sqlite.readers import MAX_READERS
-from madsci.event_manager.stores.sqlite.store import SqliteStore, _find_statement
+from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.server import wait_until
 
 PAGE = 4096
@@ -171,14 +172,14 @@ class TestRefusals:
         with pytest.raises(SchemaVersionError, match="another program"):
             SqliteStore(path)
 
-    @pytest.mark.parametrize("version", [0, 2, 99])
+    @pytest.mark.parametrize("version", [0, 3, 99])
     def test_a_store_of_another_version_is_refused_with_both_versions(self, path, version):
         SqliteStore(path).close()
         other = apsw.Connection(str(path))
         other.pragma("user_version", version)
         other.close()
         before = path.read_bytes()
-        with pytest.raises(SchemaVersionError, match=f"schema {version}, .* reads 1"):
+        with pytest.raises(SchemaVersionError, match=f"schema {version}, .* reads 2"):
             SqliteStore(path)
         assert path.read_bytes() == before
 
@@ -394,8 +395,9 @@ class TestReading:
             reader.execute("DELETE FROM events")
 
     def plan(self, store, query: Query) -> str:
-        sql, parameters, _ = _find_statement(query)
-        rows = store._writer.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
+        with store._readers.connection() as reader:
+            sql, parameters = statement(reader, query)
+            rows = reader.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
         return "; ".join(row[3] for row in rows)
 
     @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
@@ -19,6 +20,7 @@ event_id, event_type, log_level, alert, event_timestamp, received_at, trace_id, 
 archived_at, json(source), json(event_data), json(extra)
 """
 """What ``to_event`` reads, in its order."""
+NUMBER_OF_COLUMNS: Final = 13
 
 
 def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
@@ -42,10 +44,10 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
     )
 
 
-def to_event(row: tuple[Any, ...]) -> StoredEvent:
+def to_event(row: Sequence[Any]) -> StoredEvent:
     """Return the event of a row of ``COLUMNS`` (further columns are ignored)."""
     (event_id, event_type, log_level, alert, event_timestamp, received_at) = row[:6]
-    (trace_id, span_id, archived, archived_at, source, event_data, extra) = row[6:13]
+    (trace_id, span_id, archived, archived_at, source, event_data, extra) = row[6:NUMBER_OF_COLUMNS]
     return StoredEvent(
         event_id,
         event_type,

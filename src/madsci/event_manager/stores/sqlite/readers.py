@@ -11,10 +11,14 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import StoreError
+from madsci.event_manager.model.budget import UNLIMITED, Budget
+from madsci.event_manager.stores.sqlite import functions
 from madsci.event_manager.stores.sqlite.faults import translated
 
 MAX_READERS: Final = 8
 """Connections at once. A question keeps a core busy; more of them than this only slow each other."""
+_STEPS: Final = 20_000
+"""Steps of SQLite's machine between two looks at the clock: a millisecond or two."""
 
 
 class Readers:
@@ -27,25 +31,39 @@ class Readers:
         self._closed = False
 
     @contextmanager
-    def connection(self) -> Iterator[apsw.Connection]:
-        """Lend a connection; waits while all are in use. SQLite's errors come out translated."""
+    def connection(self, budget: Budget = UNLIMITED) -> Iterator[apsw.Connection]:
+        """Lend a connection; waits while all are in use. SQLite's errors come out translated.
+
+        Raises:
+            QueryTimeoutError: what runs on the connection takes longer than the budget.
+        """
         with self._places, translated(self._path):
-            if self._closed:
-                raise StoreError("The store is closed.")
-            try:
-                connection = self._idle.get_nowait()
-            except queue.Empty:
-                connection = _open(self._path)
+            connection = self._take()
+            connection.set_progress_handler(lambda: self._closed or budget.is_over, _STEPS)
             try:
                 yield connection
+            except apsw.InterruptError:
+                budget.check()
+                raise
             finally:
-                if self._closed:
-                    connection.close()
-                else:
-                    self._idle.put(connection)
+                connection.set_progress_handler(None)
+                self._give_back(connection)
+
+    def _take(self) -> apsw.Connection:
+        if self._closed:
+            raise StoreError("The store is closed.")
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return _open(self._path)
+
+    def _give_back(self, connection: apsw.Connection) -> None:
+        self._idle.put(connection)
+        if self._closed:
+            self.close()
 
     def close(self) -> None:
-        """Close the idle connections now and the others as they come back."""
+        """Close the idle connections; stop what runs on the others, which are closed afterwards."""
         self._closed = True
         while True:
             try:
@@ -58,5 +76,6 @@ def _open(path: str) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(5000)
     connection.pragma("query_only", True)
+    functions.install(connection)
     connection.pragma("mmap_size", 1 << 30)  # pages come from the system's cache without a copy
     return connection

@@ -2,7 +2,9 @@
 
 The document is spread over typed columns for what every event has and every list sorts or filters by,
 and JSONB for what only the sender knows the shape of. Index upkeep is the limit of ingest, so there
-are few: a page of events in order, the same for serious events, the same for one node.
+are few: a page of events in order, the same for serious events, the same for one node, and one
+inverted index for words, types and ids (see ``terms``). The first and the third also hold what
+histograms count by, so that counting does not touch the events themselves.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import SchemaVersionError, StoreDamagedError
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
+from madsci.event_manager.stores.sqlite.terms import TABLE as TERMS_TABLE
+from madsci.event_manager.stores.sqlite.terms import terms_of
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _logger = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 SERIOUS_LEVEL: Final = 40
 """Events from this level on have an index of their own: they are few and often asked for."""
@@ -42,22 +48,30 @@ CREATE TABLE events (
     event_data BLOB NOT NULL,
     extra BLOB
 ) STRICT;
-CREATE INDEX events_by_time ON events (event_timestamp, event_id);
-CREATE INDEX serious_events_by_time ON events (event_timestamp, event_id)
-    WHERE log_level >= {SERIOUS_LEVEL};
-CREATE INDEX events_by_node ON events (node_id, event_timestamp, event_id)
-    WHERE node_id IS NOT NULL;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 PRAGMA application_id = {APPLICATION_ID};
+"""
+_INDEXES: Final = f"""
+CREATE INDEX events_by_time ON events (event_timestamp, event_id, log_level, event_type, archived);
+CREATE INDEX serious_events_by_time ON events (event_timestamp, event_id)
+    WHERE log_level >= {SERIOUS_LEVEL};
+CREATE INDEX events_by_node ON events (node_id, event_timestamp, event_id, log_level, archived)
+    WHERE node_id IS NOT NULL;
+{TERMS_TABLE};
 PRAGMA user_version = {SCHEMA_VERSION};
+"""
+_DROP_INDEXES_OF_1: Final = """
+DROP INDEX events_by_time;
+DROP INDEX serious_events_by_time;
+DROP INDEX events_by_node;
 """
 
 
 def prepare(connection: apsw.Connection, path: str) -> None:
-    """Make the tables in a new file; accept a file that has them.
+    """Make the tables in a new file, bring those of an older version up to date, accept the others.
 
     Raises:
-        SchemaVersionError: the file belongs to another program or another version of this one.
+        SchemaVersionError: the file belongs to another program or a newer version of this one.
     """
     application = connection.pragma("application_id")
     version = connection.pragma("user_version")
@@ -66,7 +80,10 @@ def prepare(connection: apsw.Connection, path: str) -> None:
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if application == 0 and version == 0 and tables == 0:
         with transaction(connection):
-            connection.execute(_TABLES)
+            connection.execute(_TABLES + _INDEXES)
+        return
+    if application == APPLICATION_ID and version == 1:
+        _upgrade_from_1(connection, path)
         return
     if application != APPLICATION_ID:
         raise SchemaVersionError(
@@ -77,6 +94,16 @@ def prepare(connection: apsw.Connection, path: str) -> None:
         f"{path} has event store schema {version}, this version of the Event Manager reads"
         f" {SCHEMA_VERSION}. Start the version that wrote it, or name another file."
     )
+
+
+def _upgrade_from_1(connection: apsw.Connection, path: str) -> None:
+    """Make the indexes of this version; the events stay as they are. All of it or nothing happens."""
+    number = connection.execute("SELECT count(*) FROM events").get
+    _logger.warning("%s is brought up to date: %d events get new indexes", path, number)
+    with transaction(connection):
+        connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
+        events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
+        connection.executemany(INSERT_TERMS, ((seq, terms_of(to_event(row))) for seq, *row in events))
 
 
 def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
 from madsci.common.errors import StoreError, StoreInUseError, StoreUnavailableError
 from madsci.common.file_lock import try_lock
-from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Page, Query, page_of
+from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, INSERT, to_event, to_row
-from madsci.event_manager.stores.sqlite.compile import compile_selector
+from madsci.event_manager.stores.sqlite.counting import count
 from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.finding import find
 from madsci.event_manager.stores.sqlite.readers import Readers
-from madsci.event_manager.stores.sqlite.transaction import transaction
+from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
+from madsci.event_manager.stores.sqlite.terms import terms_of
+from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _CACHE_KIB: Final = 262_144
 """Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
-_MAX_INT64: Final = 2**63 - 1
 
 
 class SqliteStore:
@@ -80,6 +82,7 @@ class SqliteStore:
                     outcomes = [AppendOutcome(Disposition.STORED, event) for event in events]
                 else:
                     outcomes = self._tell_duplicates(events, first)
+                self._writer.executemany(INSERT_TERMS, _terms(outcomes, first))
             self._last_seq += len(rows)
             self._count += stored
             self._checkpointer.after_commit(self._writer)
@@ -114,22 +117,13 @@ class SqliteStore:
 
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventStore``."""
-        sql, parameters, in_doubt = _find_statement(query)
-        wanted = query.limit + 1
-        found: list[StoredEvent] = []
-        skipped = 0
-        with self._readers.connection() as connection:
-            for row in connection.execute(sql, parameters):
-                event = to_event(row)
-                if in_doubt and row[-1] is None and not matches(query.selector, event.document()):
-                    continue
-                if in_doubt and skipped < query.offset:
-                    skipped += 1
-                    continue
-                found.append(event)
-                if len(found) == wanted:
-                    break
-        return page_of(found, query.limit)
+        with self._readers.connection(query.budget) as connection:
+            return find(connection, query)
+
+    def tally(self, tally: Tally) -> list[Count]:
+        """Count the events that match; see ``EventStore``."""
+        with self._readers.connection(tally.budget) as connection, snapshot(connection):
+            return count(connection, tally)
 
     def count(self) -> int:
         """Return how many events are stored."""
@@ -194,32 +188,15 @@ def _set_up_writer(connection: apsw.Connection) -> None:
     connection.pragma("wal_autocheckpoint", 0)  # the checkpointer does it, beside the writer
 
 
+def _terms(outcomes: Sequence[AppendOutcome], first: int) -> Iterator[tuple[int, str]]:
+    for seq, outcome in enumerate(outcomes, first):
+        if outcome.disposition is Disposition.STORED:
+            yield seq, terms_of(outcome.event)
+
+
 def _get(connection: apsw.Connection, event_id: str) -> StoredEvent | None:
     row = connection.execute(
         f"SELECT {COLUMNS} FROM events WHERE event_id = ?",  # noqa: S608
         (event_id,),
     ).fetchone()
     return None if row is None else to_event(row)
-
-
-def _find_statement(query: Query) -> tuple[str, list[Any], bool]:
-    """Return the statement of a query, its parameters, and whether rows may be in doubt."""
-    compiled = compile_selector(query.selector)
-    parameters = list(compiled.parameters)
-
-    def bind(value: Any) -> str:
-        parameters.append(value)
-        return f"?{len(parameters)}"
-
-    where = compiled.where
-    if query.after is not None:
-        moment, event_id = query.after
-        where += f" AND (event_timestamp, event_id) < ({bind(moment)}, {bind(event_id)})"
-    # Everything spliced here was written by the compiler; what users sent is bound.
-    sql = (
-        f"SELECT {COLUMNS}, {compiled.verdict or 1} FROM events WHERE {where}"  # noqa: S608
-        " ORDER BY event_timestamp DESC, event_id DESC"
-    )
-    if compiled.verdict is None:
-        sql += f" LIMIT {bind(query.limit + 1)} OFFSET {bind(min(query.offset, _MAX_INT64))}"
-    return sql, parameters, compiled.verdict is not None

@@ -1,0 +1,1 @@
+"""The way out for many events at once: JSON lines, CSV, Parquet, in constant memory."""

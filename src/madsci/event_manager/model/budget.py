@@ -1,0 +1,32 @@
+"""The time that a question may take."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from madsci.common.errors import QueryTimeoutError
+
+
+class Budget:
+    """A deadline, looked at by whatever runs for a question. Thread-safe."""
+
+    __slots__ = ("_deadline", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._deadline = time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is used up."""
+        return time.monotonic() > self._deadline
+
+    def check(self) -> None:
+        """Raise ``QueryTimeoutError`` if the time is used up."""
+        if self.is_over:
+            raise QueryTimeoutError(f"The question was stopped after {self.seconds:g} s.")
+
+
+UNLIMITED: Final = Budget(float("inf"))
+"""For questions of the server's own, and tests."""

@@ -1,0 +1,87 @@
+"""Regular expressions as MongoDB has them: the same engine, PCRE2, with a bound on its work."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+import pcre2
+
+from madsci.common.errors import QueryTimeoutError
+
+MAX_PATTERN: Final = 4_096
+"""Characters of a pattern: longer ones take milliseconds to compile, and nobody writes them."""
+_MATCH_LIMIT: Final = 400_000
+"""Steps of backtracking in one text: about a millisecond, in which nothing else runs."""
+_FLAGS: Final = {
+    "i": pcre2.IGNORECASE,
+    "m": pcre2.MULTILINE,
+    "s": pcre2.DOTALL,
+    "x": pcre2.VERBOSE,
+    "u": pcre2.NOFLAG,  # texts are UTF-8 anyway
+}
+_SPECIAL: Final = re.compile(r"[\\^$.|?*+()\[\]{}]")
+
+
+@dataclass(frozen=True)
+class Pattern:
+    r"""A compiled regular expression. Thread-safe.
+
+    ``options`` are any of MongoDB's ``i m s x u``. As in MongoDB, ``\w`` and ``\d`` mean ASCII.
+
+    Raises:
+        ValueError: the pattern cannot be compiled; says where and why.
+    """
+
+    text: str
+    options: str = ""
+    _compiled: pcre2.Pattern = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.options) - set(_FLAGS)
+        if unknown:
+            raise ValueError(f"the option {min(unknown)!r} is none of i, m, s, x and u")
+        if len(self.text) > MAX_PATTERN:
+            raise ValueError(f"it has more than {MAX_PATTERN:,} characters")
+        if "\0" in self.text:
+            raise ValueError("it holds a NUL character")
+        flags = pcre2.ASCII
+        for option in self.options:
+            flags |= _FLAGS[option]
+        limit = f"(*LIMIT_MATCH={_MATCH_LIMIT})"
+        try:
+            compiled = pcre2.compile(limit + self.text, flags)
+        except (pcre2.PatternError, pcre2.LibraryError) as error:
+            raise ValueError(_without_limit(str(error), len(limit))) from error
+        object.__setattr__(self, "_compiled", compiled)
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether the pattern matches somewhere in the text.
+
+        Raises:
+            QueryTimeoutError: that would take too many steps.
+        """
+        try:
+            return self._compiled.search(text) is not None
+        except pcre2.LibraryError as error:
+            raise QueryTimeoutError(
+                f"The regular expression {self.text!r:.80} takes too long ({error}): it tries too many"
+                " ways to match one text. Avoid repeats inside repeats such as (a+)+, or search for"
+                " words with $text."
+            ) from error
+
+    @property
+    def literal(self) -> tuple[bool, str] | None:
+        """Whether it stands at the beginning, and the plain text that the pattern is, if it is one."""
+        anchored = self.text.startswith("^")
+        plain = self.text[1:] if anchored else self.text
+        if not plain or set(self.options) - set("su") or _SPECIAL.search(plain):
+            return None
+        return anchored, plain
+
+
+def _without_limit(message: str, length: int) -> str:
+    """Count positions from the beginning of what was sent."""
+    found = re.search(r"position (\d+); (.*)", message)
+    return f"{found[2]} at position {int(found[1]) - length}" if found else message

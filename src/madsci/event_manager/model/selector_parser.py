@@ -1,0 +1,307 @@
+"""From the JSON of a MongoDB-style selector to the tree of ``selector``.
+
+The language is an allow-list: what is not written here is refused, with its name and place. Three
+conveniences over MongoDB: ``event_id`` means ``_id``; a plain object given for ``source`` means its
+members one by one; times, levels and types are read in any of their usual forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import Any, Final
+
+from madsci.common.clock import parse_instant
+from madsci.common.types.event_type import EventType
+from madsci.common.types.log_level import level_number
+from madsci.event_manager.model import operands
+from madsci.event_manager.model.operands import invalid, is_operators
+from madsci.event_manager.model.selector import (
+    EVERYTHING,
+    NOTHING,
+    TIME_FIELDS,
+    And,
+    Compare,
+    ElementMatches,
+    ElementPasses,
+    Equals,
+    Exists,
+    HasBits,
+    HasSize,
+    HasType,
+    In,
+    Matches,
+    Modulo,
+    Not,
+    Or,
+    Path,
+    Selector,
+    Text,
+)
+
+MAX_DEPTH: Final = 20
+"""Nesting of $and, $or, $nor, $not, $elemMatch: far beyond what people write, far below any stack."""
+MAX_TERMS: Final = 1000
+"""Comparisons in one selector, each listed value of ``$in`` counting as one."""
+MAX_PATH: Final = 1000
+"""Characters of a path."""
+MAX_SEGMENTS: Final = 100
+"""Names in a path; documents are nested less deeply."""
+MAX_ALL_SEGMENTS: Final = 5000
+"""Names in all paths together: stores look at each beginning of a path, and bind it."""
+
+_COMPARISONS: Final = ("$gt", "$gte", "$lt", "$lte")
+_BITS: Final = ("$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear")
+_JAVASCRIPT: Final = frozenset({"$where", "$function", "$accumulator", "$expr"})
+_AT_THE_TOP: Final = ("$and", "$or", "$nor", "$comment", "$text")
+_SUPPORTED: Final = (
+    "$eq $ne $gt $gte $lt $lte $in $nin $exists $type $regex $options $mod $all $size $elemMatch $not"
+    " $bitsAllSet $bitsAllClear $bitsAnySet $bitsAnyClear"
+)
+
+
+def parse_selector(value: object, naive_zone: tzinfo | None = None) -> Selector:
+    """Parse a decoded JSON value as a selector.
+
+    ``naive_zone`` is the zone of times without an offset, by default that of this machine.
+
+    Raises:
+        InvalidSelectorError: names the operator and the path that cannot be used.
+    """
+    if not isinstance(value, Mapping):
+        raise invalid(
+            'A selector is a JSON object such as {} or {"log_level": {"$gte": 30}},'
+            f" not {value!r:.80}."
+        )
+    return _Parser(naive_zone).document(value, 0)
+
+
+class _Parser:
+    """One parse: counts terms, so that a selector cannot grow without bound."""
+
+    def __init__(self, naive_zone: tzinfo | None) -> None:
+        self._zone = naive_zone
+        self._terms = 0
+        self._segments = 0
+        self._searches = 0
+        self._prefix = ""
+        """Where the document being read lies in the event, if it is an array's element."""
+
+    def document(self, selector: Mapping[str, Any], depth: int) -> Selector:
+        if depth > MAX_DEPTH:
+            raise invalid(f"The selector is nested more than {MAX_DEPTH} levels deep. Flatten it.")
+        return _joined([self._member(key, value, depth) for key, value in selector.items()])
+
+    def _member(self, key: str, value: Any, depth: int) -> Selector:
+        if key in _LOGICAL:
+            return _LOGICAL[key](self._list(key, value, depth))
+        if key == "$comment":
+            return EVERYTHING
+        if key == "$text":
+            return self._text(value)
+        if key.startswith("$"):
+            raise _unsupported(key, "at the top of a selector", ", ".join(_AT_THE_TOP))
+        return self._field(self._path(key), self._prefix + key, value, depth)
+
+    def _list(self, key: str, value: Any, depth: int) -> tuple[Selector, ...]:
+        if not isinstance(value, list) or not value:
+            raise invalid(f"{key} takes a list of one or more selectors, not {value!r:.80}.", key)
+        for part in value:
+            if not isinstance(part, Mapping):
+                raise invalid(f"{key} takes a list of selectors; {part!r:.80} is none.", key)
+        return tuple(self.document(part, depth + 1) for part in value)
+
+    def _text(self, operand: Any) -> Selector:
+        self._count(1)
+        self._searches += 1
+        if self._searches > 1 or self._prefix:
+            raise invalid(
+                "$text stands once in a selector, and not inside $elemMatch. Put all words into one"
+                " $search.",
+                "$text",
+            )
+        return Text(operands.text_search(operand))
+
+    def _field(self, path: Path, name: str, value: Any, depth: int) -> Selector:
+        if isinstance(value, Mapping) and is_operators(value):
+            if not all(key.startswith("$") for key in value):
+                raise invalid(f"{name} mixes operators and plain members: {value!r:.80}.", name)
+            return self._operators(path, name, value, depth)
+        if isinstance(value, Mapping) and value and path == ("source",) and not self._prefix:
+            # "All events of this node" is what people mean, not "exactly this source and no more".
+            return _joined(
+                [
+                    self._field(self._path(f"source.{key}"), f"source.{key}", member, depth + 1)
+                    for key, member in value.items()
+                ]
+            )
+        return Equals(path, self._value(path, name, value))
+
+    def _operators(self, path: Path, name: str, members: Mapping[str, Any], depth: int) -> Selector:
+        if depth > MAX_DEPTH:
+            raise invalid(f"{name} is nested more than {MAX_DEPTH} levels deep.", name)
+        if "$options" in members and "$regex" not in members:
+            raise invalid(f"$options at {name} stands without $regex.", name)
+        options = members.get("$options", "")
+        parts: list[Selector] = []
+        for operator, operand in members.items():
+            if operator == "$options":
+                continue
+            if operator == "$regex":
+                self._count(1)
+                pattern = operands.pattern(operand, options, name)
+                parts.append(Matches(path, pattern, of_instant=self._is_time(path)))
+            else:
+                parts.append(self._operator(path, name, operator, operand, depth))
+        return _joined(parts)
+
+    def _operator(self, path: Path, name: str, operator: str, operand: Any, depth: int) -> Selector:
+        nested = {"$not": self._not, "$elemMatch": self._element, "$all": self._all}
+        if operator in nested:
+            return nested[operator](path, name, operand, depth)
+        if operator in _NEGATED:
+            return Not(self._operator(path, name, _NEGATED[operator], operand, depth))
+        if operator == "$in":
+            return self._in(path, name, operand)
+        if operator == "$eq":
+            return Equals(path, self._value(path, name, operand))
+        if operator in _COMPARISONS:
+            return Compare(path, operator, self._value(path, name, operand))
+        self._count(1)
+        return self._test(path, name, operator, operand)
+
+    def _test(self, path: Path, name: str, operator: str, operand: Any) -> Selector:
+        if operator == "$exists":
+            return Exists(path) if _is_true(operand) else Not(Exists(path))
+        if operator == "$type":
+            return self._type(path, operands.type_names(operand, name))
+        if operator == "$size":
+            return HasSize(path, operands.array_size(operand, name))
+        if operator == "$mod":
+            return self._of_number(Modulo(path, *operands.modulo(operand, name)))
+        if operator in _BITS:
+            mask = operands.bit_mask(operator, operand, name)
+            return self._of_number(HasBits(path, operator, mask))
+        raise _unsupported(operator, f"at {name}", _SUPPORTED, name)
+
+    def _is_time(self, path: Path) -> bool:
+        return len(path) == 1 and path[0] in TIME_FIELDS and not self._prefix
+
+    def _of_number(self, leaf: Modulo | HasBits) -> Selector:
+        return NOTHING if self._is_time(leaf.path) else leaf  # instants are shown as texts
+
+    def _type(self, path: Path, types: frozenset[str]) -> Selector:
+        if self._is_time(path):
+            # Instants are shown as texts, whatever a store keeps.
+            absent = Equals(path, None)
+            shown: dict[str, Selector] = {"string": Not(absent), "null": absent}
+            return Or(tuple(test for kind, test in shown.items() if kind in types))
+        return HasType(path, types)
+
+    def _not(self, path: Path, name: str, operand: Any, depth: int) -> Selector:
+        if not is_operators(operand) or not all(key.startswith("$") for key in operand):
+            raise invalid(f"$not at {name} takes an object of operators, not {operand!r:.80}.", name)
+        return Not(self._operators(path, name, operand, depth + 1))
+
+    def _element(self, path: Path, name: str, operand: Any, depth: int) -> Selector:
+        if not isinstance(operand, Mapping):
+            raise invalid(f"$elemMatch at {name} takes an object, not {operand!r:.80}.", name)
+        self._count(1)
+        if is_operators(operand) and next(iter(operand)) not in _LOGICAL:
+            if not all(key.startswith("$") for key in operand):
+                raise invalid(f"$elemMatch at {name} mixes operators and plain members.", name)
+            return ElementPasses(path, self._operators((), name, operand, depth + 1))
+        outer, self._prefix = self._prefix, f"{name}."
+        try:
+            return ElementMatches(path, self.document(operand, depth + 1))
+        finally:
+            self._prefix = outer
+
+    def _all(self, path: Path, name: str, operand: Any, depth: int) -> Selector:
+        if not isinstance(operand, list):
+            raise invalid(f"$all at {name} takes a list, not {operand!r:.80}.", name)
+        parts: list[Selector] = []
+        for one in operand:
+            if not is_operators(one):
+                parts.append(Equals(path, self._value(path, name, one)))
+            elif set(one) == {"$elemMatch"}:
+                parts.append(self._element(path, name, one["$elemMatch"], depth))
+            else:
+                raise invalid(f"$all at {name} takes values or $elemMatch, not {one!r:.80}.", name)
+        return _joined(parts) if parts else NOTHING
+
+    def _in(self, path: Path, name: str, operand: Any) -> In:
+        if not isinstance(operand, list):
+            raise invalid(f"$in and $nin at {name} take a list, not {operand!r:.80}.", name)
+        if any(is_operators(value) for value in operand):
+            raise invalid(f"$in and $nin at {name} take values, not operators.", name)
+        return In(path, tuple(self._value(path, name, value) for value in operand))
+
+    def _value(self, path: Path, name: str, value: Any) -> Any:
+        """Read an operand as the field keeps it."""
+        self._count(1)
+        value = operands.plain_value(value, name)
+        if self._prefix or len(path) != 1:
+            return value
+        if self._is_time(path) and value is not None:
+            try:
+                return parse_instant(value, self._zone)
+            except ValueError as error:
+                raise invalid(f"{name}: {error}", name) from error
+        if path == ("log_level",) and isinstance(value, str):
+            number = level_number(value)
+            return value if number is None else number
+        if path == ("event_type",) and isinstance(value, str):
+            kind = EventType._value2member_map_.get(value) or EventType._missing_(value)
+            return str(kind) if kind is not None else value
+        return value
+
+    def _path(self, name: str) -> Path:
+        path = tuple(name.split("."))
+        if len(name) > MAX_PATH or len(path) > MAX_SEGMENTS:
+            raise invalid(
+                f"The path {name[:40]!r}... has more than {MAX_PATH} characters, or more than"
+                f" {MAX_SEGMENTS} names."
+            )
+        self._segments += len(path)
+        if self._segments > MAX_ALL_SEGMENTS:
+            raise invalid(
+                f"The paths of the selector have more than {MAX_ALL_SEGMENTS} names. Ask in parts."
+            )
+        if self._prefix or path[0] != "event_id":
+            return path
+        return ("_id", *path[1:])
+
+    def _count(self, terms: int) -> None:
+        self._terms += terms
+        if self._terms > MAX_TERMS:
+            raise invalid(f"The selector has more than {MAX_TERMS} comparisons. Ask in parts.")
+
+
+_LOGICAL: Final[dict[str, Callable[[tuple[Selector, ...]], Selector]]] = {
+    "$and": And,
+    "$or": Or,
+    "$nor": lambda parts: Not(Or(parts)),
+}
+_NEGATED: Final = {"$ne": "$eq", "$nin": "$in"}
+
+
+def _joined(parts: list[Selector]) -> Selector:
+    return parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _is_true(value: Any) -> bool:
+    # As MongoDB reads a flag: everything is true but false, null and zero.
+    return not (value is None or value is False or (isinstance(value, (int, float)) and value == 0))
+
+
+def _unsupported(operator: str, place: str, supported: str, path: str = "") -> Exception:
+    if operator in _JAVASCRIPT:
+        return invalid(
+            f"The operator {operator!r} {place} is not supported: it runs code in the server. Say it"
+            " with the other operators.",
+            path,
+        )
+    return invalid(
+        f"The operator {operator!r:.40} {place} is not supported. Supported: {supported}.", path
+    )

@@ -1,0 +1,106 @@
+"""Searching for words in messages, as MongoDB's ``$text`` does it with the language ``none``.
+
+Words are runs of letters, digits and underscores; case and accents do not count unless asked for.
+Any of the words must be there, every phrase in quotes must be, and nothing with a minus before it.
+There are no stop words and no stemming: who searches a log for ``failing`` means that word.
+See https://www.mongodb.com/docs/manual/reference/operator/query/text/.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, Final
+
+_WORD: Final = re.compile(r"\w+")
+_PART: Final = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
+
+
+@dataclass(frozen=True)
+class TextSearch:
+    """What a message must have. All texts are folded already."""
+
+    words: frozenset[str]
+    phrases: tuple[str, ...]
+    unwanted_words: frozenset[str]
+    unwanted_phrases: tuple[str, ...]
+    case_sensitive: bool = False
+    diacritic_sensitive: bool = False
+
+    @classmethod
+    def parse(
+        cls, text: str, *, case_sensitive: bool = False, diacritic_sensitive: bool = False
+    ) -> TextSearch:
+        """Read the text of a ``$search``."""
+        fold = _Folding(case_sensitive, diacritic_sensitive)
+        words: set[str] = set()
+        phrases: list[str] = []
+        unwanted_words: set[str] = set()
+        unwanted_phrases: list[str] = []
+        for part in _PART.finditer(text):
+            is_phrase = part["phrase"] is not None
+            folded = fold(part["phrase"] if is_phrase else part["word"])
+            own = _WORD.findall(folded)
+            if part["minus"]:
+                if is_phrase:
+                    unwanted_phrases.append(folded)
+                else:
+                    unwanted_words.update(own)
+                continue
+            words.update(own)
+            if is_phrase and own:
+                phrases.append(folded)
+        return cls(
+            frozenset(words),
+            tuple(phrases),
+            frozenset(unwanted_words),
+            tuple(unwanted_phrases),
+            case_sensitive,
+            diacritic_sensitive,
+        )
+
+    @property
+    def is_about_words_only(self) -> bool:
+        """Whether an index of folded words can answer it without looking at the messages."""
+        sensitive = self.case_sensitive or self.diacritic_sensitive
+        return not (self.phrases or self.unwanted_phrases or sensitive)
+
+    def is_in(self, message: str) -> bool:
+        """Tell whether a message has what is searched for."""
+        folded = _Folding(self.case_sensitive, self.diacritic_sensitive)(message)
+        words = set(_WORD.findall(folded))
+        return (
+            not self.words.isdisjoint(words)
+            and self.unwanted_words.isdisjoint(words)
+            and all(phrase in folded for phrase in self.phrases)
+            and not any(phrase in folded for phrase in self.unwanted_phrases)
+        )
+
+
+def message_of(event_data: Any) -> str:
+    """Return the text that people read: the data itself where it is text, else its ``message``."""
+    if isinstance(event_data, dict):
+        event_data = event_data.get("message")
+    return event_data if isinstance(event_data, str) else ""
+
+
+def folded_words(text: str) -> str:
+    """Return the words of a text without case and accents, between spaces."""
+    return " ".join(_WORD.findall(_Folding()(text)))
+
+
+@dataclass(frozen=True)
+class _Folding:
+    case_sensitive: bool = False
+    diacritic_sensitive: bool = False
+
+    def __call__(self, text: str) -> str:
+        if text.isascii():
+            return text if self.case_sensitive else text.lower()
+        if not self.case_sensitive:
+            text = text.casefold()
+        if self.diacritic_sensitive:
+            return unicodedata.normalize("NFC", text)
+        letters = unicodedata.normalize("NFKD", text)
+        return "".join([letter for letter in letters if not unicodedata.combining(letter)])

@@ -1,0 +1,84 @@
+"""Answering a question on a connection: which way into the table, and the page."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import apsw
+
+from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.sorting import NEWEST_FIRST
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.compile import behind, compile_selector, order_by, sort_terms
+from madsci.event_manager.stores.sqlite.terms import narrowing
+
+FROM_EVENTS: Final = "FROM events WHERE "
+FROM_TERMS: Final = (
+    "FROM event_terms CROSS JOIN events ON events.seq = event_terms.rowid WHERE event_terms MATCH "
+)
+"""The two ways to the events: in the order of an index, or by what the inverted index lists."""
+
+_FEW: Final = 20_000
+"""Listed events that are simply all looked at: that takes some 25 ms."""
+_MANY: Final = 500_000
+"""Listed events that are too many to look at all for one page."""
+_DENSE: Final = 20
+"""One of so many of the newest events is listed: then walking the newest finds a page at once."""
+_MAX_INT64: Final = 2**63 - 1
+
+
+def find(connection: apsw.Connection, query: Query) -> Page:
+    """Return the page of events that answers the question."""
+    rows = connection.execute(*statement(connection, query)).fetchall()
+    events = [to_event(row) for row in rows[: query.limit]]
+    more = len(rows) > query.limit and bool(events)
+    return Page(events, tuple(rows[query.limit - 1][NUMBER_OF_COLUMNS:]) if more else None)
+
+
+def statement(connection: apsw.Connection, query: Query) -> tuple[str, list[Any]]:
+    """Return the statement of a question, which finds one event more than its limit."""
+    compiled = compile_selector(query.selector)
+    terms = sort_terms(query.sort, compiled)
+    where = compiled.where
+    if query.after is not None:
+        where = f"{where} AND {behind(terms, query.sort, query.after, compiled)}"
+    way = FROM_EVENTS
+    match = narrowing(query.selector)
+    if match is not None and _is_shorter(connection, match, query):
+        way = f"{FROM_TERMS} {compiled.bind(match)} AND "
+    # Everything spliced here was written by the compiler; what users sent is bound.
+    sql = (
+        f"SELECT {COLUMNS}, {', '.join(terms)} {way} {where}"
+        f" ORDER BY {order_by(terms, query.sort)} LIMIT {compiled.bind(query.limit + 1)}"
+        f" OFFSET {compiled.bind(min(query.offset, _MAX_INT64))}"
+    )
+    return sql, compiled.parameters
+
+
+def _is_shorter(connection: apsw.Connection, match: str, query: Query) -> bool:
+    """Tell whether to look at all events that the inverted index lists, instead of walking in order."""
+    listed = listed_up_to(connection, match, _MANY)
+    if listed <= _FEW:
+        return True
+    if query.after is None and query.sort == NEWEST_FIRST and _is_dense(connection, match, query):
+        return False
+    return listed < _MANY
+
+
+def _is_dense(connection: apsw.Connection, match: str, query: Query) -> bool:
+    wanted = query.offset + query.limit
+    last = connection.execute("SELECT max(seq) FROM events").get
+    seq = connection.execute(
+        "SELECT rowid FROM event_terms WHERE event_terms MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
+        (match, min(wanted, _MAX_INT64)),
+    ).get
+    return seq is not None and last - seq <= _DENSE * (wanted + 1)
+
+
+def listed_up_to(connection: apsw.Connection, match: str, bound: int) -> int:
+    """Return how many events the inverted index lists, counting no further than the bound."""
+    counted: Any = connection.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM event_terms WHERE event_terms MATCH ? LIMIT ?)",
+        (match, bound),
+    ).get
+    return int(counted)

@@ -1,0 +1,139 @@
+"""The inverted index: which events have a word in their message, a type, or an id.
+
+Each event has one row of terms in a full-text table: the words of its message and, for its type and
+the ids in ``source`` and ``event_data``, a short hash of name and value. One posting costs a tenth of
+what an entry in an index of its own would, so everything of a workflow or an experiment is found at
+once in a store of any size. Words are exact; of a hash the event itself is asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from madsci.common.types.ownership import OWNERSHIP_IDS
+from madsci.event_manager.model.matcher import values_at
+from madsci.event_manager.model.selector import Equals, In, Path, Selector, Text, conjuncts
+from madsci.event_manager.model.stored_event import StoredEvent, decode_json
+from madsci.event_manager.model.text_search import TextSearch, folded_words, message_of
+
+TABLE: Final = """
+CREATE VIRTUAL TABLE event_terms USING fts5 (
+    terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '_'"
+)"""
+INSERT: Final = "INSERT INTO event_terms (rowid, terms) VALUES (?, ?)"
+
+_MARK: Final = "\N{CURRENCY SIGN}"
+"""Begins a hash. The tokenizer takes it for a letter; as it is none, no word of a message has it."""
+_SOURCE_IDS: Final = tuple(name for name in OWNERSHIP_IDS if name != "node_id")  # has an index
+_PATHS: Final[frozenset[Path]] = frozenset(
+    [("event_type",)]
+    + [("source", name) for name in _SOURCE_IDS]
+    + [("event_data", name) for name in OWNERSHIP_IDS]
+)
+
+
+class _Known(msgspec.Struct, gc=False):
+    """The members of event data that have terms: the message and the ids."""
+
+    message: Any = None
+    user_id: Any = None
+    experiment_id: Any = None
+    campaign_id: Any = None
+    project_id: Any = None
+    node_id: Any = None
+    workcell_id: Any = None
+    lab_id: Any = None
+    step_id: Any = None
+    workflow_id: Any = None
+    manager_id: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Known)
+
+
+def terms_of(event: StoredEvent) -> str:
+    """Return the terms of an event, with spaces between."""
+    terms = [_hash("event_type", event.event_type)]
+    source = event.source
+    for name in _SOURCE_IDS:
+        if name in source:
+            terms.extend(_hashes(f"source.{name}", source[name]))
+    try:
+        known = _decoder.decode(event.event_data)
+    except msgspec.ValidationError:  # no object: a text, a list, a number
+        terms.extend(_terms_of_odd_data(decode_json(event.event_data)))
+        return " ".join(terms)
+    for name in OWNERSHIP_IDS:
+        value = getattr(known, name)
+        if value is not None:
+            terms.extend(_hashes(f"event_data.{name}", value))
+    if isinstance(known.message, str):
+        terms.append(_words(known.message))
+    return " ".join(terms)
+
+
+def _terms_of_odd_data(event_data: Any) -> Iterator[str]:
+    yield _words(message_of(event_data))
+    for name in OWNERSHIP_IDS:
+        for value in values_at(event_data, (name,)):
+            yield from _hashes(f"event_data.{name}", value)
+
+
+def _words(message: str) -> str:
+    # The tokenizer folds and splits ASCII as we do; of the rest it knows nothing.
+    return message if message.isascii() else folded_words(message)
+
+
+def _hashes(path: str, value: Any) -> Iterator[str]:
+    for one in value if isinstance(value, list) else (value,):
+        if isinstance(one, str):
+            yield _hash(path, one)
+
+
+@lru_cache(maxsize=16_384)  # ids come again and again; a day of a lab has fewer
+def _hash(path: str, value: str) -> str:
+    return _MARK + blake2b(f"{path}={value}".encode(), digest_size=8).hexdigest()
+
+
+def narrowing(selector: Selector) -> str | None:
+    """Return a full-text expression that every matching event satisfies, if there is one."""
+    groups = [group for part in conjuncts(selector) if (group := _group(part)) is not None]
+    return " AND ".join(groups) or None
+
+
+def _group(part: Selector) -> str | None:
+    if isinstance(part, Text):
+        return words_expression(part.search) if part.search.words else None
+    if not isinstance(part, (Equals, In)) or part.path not in _PATHS:
+        return None
+    values = part.values if isinstance(part, In) else (part.value,)
+    texts = [value for value in values if isinstance(value, str)]
+    if not texts or len(texts) < len(values):
+        return None
+    return _any_of(_hash(".".join(part.path), text) for text in texts)
+
+
+def words_expression(search: TextSearch) -> str:
+    """Return the full-text expression of a search for words.
+
+    It finds too much where the search is not about words only.
+    """
+    expression = _any_of(folded for word in search.words for folded in folded_words(word).split())
+    if search.is_about_words_only and search.unwanted_words:
+        expression = f"({expression} NOT {_any_of(search.unwanted_words)})"
+    return expression
+
+
+def type_expression(event_type: str) -> str:
+    """Return the full-text expression of a type."""
+    return f'"{_hash("event_type", event_type)}"'
+
+
+def _any_of(terms: Iterable[str]) -> str:
+    """Join quoted terms. They hold letters, digits and underscores only, so quoting them is safe."""
+    return "(" + " OR ".join(f'"{term}"' for term in sorted(terms)) + ")"
