@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import apsw
+import busy
 import client
 import http_load
 import ingest
@@ -31,6 +32,7 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "single": single.measure,
     "bulk": ingest.measure,
     "reads": reads.measure,
+    "busy": busy.measure,
     "client": client.measure,
 }
 RESULTS = Path(__file__).parent / "results"

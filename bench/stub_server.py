@@ -17,6 +17,7 @@ class StubStore:
 
     engine = "stub"
     location = "nowhere"
+    readable_at = None
 
     def __init__(self) -> None:
         self._count = 0

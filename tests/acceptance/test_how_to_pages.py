@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -62,6 +64,16 @@ def test_loguru(server, tmp_path):
     assert event["event_data"]["plate"] == "P7"
     assert event["event_data"]["level_name"] == "SUCCESS"
     assert event["log_level"] == 20
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="pandas is not installed")
+def test_getting_events_out(server, tmp_path):
+    events = run_page("get-events-out", server, tmp_path)
+    lines = gzip.decompress((tmp_path / "night.ndjson.gz").read_bytes()).splitlines()
+    assert {json.loads(line)["event_id"] for line in lines} == {e["event_id"] for e in events.values()}
+    header, *rows = (tmp_path / "plates.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "event_id,event_timestamp,event_data.plate"
+    assert [row.rpartition(",")[2] for row in rows] == ["P7", "P8"]
 
 
 def test_threads_and_executors(server, tmp_path):

@@ -77,6 +77,8 @@ MANAGER = "madsci.event_manager"
                 "asyncio",
                 f"{MANAGER}.api",
                 f"{MANAGER}.ingest",
+                f"{MANAGER}.search",
+                f"{MANAGER}.export",
                 f"{MANAGER}.app",
             ],
             [],
@@ -85,10 +87,12 @@ MANAGER = "madsci.event_manager"
         ([f"{MANAGER}.stores.sqlite"], ["pymongo", f"{MANAGER}.stores.memory"], []),
         # Services know the contract of stores, not the stores.
         (
-            [f"{MANAGER}.ingest", f"{MANAGER}.health"],
+            [f"{MANAGER}.ingest", f"{MANAGER}.search", f"{MANAGER}.export", f"{MANAGER}.health"],
             ["fastapi", "starlette", f"{MANAGER}.api", f"{MANAGER}.app", f"{MANAGER}.stores.sqlite"],
             [],
         ),
+        # Exports are made of events, wherever these come from.
+        ([f"{MANAGER}.export"], [f"{MANAGER}.stores", f"{MANAGER}.search", "asyncio"], []),
         # HTTP knows services, and no engine.
         (
             [f"{MANAGER}.api"],

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from madsci.common.types.event_types import EventManagerSettings
 from madsci.event_manager.app import Parts, build_app
 from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.search.service import Search
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,8 @@ def serve(lab):
                 parts = Parts.join(settings)
             else:
                 writer = Writer(store, max_events=settings.ingest_queue_events)
-                parts = Parts(settings, store, writer, "manager")
+                search = Search(store, seconds=settings.query_timeout_seconds)
+                parts = Parts(settings, store, writer, search, "manager")
             app, _ = build_app(parts)
             return stack.enter_context(
                 TestClient(app, base_url=settings.server_url, raise_server_exceptions=False)

@@ -142,7 +142,11 @@ def test_every_route_is_described_with_its_replies(client):
     }
     assert set(described) == {
         ("POST", "/event"), ("POST", "/events"), ("GET", "/event/{event_id}"), ("GET", "/events"),
-        ("POST", "/events/query"), ("GET", "/health"), ("GET", "/settings"), ("GET", "/definition"),
+        ("POST", "/events/import"), ("POST", "/events/query"),
+        ("GET", "/events/count"), ("POST", "/events/count"),
+        ("GET", "/events/histogram"), ("POST", "/events/histogram"),
+        ("GET", "/events/facets"), ("POST", "/events/facets"),
+        ("GET", "/events/export"), ("POST", "/events/export"), ("GET", "/health"), ("GET", "/settings"), ("GET", "/definition"),
         ("GET", "/"),
     }  # fmt: skip
     for route, operation in described.items():

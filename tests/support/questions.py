@@ -125,6 +125,21 @@ selectors = searching | st.recursive(
     ),
     max_leaves=4,
 )
+# The same questions about plain documents, which are not events.
+plain_documents = st.dictionaries(names, values, max_size=3)
+document_paths = (
+    st.lists(names.filter(lambda name: "." not in name), min_size=1, max_size=3)
+    .map(".".join)
+    .filter(lambda path: not path.startswith("$"))
+)
+document_conditions = st.builds(lambda path, operand: {path: operand}, document_paths, operands())
+document_selectors = document_conditions | st.builds(
+    lambda name, parts, rest: {name: parts, **rest},
+    st.sampled_from(["$and", "$or", "$nor"]),
+    st.lists(document_conditions, min_size=1, max_size=2),
+    st.just({}) | document_conditions,
+)
+
 sources = st.dictionaries(st.sampled_from(["a", "b"]), values, max_size=2) | st.fixed_dictionaries(
     {"node_id": st.sampled_from(["", "a", "n1"])}
 )

@@ -1,7 +1,8 @@
 """`EventClient`: the logger of every process in a lab.
 
 It only joins: ``writing`` makes records of what is logged, ``outputs`` brings them to console, file and
-server, ``reading`` asks for them again. Here is what both halves work with, and their life.
+server, ``reading`` and ``async_reading`` ask for them again. Here is what both halves work with, and
+their life.
 """
 
 from __future__ import annotations
@@ -16,13 +17,11 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
+from madsci.client.async_reading import AsyncQuestions
 from madsci.client.console import warn_locally
 from madsci.client.logfile import log_file_path
 from madsci.client.outputs import Outputs
-from madsci.client.queries import (
-    EventReader,
-)
-from madsci.client.reading import Questions
+from madsci.client.queries import EventReader
 from madsci.client.record import EventSource, make_record
 from madsci.client.redaction import shared_redaction
 from madsci.client.sender import SenderStats
@@ -39,7 +38,7 @@ __all__ = ["EventClient", "EventClientConfig"]
 _UNNAMED_CALLERS: Final = ("madsci.client.", "madsci.common.context", "contextlib")
 
 
-class EventClient(LogCalls, Questions):
+class EventClient(LogCalls, AsyncQuestions):
     """Logs events: on the console, in a file, and on an Event Manager where one is configured.
 
     A log call never raises (unless ``fail_on_error``), never waits for the network, and takes any

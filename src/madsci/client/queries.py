@@ -1,133 +1,123 @@
-"""The reading side of the client: questions to the server, or to the local log where there is none."""
+"""The questions of the client that are answered with events, with counts, or with tables of counts."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
-
+from madsci.client.asking import Asker
 from madsci.client.console import warn_locally
-from madsci.client.logfile import LogFile, read_event_line
-from madsci.client.retry import MAX_BACKOFF, parse_retry_after
-from madsci.client.transport import HttpTransport, Reply
-from madsci.common.clock import iso, parse_instant, to_us
-from madsci.common.errors import InvalidEventError, ServerRefusedError, ServerUnreachableError
-from madsci.common.jsonable import to_jsonable
+from madsci.client.selection import Selection
+from madsci.client.transport import HttpTransport
+from madsci.common.clock import iso, parse_instant
+from madsci.common.errors import InvalidEventError
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import level_number
 
 PAGE_SIZE: Final = 1000
 """Events asked for in one request: some hundred kilobytes, and one round trip for a usual answer."""
-_OK, _NOT_FOUND = 200, 404
+_NOT_FOUND: Final = 404
 
 Moment = datetime | str | float
 
 
 class EventReader:
-    """Asks an Event Manager, repeating what fails for the moment within the timeout of the call."""
+    """Asks an Event Manager. Thread-safe; ``asker`` is for questions that are not here.
+
+    Timeouts are in seconds and hold for one request. Every question raises what ``get_event`` raises.
+    """
 
     def __init__(self, transport: HttpTransport, config: EventClientConfig) -> None:
-        self._transport = transport
-        self._config = config
+        self.asker = Asker(transport, config)
 
     def get_event(self, event_id: str, timeout: float | None = None) -> Event | None:
-        """Return one event, or ``None`` if the server has none with this id."""
+        """Return one event, or ``None`` if the server has none with this id.
+
+        Raises:
+            ServerUnreachableError: the server does not answer in time.
+            ServerRefusedError: the server answers with an error.
+        """
         path = f"event/{quote(event_id, safe='')}"
-        reply = self._ask("GET", path, timeout)
+        reply = self.asker.ask("GET", path, timeout)
         if reply.status == _NOT_FOUND:
             return None
-        document = self._document(reply, "GET", path)
+        document = self.asker.read_object(reply, "GET", path)
         return _read_event(event_id, document)
 
     def get_events(
         self, number: int, params: Mapping[str, Any], timeout: float | None
     ) -> dict[str, Event]:
         """Return up to ``number`` events, the newest first; 0 for all."""
-        return self._pages("GET", "events", dict(params), None, number, timeout)
+        pages = self._pages("GET", "events", params, None, number, timeout)
+        return {event.event_id: event for page in pages for event in _read_page(page)}
 
-    def query_events(
-        self, selector: Mapping[str, Any], number: int | None, timeout: float | None
-    ) -> dict[str, Event]:
-        """Return the events that match, the newest first, following pages up to ``number``."""
-        body = msgspec.json.encode(to_jsonable(selector))
-        seconds = self._config.timeout_data_operations if timeout is None else timeout
-        return self._pages("POST", "events/query", {}, body, number or 0, seconds)
+    def event_pages(
+        self, selection: Selection, number: int | None, timeout: float | None
+    ) -> Iterator[list[Event]]:
+        """Yield the events that match, page by page, each asked for when it is wanted."""
+        return map(_read_page, self.document_pages(selection, number, timeout))
+
+    def document_pages(
+        self, selection: Selection, number: int | None, timeout: float | None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what matches as the server's replies have it, up to ``number`` events; 0 for all."""
+        seconds = self.asker.data_seconds(timeout)
+        return self._pages("POST", "events/query", {}, selection.body(), number or 0, seconds)
+
+    def count(self, selection: Selection, timeout: float | None) -> int:
+        """Return how many events match."""
+        path = "events/count"
+        reply = self.asker.ask("POST", path, self.asker.data_seconds(timeout), body=selection.body())
+        count = self.asker.read_object(reply, "POST", path).get("count")
+        if isinstance(count, int):
+            return count
+        raise self.asker.stranger(reply, "POST", path)
+
+    def tally(
+        self, path: str, selection: Selection, params: Mapping[str, Any], timeout: float | None
+    ) -> dict[str, Any]:
+        """Return the reply of a route that counts by something; parameters of ``None`` are left out."""
+        given = {name: value for name, value in params.items() if value is not None}
+        reply = self.asker.ask(
+            "POST", path, self.asker.data_seconds(timeout), params=given, body=selection.body()
+        )
+        return self.asker.read_object(reply, "POST", path)
 
     def close(self) -> None:
         """Close the connections; the next question opens them again."""
-        self._transport.close()
+        self.asker.close()
 
     def _pages(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
         method: str,
         path: str,
-        params: dict[str, Any],
+        params: Mapping[str, Any],
         body: bytes | None,
         number: int,
         timeout: float | None,
-    ) -> dict[str, Event]:
-        events: dict[str, Event] = {}
+    ) -> Iterator[dict[str, Any]]:
+        asked = dict(params)
+        left = number
         while True:
             if number:
-                params["number"] = min(number - len(events), PAGE_SIZE)
-            reply = self._ask(method, path, timeout, params, body)
-            documents = self._document(reply, method, path)
-            for event_id, document in documents.items():
-                event = _read_event(event_id, document)
-                if event is not None:
-                    events[event.event_id] = event
+                asked["number"] = min(left, PAGE_SIZE)
+            reply = self.asker.ask(method, path, timeout, params=asked, body=body)
+            documents = self.asker.read_object(reply, method, path)
+            if number:  # older servers send all that match
+                documents = dict(islice(documents.items(), left))
+                left -= len(documents)
+            yield documents
             cursor = reply.headers.get("X-Next-Cursor")
-            if not cursor or not documents or cursor == params.get("cursor"):
-                return events
-            if number and len(events) >= number:
-                return events
-            params.pop("offset", None)  # the cursor stands behind it already
-            params["cursor"] = cursor
-
-    def _document(self, reply: Reply, method: str, path: str) -> dict[str, Any]:
-        if reply.status != _OK:
-            raise self._transport.refusal(reply, method, path)
-        document = reply.document()
-        if isinstance(document, dict):
-            return document
-        raise ServerRefusedError(
-            f"What answers at {self._transport.url} is not an Event Manager: {method} /{path} gave"
-            f" {reply.body[:80]!r}. Set event_server_url to the address of one.",
-            status=reply.status,
-        )
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        timeout: float | None,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-    ) -> Reply:
-        config = self._config
-        seconds = config.timeout_default if timeout is None else timeout
-        deadline = time.monotonic() + seconds
-        retries = config.retry_total if config.retry_enabled else 0
-        for attempt in range(retries + 1):
-            left = seconds if attempt == 0 else deadline - time.monotonic()
-            delay = min(config.retry_backoff_factor * 2.0 ** min(attempt, 30), MAX_BACKOFF)
-            try:
-                reply = self._transport.ask(method, path, params=params, body=body, timeout=left)
-            except ServerUnreachableError:
-                if attempt == retries or time.monotonic() + delay >= deadline:
-                    raise
-            else:
-                delay = max(delay, parse_retry_after(reply.headers.get("Retry-After")) or 0.0)
-                is_final = reply.status not in config.retry_status_forcelist
-                if is_final or attempt == retries or time.monotonic() + delay >= deadline:
-                    return reply
-            time.sleep(delay)
-        raise AssertionError("the last attempt returns or raises")
+            if not cursor or not documents or cursor == asked.get("cursor"):
+                return
+            if number and not left:
+                return
+            asked.pop("offset", None)  # the cursor stands behind it already
+            asked["cursor"] = cursor
 
 
 def events_params(
@@ -166,38 +156,9 @@ def read_level(level: object) -> int | None:
     return number
 
 
-def read_log(file: LogFile | None) -> dict[str, Event]:
-    """Return every event in the local log and its rotated files, in the order of writing."""
-    events: dict[str, Event] = {}
-    for event in _log_events(file):
-        events[event.event_id] = event
-    return events
-
-
-def select_local(
-    events: Mapping[str, Event],
-    number: int,
-    params: Mapping[str, Any],
-) -> dict[str, Event]:
-    """Answer ``get_events`` from the local log, with the parameters of the server's route."""
-    level = params.get("level", 0)
-    start, end = params.get("start_time", ""), params.get("end_time", "~")
-    found = [
-        event
-        for event in events.values()
-        if event.log_level >= level and start <= iso(to_us(event.event_timestamp)) <= end
-    ]
-    found.sort(key=lambda event: (event.event_timestamp, event.event_id), reverse=True)
-    first = params.get("offset", 0)
-    last = first + number if number else None
-    return {event.event_id: event for event in found[first:last]}
-
-
-def _log_events(file: LogFile | None) -> Iterator[Event]:
-    for line, moment in file.read_lines() if file else ():
-        event = read_event_line(line, moment)
-        if event is not None:
-            yield event
+def _read_page(documents: Mapping[str, Any]) -> list[Event]:
+    events = (_read_event(event_id, document) for event_id, document in documents.items())
+    return [event for event in events if event is not None]
 
 
 def _read_event(event_id: str, document: Any) -> Event | None:

@@ -1,8 +1,8 @@
 """How the client speaks to an Event Manager: requests, their failures in words, and sending events.
 
-``Transport`` is all that the sender knows. ``HttpTransport`` is the real one; the reading side uses
-its ``ask`` directly. The HTTP library is imported with the first request, in whichever thread makes
-it: a program that only logs locally never pays for it.
+``Transport`` is all that the sender knows. ``HttpTransport`` is the real one; the reading side uses its
+``ask``, ``stream`` and ``post_lines`` directly. The HTTP library is imported with the first request, in
+whichever thread makes it: a program that only logs locally never pays for it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import json
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from madsci.client.patience import make_patient
+from madsci.client.replies import Reply, StreamedReply, describe_cause
 from madsci.client.retry import is_temporary, parse_retry_after
 from madsci.client.spool import SpooledEvent
 from madsci.common.errors import EventServerError, ServerRefusedError, ServerUnreachableError
@@ -82,22 +83,6 @@ class Transport(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP reply, whatever its status."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    def document(self) -> Any:
-        """Return the body decoded from JSON, or ``None`` where it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-
 class HttpTransport:
     """HTTP with kept-alive connections to one server. Thread-safe, and safe to take through a fork."""
 
@@ -143,31 +128,47 @@ class HttpTransport:
         Raises:
             ServerUnreachableError: no reply came, or none in time.
         """
-        urllib3 = _http_library()
-        seconds = self._timeout if timeout is None else timeout
-        if seconds <= 0:
-            raise ServerUnreachableError(
-                f"A timeout of {seconds} s leaves the Event Manager at {self.url} no time to answer."
-                " Give a larger one, or None for the configured default."
-            )
-        url = f"{self.url}/{path.lstrip('/')}" + (f"?{urlencode(params)}" if params else "")
-        try:
-            reply = self._connections().request(
-                method,
-                url,
-                body=body,
-                headers={"Content-Type": "application/json", **(headers or {})},
-                timeout=urllib3.Timeout(total=seconds),
-                retries=False,
-                redirect=False,
-            )
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise ServerUnreachableError(
-                f"The Event Manager at {self.url} does not answer ({_cause(error)}). Check that it"
-                " runs (python -m madsci.event_manager.event_server) and that event_server_url is"
-                " its address."
-            ) from error
+        reply = self._request(method, path, params, body, headers, timeout)
         return Reply(reply.status, reply.data, reply.headers)
+
+    def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
+        timeout: float | None = None,
+    ) -> StreamedReply:
+        """Make one request and return the reply as soon as it begins; the caller closes it.
+
+        The timeout (in seconds) bounds each wait for more of the reply, not the whole.
+
+        Raises:
+            ServerUnreachableError: no reply came, or none in time.
+        """
+        reply = self._request(method, path, params, body, None, timeout, streamed=True)
+        return StreamedReply(reply, self.url)
+
+    def post_lines(self, path: str, body: bytes, timeout: float | None = None) -> Reply:
+        """Post newline-delimited JSON, compressed where it is long and goes to another machine.
+
+        Raises:
+            ServerUnreachableError: no reply came, or none in time.
+        """
+        headers = {"Content-Type": "application/x-ndjson"}
+        compressed = self._compress and len(body) >= _COMPRESS_FROM
+        if not compressed:
+            return self.ask("POST", path, body=body, headers=headers, timeout=timeout)
+        with _importing:
+            import gzip  # noqa: PLC0415 - only large batches to other machines need it
+        headers["Content-Encoding"] = "gzip"
+        packed = gzip.compress(body, compresslevel=1)
+        reply = self.ask("POST", path, body=packed, headers=headers, timeout=timeout)
+        if reply.status != _UNSUPPORTED:
+            return reply
+        self._compress = False
+        return self.post_lines(path, body, timeout)
 
     def refusal(self, reply: Reply, method: str, path: str) -> ServerRefusedError:
         """Return the error that says what the reply says."""
@@ -178,11 +179,9 @@ class HttpTransport:
         )
         if not isinstance(detail, str):
             detail = json.dumps(detail)[:500]
-        target = reply.headers.get("Location")
-        hint = f" It points to {target}: set event_server_url to that." if target else ""
         return ServerRefusedError(
             f"The Event Manager at {self.url} answered {method} /{path.lstrip('/')} with status"
-            f" {reply.status}: {detail or 'no reason given'}{hint}",
+            f" {reply.status}: {detail or 'no reason given'}{_advice(reply)}",
             status=reply.status,
             problem=problem,
             retry_after=parse_retry_after(reply.headers.get("Retry-After")),
@@ -193,6 +192,44 @@ class HttpTransport:
         pool, self._pool = self._pool, None
         if pool is not None and self._pid == os.getpid():
             pool.clear()
+
+    def _request(  # noqa: PLR0913, PLR0917 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        timeout: float | None,
+        *,
+        streamed: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        urllib3 = _http_library()
+        seconds = self._timeout if timeout is None else timeout
+        if seconds <= 0:
+            raise ServerUnreachableError(
+                f"A timeout of {seconds} s leaves the Event Manager at {self.url} no time to answer."
+                " Give a larger one, or None for the configured default."
+            )
+        url = f"{self.url}/{path.lstrip('/')}" + (f"?{urlencode(params)}" if params else "")
+        limits = {"connect": seconds, "read": seconds} if streamed else {"total": seconds}
+        try:
+            return self._connections().request(
+                method,
+                url,
+                body=body,
+                headers={"Content-Type": "application/json", **(headers or {})},
+                timeout=urllib3.Timeout(**limits),
+                preload_content=not streamed,
+                retries=False,
+                redirect=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise ServerUnreachableError(
+                f"The Event Manager at {self.url} does not answer ({describe_cause(error)}). Check that"
+                " it runs (python -m madsci.event_manager.event_server) and that event_server_url is"
+                " its address."
+            ) from error
 
     def _connections(self) -> urllib3.PoolManager:
         if self._pool is None or self._pid != os.getpid():
@@ -206,20 +243,9 @@ class HttpTransport:
         return self._pool
 
     def _send_batch(self, events: Sequence[SpooledEvent]) -> SendReport:
-        body = b"\n".join([event.body for event in events])
-        headers = {"Content-Type": "application/x-ndjson"}
-        compressed = self._compress and len(body) >= _COMPRESS_FROM
-        if compressed:
-            with _importing:
-                import gzip  # noqa: PLC0415 - only large batches to other machines need it
-            body = gzip.compress(body, compresslevel=1)
-            headers["Content-Encoding"] = "gzip"
-        reply = self.ask("POST", "events", body=body, headers=headers)
+        reply = self.post_lines("events", b"\n".join([event.body for event in events]))
         if reply.status in (_NOT_FOUND, _NO_METHOD):
             return self._send_singly(events)
-        if compressed and reply.status == _UNSUPPORTED:
-            self._compress = False
-            return self._send_batch(events)
         document = reply.document() if reply.status in (_OK, _UNPROCESSABLE) else None
         if isinstance(document, dict) and "received" in document:
             return _read_batch_reply(document, len(events))
@@ -250,6 +276,18 @@ def normalised(url: str) -> str:
     return url if "://" in url else f"http://{url}"
 
 
+def _advice(reply: Reply) -> str:
+    target = reply.headers.get("Location")
+    if target:
+        return f" It points to {target}: set event_server_url to that."
+    if reply.status in (_NOT_FOUND, _NO_METHOD):
+        return (
+            " Check that event_server_url is the address of an Event Manager, and that its release is"
+            " not older than this client's."
+        )
+    return ""
+
+
 def _read_batch_reply(document: dict[str, Any], sent: int) -> SendReport:
     """Read the reply to a batch: which lines need not be sent again."""
     rejected: list[Rejection] = []
@@ -270,12 +308,3 @@ def _read_batch_reply(document: dict[str, Any], sent: int) -> SendReport:
         # refusal gets its reason; what the server already has it knows by its id.
         return SendReport(rejected[-1].index + 1, 0, tuple(rejected))
     return SendReport(sent, duplicate, tuple(rejected))
-
-
-def _cause(error: BaseException) -> str:
-    """Say in a few words what broke, below the layers of the HTTP library."""
-    reason = getattr(error, "reason", None)
-    while isinstance(reason, BaseException):
-        error, reason = reason, getattr(reason, "reason", None)
-    text = str(error).rpartition(": ")[2] or type(error).__name__
-    return text[:200]

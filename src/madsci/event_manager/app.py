@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -20,14 +20,17 @@ from madsci.common.settings import resolve_madsci_path
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api import problems
 from madsci.event_manager.api.events import events_router
+from madsci.event_manager.api.exporting import export_router
 from madsci.event_manager.api.ingest import IngestRoutes
 from madsci.event_manager.api.manager import manager_router
 from madsci.event_manager.api.openapi import describe_hot_routes
 from madsci.event_manager.api.rate_limit import RateLimit, Window
+from madsci.event_manager.api.summaries import summaries_router
 from madsci.event_manager.health import HealthCheck
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.stores.factory import open_store
 
@@ -54,6 +57,7 @@ class Parts:
     settings: EventManagerSettings
     store: EventStore
     writer: Writer
+    search: Search
     manager_id: str
 
     @classmethod
@@ -73,7 +77,8 @@ class Parts:
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
         manager_id = settings.manager_id or store.remember(f"manager_id/{name}", new_ulid())
         writer = Writer(store, max_events=settings.ingest_queue_events)
-        return cls(settings, store, writer, manager_id)
+        search = Search(store, seconds=settings.query_timeout_seconds, places=settings.query_processes)
+        return cls(settings, store, writer, search, manager_id)
 
     def close(self) -> None:
         """Write what was accepted, then close the store."""
@@ -83,6 +88,7 @@ class Parts:
                 " they were not acknowledged",
                 self.writer.stats.queued,
             )
+        self.search.close()
         self.store.close()
 
 
@@ -111,18 +117,22 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
         lifespan=lifespan,
     )
     definition: dict[str, Any] = {**settings.definition(), "manager_id": parts.manager_id}
-    app.include_router(events_router(parts.store, zone))
+    app.include_router(events_router(parts.store, parts.search, zone))
+    app.include_router(summaries_router(parts.search, zone))
+    app.include_router(export_router(parts.search, zone))
     app.include_router(
         manager_router(settings, definition, HealthCheck(parts.store, parts.writer, app.version))
     )
     problems.install(app)
+    intake = Intake(
+        own_source={"manager_id": parts.manager_id},
+        naive_zone=zone,
+        promote_event_type=settings.promote_event_type,
+        max_event_bytes=settings.max_event_bytes,
+    )
     ingest = IngestRoutes(
-        Intake(
-            own_source={"manager_id": parts.manager_id},
-            naive_zone=zone,
-            promote_event_type=settings.promote_event_type,
-            max_event_bytes=settings.max_event_bytes,
-        ),
+        intake,
+        replace(intake, keep_received_at=True, promote_event_type=False),
         parts.writer,
         Admission(
             max_body_bytes=settings.max_body_bytes,
@@ -139,7 +149,13 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
         allow_origins=settings.cors_origins,
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["X-Next-Cursor", "X-Event-Duplicate", "X-Event-Warning"],
+        expose_headers=[
+            "X-Next-Cursor",
+            "X-Event-Duplicate",
+            "X-Event-Warning",
+            "X-Total-Count",
+            "Content-Disposition",
+        ],
     )
     return app, ingest
 

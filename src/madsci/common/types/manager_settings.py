@@ -237,6 +237,18 @@ class EventManagerSettings(MadsciSettings):
     ingest_queue_bytes: Annotated[int, _BYTES] = Field(
         256 * _MIB, ge=1024, description="Memory that the bodies in work may take, all together."
     )
+    query_timeout_seconds: Annotated[float, _SECONDS] = Field(
+        30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Longest time of one question; half of what clients wait.",
+    )
+    query_processes: Annotated[int, SettingTraits(unit="processes")] = Field(
+        2,
+        ge=0,
+        le=64,
+        description="Questions answered at once, beside the server; 0 to answer in the server itself.",
+    )
     shutdown_timeout_seconds: Annotated[float, _SECONDS] = Field(
         30.0, ge=0, allow_inf_nan=False, description="How long stopping waits for accepted requests."
     )

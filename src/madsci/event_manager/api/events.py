@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request
-from pydantic import AfterValidator, BeforeValidator
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from madsci.common.clock import parse_instant
-from madsci.common.errors import EventNotFoundError, InvalidInputError, TooLargeError
-from madsci.common.types.log_level import level_number
+from madsci.common.errors import EventNotFoundError
 from madsci.event_manager.api.models import StoredEventReply, problem_responses
+from madsci.event_manager.api.parameters import (
+    QUERY_PAGE,
+    Cursor,
+    IncludeArchived,
+    Level,
+    Number,
+    Offset,
+    Time,
+    bounded_body,
+    parse_question,
+    read_instant,
+)
+from madsci.event_manager.api.streams import NDJSON, stream_of
 from madsci.event_manager.model import query as queries
-from madsci.event_manager.model.json_reading import read_json
-from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.sorting import NEWEST_FIRST
 from madsci.event_manager.model.stored_event import encode_event, encode_events_by_id
+from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
-
-_MAX_SELECTOR_BYTES = 1_000_000
-_QUERY_PAGE = 1_000
 
 _CURSOR_HEADER = {
     "X-Next-Cursor": {
@@ -31,56 +37,12 @@ _CURSOR_HEADER = {
 }
 
 
-def _level(value: Any) -> int:
-    number = level_number(value)
-    if number is None:
-        raise ValueError(
-            "it should be an integer or one of NOTSET, DEBUG, INFO, WARNING, ERROR, CRITICAL"
-        )
-    return number
-
-
-def _page_size(number: int) -> int:
-    return number or queries.MAX_PAGE
-
-
-Level = Annotated[int, BeforeValidator(_level)]
-Number = Annotated[
-    int,
-    Query(
-        ge=0,
-        le=queries.MAX_PAGE,
-        description=f"Events in the reply; 0 for as many as a page holds ({queries.MAX_PAGE:,}).",
-    ),
-    AfterValidator(_page_size),
-]
-Time = Annotated[
-    str | None,
-    Query(
-        description="ISO 8601, inclusive. Without an offset it is in the server's zone.",
-        json_schema_extra={"format": "date-time"},
-    ),
-]
-Offset = Annotated[int, Query(ge=0, le=2**53, description="Events to skip; a cursor is faster.")]
-Cursor = Annotated[
-    str | None, Query(description="Where to go on: the `X-Next-Cursor` of the last reply.")
-]
-IncludeArchived = Annotated[bool, Query(description="Whether archived events are found too.")]
-
-
-def events_router(store: EventStore, naive_zone: tzinfo | None) -> APIRouter:
-    """Return the routes that read events from a store.
+def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) -> APIRouter:
+    """Return the routes that read events.
 
     Times without an offset are read in ``naive_zone``, by default the zone of this machine.
     """
     router = APIRouter(tags=["events"])
-
-    def instant(name: str, value: str | None) -> int | None:
-        try:
-            return None if value is None else parse_instant(value, naive_zone)
-        except ValueError as error:
-            problem = {"loc": ["query", name], "msg": str(error)}
-            raise InvalidInputError(f"{name}: {error}.", [problem]) from error
 
     @router.get(
         "/event/{event_id:path}",  # ids are free text, slashes included
@@ -99,12 +61,12 @@ def events_router(store: EventStore, naive_zone: tzinfo | None) -> APIRouter:
         "/events",
         summary="Get the latest events",
         response_model=dict[str, StoredEventReply],
-        responses={200: {"headers": _CURSOR_HEADER}, **problem_responses(400, 422, 503)},
+        responses={200: {"headers": _CURSOR_HEADER}, **problem_responses(400, 422, 503, 504)},
     )
     def get_events(  # noqa: PLR0913 - the query parameters of the route
         *,
         number: Number = queries.DEFAULT_PAGE,
-        level: Annotated[Level, Query(description="The lowest level, as a number or a name.")] = 0,
+        level: Level = 0,
         offset: Offset = 0,
         start_time: Time = None,
         end_time: Time = None,
@@ -114,61 +76,58 @@ def events_router(store: EventStore, naive_zone: tzinfo | None) -> APIRouter:
         """Return events by id, newest first; events of one time by id, greatest first."""
         selector = queries.latest(
             level=level,
-            start_time=instant("start_time", start_time),
-            end_time=instant("end_time", end_time),
+            start_time=read_instant("start_time", start_time, naive_zone),
+            end_time=read_instant("end_time", end_time, naive_zone),
             include_archived=include_archived,
         )
         after = None if cursor is None else queries.decode_cursor(cursor)
-        return _page(store.find(queries.Query(selector, number, offset, after)))
+        page = search.find(queries.Query(selector, number, offset, after))
+        return _page(encode_events_by_id(page.events), page.next_cursor)
 
     @router.post(
         "/events/query",
         summary="Find events by a selector",
         response_model=dict[str, StoredEventReply],
-        responses={200: {"headers": _CURSOR_HEADER}, **problem_responses(400, 413, 422, 503)},
-        openapi_extra=_SELECTOR_BODY,
+        responses={
+            200: {"headers": _CURSOR_HEADER, "content": {NDJSON: {"schema": {"type": "string"}}}},
+            **problem_responses(400, 413, 422, 503, 504),
+        },
+        openapi_extra=QUESTION_BODY,
     )
     async def query_events(
         request: Request,
-        number: Number = _QUERY_PAGE,
+        number: Number | None = None,
         offset: Offset = 0,
         cursor: Cursor = None,
     ) -> Response:
         """Return the events that match a MongoDB-style selector by id, newest first.
 
-        Archived events are found too, unless the selector says `"archived": false`. Operators:
-        `$eq $ne $gt $gte $lt $lte $in $nin $exists $and $or $nor $not`.
+        The body is a selector, or an object with `selector` and any of `sort`, `limit`, `cursor`,
+        `fields` and `include_archived`. Archived events are found too, unless that is false. With
+        `Accept: application/x-ndjson` all matching events are streamed, one a line.
         """
-        body = await _bounded_body(request)
-
-        def find() -> queries.Page:
-            document, _ = read_json(body)
-            selector = parse_selector(document, naive_zone)
-            after = None if cursor is None else queries.decode_cursor(cursor)
-            return store.find(queries.Query(selector, number, offset, after))
-
-        return _page(await run_in_threadpool(find))
+        question = parse_question(await bounded_body(request), naive_zone)
+        sort = question.sort or NEWEST_FIRST
+        place = question.cursor or cursor
+        after = None if place is None else queries.decode_cursor(place, sort)
+        limit = question.limit if number is None else number
+        if NDJSON in request.headers.get("accept", ""):
+            query = queries.Query(question.selector, limit or queries.NO_LIMIT, offset, after, sort)
+            return await stream_of(search, "ndjson", query, question.fields)
+        limit = min(limit or QUERY_PAGE, queries.MAX_PAGE)
+        query = queries.Query(question.selector, limit, offset, after, sort)
+        page = await search.page(query, question.fields)
+        return _page(page.body, page.next_cursor)
 
     return router
 
 
-async def _bounded_body(request: Request) -> bytes:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_SELECTOR_BYTES:
-            raise TooLargeError(
-                f"The selector has more than {_MAX_SELECTOR_BYTES:,} bytes. Ask in parts."
-            )
-    return bytes(body)
+def _page(body: bytes, next_cursor: str | None) -> Response:
+    headers = {} if next_cursor is None else {"X-Next-Cursor": next_cursor}
+    return Response(body, headers=headers, media_type="application/json")
 
 
-def _page(page: queries.Page) -> Response:
-    headers = {} if page.next_cursor is None else {"X-Next-Cursor": page.next_cursor}
-    return Response(encode_events_by_id(page.events), headers=headers, media_type="application/json")
-
-
-_SELECTOR_BODY = {
+QUESTION_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -190,6 +149,15 @@ _SELECTOR_BODY = {
                                 {"event_type": "workflow_step_failed"},
                                 {"log_level": {"$gte": "ERROR"}},
                             ],
+                        },
+                    },
+                    "words": {
+                        "summary": "The slowest steps in which something jammed",
+                        "value": {
+                            "selector": {"$text": {"$search": "jam jammed"}},
+                            "sort": {"event_data.duration_ms": -1},
+                            "limit": 10,
+                            "fields": ["event_timestamp", "event_data.message"],
                         },
                     },
                 },

@@ -1,4 +1,7 @@
-"""``POST /event`` and ``POST /events``: the hot path, plain ASGI without a framework's layers."""
+"""``POST /event``, ``POST /events`` and ``POST /events/import``: the hot path, plain ASGI.
+
+They have no layers of a framework around them, which would cost more than the work itself.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,13 @@ class BulkReply(msgspec.Struct):
 
 @dataclass(frozen=True)
 class IngestRoutes:
-    """The two routes by which events come in. Errors are raised before a reply is begun."""
+    """The routes by which events come in. Errors are raised before a reply is begun.
+
+    ``import_intake`` reads events that another server had, as they were there.
+    """
 
     intake: Intake
+    import_intake: Intake
     writer: Writer
     admission: Admission
     unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKING))
@@ -51,7 +58,11 @@ class IngestRoutes:
     @property
     def table(self) -> dict[tuple[str, str], ASGIApp]:
         """The routes by method and path."""
-        return {("POST", "/event"): self.post_event, ("POST", "/events"): self.post_events}
+        return {
+            ("POST", "/event"): self.post_event,
+            ("POST", "/events"): self.post_events,
+            ("POST", "/events/import"): self.post_import,
+        }
 
     def routes(self) -> list[Route]:
         """Return the routes for a Starlette application."""
@@ -80,13 +91,20 @@ class IngestRoutes:
 
     async def post_events(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Store many events and answer what became of each, once they are on disk."""
+        await self._post_many(self.intake, scope, receive, send)
+
+    async def post_import(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do the same with events of another store: their times of receipt stay what they are."""
+        await self._post_many(self.import_intake, scope, receive, send)
+
+    async def _post_many(self, intake: Intake, scope: Scope, receive: Receive, send: Send) -> None:
         ticket = self.admission.ticket()
         try:
             body = await self._body(scope, receive, ticket)
             if len(body) > _LARGE:
-                reading = await asyncio.to_thread(read_bulk, body, self.intake)
+                reading = await asyncio.to_thread(read_bulk, body, intake)
             else:
-                reading = read_bulk(body, self.intake)
+                reading = read_bulk(body, intake)
             reply = await self._store(reading)
         finally:
             ticket.give_back()

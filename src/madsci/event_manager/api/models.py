@@ -116,6 +116,56 @@ class SettingsReply(BaseModel):
     settings_schema: dict[str, Any] | None = Field(None, alias="schema")
 
 
+class CountReply(BaseModel):
+    """How many events match."""
+
+    count: int
+
+
+class BucketReply(BaseModel):
+    """The events of one interval."""
+
+    start: str = Field(description="Its beginning, inclusive.")
+    count: int
+    counts: dict[str, int] | None = Field(
+        None, description="The count of each value, with `by`; events without a value are in none."
+    )
+
+
+class HistogramReply(BaseModel):
+    """How many events match in each interval, the empty ones included, the oldest first."""
+
+    start: str | None = Field(description="Beginning of the first interval; null without events.")
+    end: str | None = Field(description="End of the last interval, exclusive.")
+    interval_seconds: float | None
+    by: str | None
+    total: int
+    buckets: list[BucketReply]
+
+
+class FacetValue(BaseModel):
+    """A value and how many events have it."""
+
+    value: int | str
+    count: int
+
+
+class FacetReply(BaseModel):
+    """The values of a member, the most frequent first."""
+
+    paths: list[str] = Field(description="Where the value stands; the first path that has one counts.")
+    values: list[FacetValue]
+    missing: int = Field(description="Events without a value.")
+    other: int = Field(description="Events with a value that is not listed.")
+
+
+class FacetsReply(BaseModel):
+    """The most frequent values among the events that match."""
+
+    total: int = Field(description="The events that match.")
+    facets: dict[str, FacetReply]
+
+
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of error replies with these statuses."""
     return {
@@ -134,5 +184,6 @@ _MEANINGS = {
     413: "The body, or an event in it, is too large.",
     415: "The content encoding is not supported.",
     422: "The values of the request cannot be used.",
+    504: "The question took too long; the detail says what to narrow.",
     503: "The server cannot take this now; send it again after `Retry-After` seconds.",
 }

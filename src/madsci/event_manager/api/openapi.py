@@ -1,4 +1,4 @@
-"""The OpenAPI description of the two hot routes, which no framework sees."""
+"""The OpenAPI description of the hot routes, which no framework sees."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCHEMAS: Final = "#/components/schemas/"
 
 
 def describe_hot_routes(app: FastAPI) -> None:
-    """Add ``POST /event`` and ``POST /events`` to the document of the app."""
+    """Add the routes by which events come in to the document of the app."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -52,6 +52,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     paths = document["paths"]
     paths["/event"] = {"post": _POST_EVENT, **paths.get("/event", {})}
     paths["/events"] = {**paths.get("/events", {}), "post": _POST_EVENTS}
+    paths["/events/import"] = {"post": _POST_IMPORT}
     return document
 
 
@@ -140,4 +141,15 @@ _POST_EVENTS: Final[dict[str, Any]] = {
         "422": _json("BulkReplyModel", "Every event was rejected."),
         **_COMMON_ERRORS,
     },
+}
+
+_POST_IMPORT: Final[dict[str, Any]] = {
+    **_POST_EVENTS,
+    "summary": "Import events of another store",
+    "operationId": "post_import",
+    "description": (
+        "Stores exported events as they are: with their ids, their times and when they were received"
+        " then; nobody is alerted about them. Otherwise like `POST /events`: importing a file again"
+        " stores nothing twice."
+    ),
 }

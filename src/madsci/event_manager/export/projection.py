@@ -7,9 +7,10 @@ The id is always there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,8 @@ MAX_PATH: Final = 1_000
 _IDS: Final = ("_id", "event_id")
 _MEMBERS: Final = frozenset({*_IDS, *StoredEvent.__struct_fields__})
 _EXAMPLE: Final = '"event_timestamp,event_data.message" or {"event_data.raw": 0}'
+
+_NOTHING: Final[dict[str, Any]] = {}
 
 _encoder = msgspec.json.Encoder()
 
@@ -56,9 +59,11 @@ class Fields:
                 tree[name] = None
         return tree
 
-    def project(self, document: Mapping[str, Any]) -> dict[str, Any]:
+    def project(self, document: dict[str, Any]) -> dict[str, Any]:
         """Return a copy of the document of an event with the chosen members, in its order."""
-        return (_without if self.excluding else _only)(document, self.tree)
+        project = _without if self.excluding else _only
+        chosen: dict[str, Any] = project(document, self.tree)
+        return chosen
 
 
 def _grow(tree: dict[str, Any], path: Path) -> None:
@@ -113,10 +118,10 @@ def _is_shown(name: object, flag: object) -> bool:
 
 def _paths(names: Iterable[object]) -> list[Path]:
     """Return the paths without repetitions, in their order."""
-    paths = list(dict.fromkeys(_path(name) for name in names))
-    if len(paths) > MAX_FIELDS:
+    bounded = list(islice(names, MAX_FIELDS + 1))
+    if len(bounded) > MAX_FIELDS:
         raise _invalid(f"it has more than {MAX_FIELDS} paths")
-    return paths
+    return list(dict.fromkeys(_path(name) for name in bounded))
 
 
 def _path(name: object) -> Path:
@@ -162,7 +167,9 @@ def _projected(event: StoredEvent, fields: Fields) -> dict[str, Any]:
         "alert": event.alert,
         "event_timestamp": iso(event.event_timestamp),
         "source": event.source,
-        "event_data": decode_json(event.event_data) if is_looked_into else msgspec.Raw(event.event_data),
+        "event_data": decode_json(event.event_data)
+        if is_looked_into
+        else msgspec.Raw(event.event_data),
         "trace_id": event.trace_id,
         "span_id": event.span_id,
         "archived": event.archived,
@@ -174,19 +181,29 @@ def _projected(event: StoredEvent, fields: Fields) -> dict[str, Any]:
     return fields.project(document)
 
 
-_Projecting = Callable[[Mapping[str, Any], dict[str, Any]], dict[str, Any]]
+def _only(value: Any, tree: dict[str, Any]) -> Any:
+    """Return of an object its members in the tree; of a list each object or list, treated alike."""
+    if isinstance(value, list):
+        return [_only(item, tree) for item in value if isinstance(item, (dict, list))]
+    shown = {}
+    for name, member in value.items():
+        below = tree.get(name, _NOTHING)
+        if below is None:
+            shown[name] = member
+        elif below and isinstance(member, (dict, list)):
+            shown[name] = _only(member, below)
+    return shown
 
 
-def _only(members: Mapping[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
-    for name, value in members.items():
-        if name in tree:
-            below = tree[name]
-            if below is None:
-                shown[name] = value
-            elif isinstance(value, dict):
-                shown[name] = _only(value, below)
-            elif isinstance(value, list):
-                objects = [item for item in value if isinstance(item, (dict, list))]
-                shown[name] = _in_list(objects, below, _only)
+def _without(value: Any, tree: dict[str, Any]) -> Any:
+    """Return an object without its members in the tree; a list with each object treated alike."""
+    if isinstance(value, list):
+        return [_without(item, tree) for item in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {}
+    for name, member in value.items():
+        below = tree.get(name, _NOTHING)
+        if below is not None:
+            shown[name] = _without(member, below) if below else member
     return shown

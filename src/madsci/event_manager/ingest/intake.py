@@ -58,6 +58,9 @@ _decoder = msgspec.json.Decoder(_WellFormed)
 class Intake:
     """Reads events. Thread-safe.
 
+    With ``keep_received_at`` an event that says when a server received it keeps that, as an import
+    must; else the present is what counts.
+
     ``own_source`` is the source of an event that names none. ``promote_event_type`` lifts a type that
     old clients bury in ``event_data.event_type`` of a log event. ``max_event_bytes`` bounds the JSON
     of one event.
@@ -67,6 +70,7 @@ class Intake:
     naive_zone: tzinfo | None = None
     promote_event_type: bool = True
     max_event_bytes: int = 16_000_000
+    keep_received_at: bool = False
     clock: Clock = now_us
 
     def read(self, data: bytes) -> Accepted:
@@ -93,6 +97,8 @@ class Intake:
         self.check_size(json_size(document))
         reading = read_event(document, self.naive_zone)
         received_at = self.clock()
+        if self.keep_received_at and reading.received_at is not None:
+            received_at = reading.received_at
         moment = reading.event_timestamp
         event = StoredEvent(
             reading.event_id,
@@ -148,11 +154,13 @@ class Intake:
         if kind in _LOG_TYPES and '"event_type"' in event_data:
             kind = self._promoted(_TYPES[kind], wire.event_data).value
         try:
-            self._us(wire.received_at)
+            received_before = self._us(wire.received_at)
             moment = self._us(wire.event_timestamp)
             archived_at = self._us(wire.archived_at)
         except ValueError:
             return None
+        if self.keep_received_at and received_before is not None:
+            received_at = received_before
         return StoredEvent(
             event_id,
             kind,

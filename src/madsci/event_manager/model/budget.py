@@ -18,6 +18,11 @@ class Budget:
         self._deadline = time.monotonic() + seconds
 
     @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return self._deadline - time.monotonic()
+
+    @property
     def is_over(self) -> bool:
         """Whether the time is used up."""
         return time.monotonic() > self._deadline

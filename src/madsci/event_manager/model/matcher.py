@@ -181,11 +181,12 @@ def _values_in_array(array: list[Any], path: Path, depth: int, *, into_last: boo
     name = path[depth]
     if _is_index(name):
         index = int(name)
-        if index < len(array):
-            if depth + 1 == len(path):
-                yield array[index]  # an element named by its index stands for itself only
-            else:
-                yield from _values_at(array[index], path, depth + 1, into_last=into_last)
+        element = array[index] if index < len(array) else MISSING
+        if depth + 1 == len(path):
+            if element is not MISSING:
+                yield element  # an element named by its index stands for itself only
+        elif isinstance(element, (dict, list)):
+            yield from _values_at(element, path, depth + 1, into_last=into_last)
     for element in array:
         if isinstance(element, dict):
             yield from _values_at(element, path, depth, into_last=into_last)

@@ -22,6 +22,10 @@ _FLAGS: Final = {
     "u": pcre2.NOFLAG,  # texts are UTF-8 anyway
 }
 _SPECIAL: Final = re.compile(r"[\\^$.|?*+()\[\]{}]")
+_ESCAPE: Final = re.compile(
+    r"\\Q.*?(?:\\E|\Z)|\\x(?:\{(?P<braced>[0-9A-Fa-f]+)\}|(?P<bare>(?!\{)[0-9A-Fa-f]{0,2}))|\\.",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,13 @@ class Pattern:
             flags |= _FLAGS[option]
         limit = f"(*LIMIT_MATCH={_MATCH_LIMIT})"
         try:
-            compiled = pcre2.compile(limit + self.text, flags)
+            compiled = pcre2.compile(limit + _with_octal_codes(self.text), flags)
         except (pcre2.PatternError, pcre2.LibraryError) as error:
             raise ValueError(_without_limit(str(error), len(limit))) from error
         object.__setattr__(self, "_compiled", compiled)
+
+    def __reduce__(self) -> tuple[type[Pattern], tuple[str, str]]:
+        return Pattern, (self.text, self.options)  # compiled again where it arrives
 
     def is_in(self, text: str) -> bool:
         """Tell whether the pattern matches somewhere in the text.
@@ -79,6 +86,16 @@ class Pattern:
         if not plain or set(self.options) - set("su") or _SPECIAL.search(plain):
             return None
         return anchored, plain
+
+
+def _with_octal_codes(pattern: str) -> str:
+    r"""Write ``\x{20ac}`` and ``\xe9`` in octal, since the binding reads ``\x`` as JavaScript does."""
+
+    def octal(escape: re.Match[str]) -> str:
+        code = escape["braced"] or escape["bare"]
+        return escape[0] if code is None else f"\\o{{{int(code or '0', 16):o}}}"
+
+    return _ESCAPE.sub(octal, pattern) if "\\x" in pattern else pattern
 
 
 def _without_limit(message: str, length: int) -> str:

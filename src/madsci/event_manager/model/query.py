@@ -22,6 +22,9 @@ DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 10_000
 """Events in one page: about 5 MB of JSON, which a browser and a robot's computer both still take."""
 
+NO_LIMIT: Final = 2**62
+"""More events than any store has, for readings of everything."""
+
 Place = tuple[Any, ...]
 
 

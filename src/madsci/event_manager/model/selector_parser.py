@@ -207,7 +207,8 @@ class _Parser:
         if not isinstance(operand, Mapping):
             raise invalid(f"$elemMatch at {name} takes an object, not {operand!r:.80}.", name)
         self._count(1)
-        if is_operators(operand) and next(iter(operand)) not in _LOGICAL:
+        first = next(iter(operand), "")
+        if is_operators(operand) and first.startswith("$") and first not in _AT_THE_TOP:
             if not all(key.startswith("$") for key in operand):
                 raise invalid(f"$elemMatch at {name} mixes operators and plain members.", name)
             return ElementPasses(path, self._operators((), name, operand, depth + 1))
@@ -222,6 +223,8 @@ class _Parser:
             raise invalid(f"$all at {name} takes a list, not {operand!r:.80}.", name)
         parts: list[Selector] = []
         for one in operand:
+            if is_operators(one) is not is_operators(operand[0]):
+                raise invalid(f"$all at {name} takes values or $elemMatch, not both.", name)
             if not is_operators(one):
                 parts.append(Equals(path, self._value(path, name, one)))
             elif set(one) == {"$elemMatch"}:

@@ -34,7 +34,34 @@ class AppendOutcome(msgspec.Struct, frozen=True, gc=False):
         return self.disposition is not Disposition.STORED
 
 
-class EventStore(Protocol):
+class EventReader(Protocol):
+    """Answers questions about events. Calls block; any number of threads may make them."""
+
+    def find(self, query: Query) -> Page:
+        """Return the events that match, in the order that ``Query`` defines, up to its limit.
+
+        Pages that are cut by ``after`` neither repeat nor skip an event that was stored before the
+        first of them was asked for.
+
+        Raises:
+            QueryTimeoutError: the query's budget is used up.
+        """
+        ...
+
+    def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
+        """Count the events that match, for all tallies as they are at one moment.
+
+        Counts of nothing are left out. Without buckets the greatest counts come first, equal ones by
+        value, and that of the events without a value last. With buckets there is no order.
+
+        Raises:
+            QueryTimeoutError: a tally's budget is used up.
+            InvalidInputError: there are more counts than ``MAX_GROUPS`` in buckets.
+        """
+        ...
+
+
+class EventStore(EventReader, Protocol):
     """Keeps events durably and finds them again.
 
     Calls block; services call them from threads of their own, never from the event loop. ``append``,
@@ -52,6 +79,11 @@ class EventStore(Protocol):
     location: str
     """Where the data lie, for people. Never holds a password."""
 
+    @property
+    def readable_at(self) -> str | None:
+        """A URL at which other processes of this machine may read the same events, if they can."""
+        ...
+
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events, all or none, and return once they are on disk.
 
@@ -63,29 +95,6 @@ class EventStore(Protocol):
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, archived or not, or ``None``."""
-        ...
-
-    def find(self, query: Query) -> Page:
-        """Return the events that match, in the order that ``Query`` defines, up to its limit.
-
-        Pages that are cut by ``after`` neither repeat nor skip an event that was stored before the
-        first of them was asked for.
-
-        Raises:
-            QueryTimeoutError: the query's budget is used up.
-        """
-        ...
-
-    def tally(self, tally: Tally) -> list[Count]:
-        """Count the events that match, as they are at one moment; counts of nothing are left out.
-
-        Without buckets the greatest counts come first, equal ones by value, and that of the events
-        without a value last. With buckets there is no order.
-
-        Raises:
-            QueryTimeoutError: the tally's budget is used up.
-            InvalidInputError: there are more counts than ``MAX_GROUPS`` in buckets.
-        """
         ...
 
     def count(self) -> int:

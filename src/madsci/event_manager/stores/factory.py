@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from madsci.common.errors import SettingsError
-from madsci.event_manager.stores.base import EventStore
+from madsci.event_manager.stores.base import EventReader, EventStore
 
 SQLITE_SCHEME = "sqlite:///"
 
@@ -34,3 +34,14 @@ def open_store(url: str | None, *, default_path: Path, integrity_seconds: float)
         f"db_url names a {scheme} database, which this version cannot open. Use"
         " sqlite:///path/to/events.db, or leave db_url out for the embedded store."
     )
+
+
+def open_reader(url: str) -> EventReader:
+    """Open the events of a store that is open elsewhere, for reading; the URL is its ``readable_at``.
+
+    Raises:
+        StoreError: they cannot be read.
+    """
+    from madsci.event_manager.stores.sqlite.reading import SqliteReader  # noqa: PLC0415 - as above
+
+    return SqliteReader(url.removeprefix(SQLITE_SCHEME))

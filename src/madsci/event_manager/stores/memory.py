@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +31,7 @@ class MemoryStore:
     """Keeps events in memory, for tests and trials."""
 
     engine = "memory"
+    readable_at = None
     location = "memory (nothing is kept when the server stops)"
 
     def __init__(self) -> None:
@@ -66,7 +67,7 @@ class MemoryStore:
         """Return the events that match; see ``EventStore``."""
         found = [
             (place(document, query.sort), event)
-            for event, document in self._matching(query.selector, query.budget)
+            for event, document in _matching(self._snapshot(), query.selector, query.budget)
         ]
         for index, descends in reversed(list(enumerate(directions(query.sort)))):
             found.sort(key=lambda pair, index=index: pair[0][index], reverse=descends)  # type: ignore[misc]
@@ -77,34 +78,15 @@ class MemoryStore:
         next_place = tuple(found[query.limit - 1][0]) if more else None
         return Page([event for _, event in found[: query.limit]], next_place)
 
-    def tally(self, tally: Tally) -> list[Count]:
+    def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""
-        groups: Counter[tuple[int | str | None, int | None]] = Counter()
-        buckets, grouping = tally.buckets, tally.grouping
-        for event, document in self._matching(tally.selector, tally.budget):
-            bucket = None
-            if buckets is not None:
-                number = (event.event_timestamp - buckets.start) // buckets.width
-                if not 0 <= number < buckets.number:
-                    continue
-                bucket = buckets.start + number * buckets.width
-            groups[group_value(document, grouping) if grouping else None, bucket] += 1
-        if buckets is not None and len(groups) > MAX_GROUPS:
-            raise too_many_groups()
-        counts = [Count(number, value, bucket) for (value, bucket), number in groups.items()]
-        return counts if buckets else ordered(counts, tally.top)
+        events = self._snapshot()
+        return [_tally(events, tally) for tally in tallies]
 
-    def _matching(
-        self, selector: Selector, budget: Budget
-    ) -> Iterator[tuple[StoredEvent, dict[str, Any]]]:
+    def _snapshot(self) -> list[StoredEvent]:
         with self._lock:
             self._check_open()
-            events = list(self._events.values())
-        for event in events:
-            budget.check()
-            document = event.document()
-            if matches(selector, document):
-                yield event, document
+            return list(self._events.values())
 
     def count(self) -> int:
         """Return how many events are stored."""
@@ -129,6 +111,33 @@ class MemoryStore:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("The store is closed.")
+
+
+def _matching(
+    events: Iterable[StoredEvent], selector: Selector, budget: Budget
+) -> Iterator[tuple[StoredEvent, dict[str, Any]]]:
+    for event in events:
+        budget.check()
+        document = event.document()
+        if matches(selector, document):
+            yield event, document
+
+
+def _tally(events: Iterable[StoredEvent], tally: Tally) -> list[Count]:
+    groups: Counter[tuple[int | str | None, int | None]] = Counter()
+    buckets, grouping = tally.buckets, tally.grouping
+    for event, document in _matching(events, tally.selector, tally.budget):
+        bucket = None
+        if buckets is not None:
+            number = (event.event_timestamp - buckets.start) // buckets.width
+            if not 0 <= number < buckets.number:
+                continue
+            bucket = buckets.start + number * buckets.width
+        groups[group_value(document, grouping) if grouping else None, bucket] += 1
+    if buckets is not None and len(groups) > MAX_GROUPS:
+        raise too_many_groups()
+    counts = [Count(number, value, bucket) for (value, bucket), number in groups.items()]
+    return counts if buckets else ordered(counts, tally.top)
 
 
 def _is_behind(one: Sequence[Any], place: Place, sort: Sort) -> bool:

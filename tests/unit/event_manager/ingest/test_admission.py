@@ -122,7 +122,8 @@ class Requests:
         self.admission = Admission(**bounds)
         self.writer = Writer(store, max_events=100)
         self.writer.start()
-        self.routes = IngestRoutes(Intake({}, max_event_bytes=500_000), self.writer, self.admission)
+        intake = Intake({}, max_event_bytes=500_000)
+        self.routes = IngestRoutes(intake, intake, self.writer, self.admission)
 
     async def post(self, path: str, *parts: bytes, cut: bool = False, **headers: str) -> Any:
         """Send a body in parts; ``cut`` ends the connection behind them."""

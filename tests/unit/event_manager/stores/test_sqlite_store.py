@@ -361,7 +361,7 @@ class TestCheckpoint:
         store = open_store()
         store._writer.set_busy_timeout(20)  # as long as the server waits, for a test
         store.append([event("first")])
-        with store._readers.connection() as reader:
+        with store._reader.readers.connection() as reader:
             reader.execute("BEGIN")
             assert reader.execute("SELECT count(*) FROM events").get == 1
             for number in range(20):
@@ -388,14 +388,14 @@ class TestReading:
         for thread in threads:
             thread.join(30)
         assert found == [500] * 9 * MAX_READERS
-        assert store._readers._idle.qsize() <= MAX_READERS
+        assert store._reader.readers._idle.qsize() <= MAX_READERS
 
     def test_readers_cannot_write(self, store):
-        with pytest.raises(StoreUnavailableError), store._readers.connection() as reader:
+        with pytest.raises(StoreUnavailableError), store._reader.readers.connection() as reader:
             reader.execute("DELETE FROM events")
 
     def plan(self, store, query: Query) -> str:
-        with store._readers.connection() as reader:
+        with store._reader.readers.connection() as reader:
             sql, parameters = statement(reader, query)
             rows = reader.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
         return "; ".join(row[3] for row in rows)

@@ -17,15 +17,14 @@ from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, INSERT, to_event, to_row
-from madsci.event_manager.stores.sqlite.counting import count
+from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
 from madsci.event_manager.stores.sqlite.faults import translated
-from madsci.event_manager.stores.sqlite.finding import find
-from madsci.event_manager.stores.sqlite.readers import Readers
+from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
 from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
 from madsci.event_manager.stores.sqlite.terms import terms_of
-from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
+from madsci.event_manager.stores.sqlite.transaction import transaction
 
+SQLITE_SCHEME: Final = "sqlite:///"
 _CACHE_KIB: Final = 262_144
 """Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
 
@@ -48,6 +47,7 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, integrity_seconds: float = 5.0) -> None:
         self.location = str(path)
+        self.readable_at = f"{SQLITE_SCHEME}{path.absolute()}"
         self._lock = _lock(path)
         try:
             with translated(self.location):
@@ -62,7 +62,7 @@ class SqliteStore:
         except StoreError:
             os.close(self._lock)
             raise
-        self._readers = Readers(self.location)
+        self._reader = SqliteReader(self.location)
         self._checkpointer = Checkpointer(self.location)
         self._checkpointer.watch(self._writer)
         self._checkpointer.start()
@@ -105,25 +105,22 @@ class SqliteStore:
             )
             if self._writer.changes():
                 disposition = Disposition.ALERT_RAISED
-        stored = _get(self._writer, event.event_id)
+        stored = get_event(self._writer, event.event_id)
         if stored is None:
             raise StoreError(f"The stored event {event.event_id} cannot be found again.")
         return AppendOutcome(disposition, stored)
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""
-        with self._readers.connection() as connection:
-            return _get(connection, event_id)
+        return self._reader.get(event_id)
 
     def find(self, query: Query) -> Page:
-        """Return the events that match; see ``EventStore``."""
-        with self._readers.connection(query.budget) as connection:
-            return find(connection, query)
+        """Return the events that match; see ``EventReader``."""
+        return self._reader.find(query)
 
-    def tally(self, tally: Tally) -> list[Count]:
-        """Count the events that match; see ``EventStore``."""
-        with self._readers.connection(tally.budget) as connection, snapshot(connection):
-            return count(connection, tally)
+    def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
+        """Count the events that match; see ``EventReader``."""
+        return self._reader.tally(tallies)
 
     def count(self) -> int:
         """Return how many events are stored."""
@@ -142,8 +139,7 @@ class SqliteStore:
 
     def check(self) -> None:
         """Return if the file can be read."""
-        with self._readers.connection() as connection:
-            connection.execute("SELECT 1 FROM events LIMIT 1").fetchall()
+        self._reader.check()
 
     def close(self) -> None:
         """Write everything into the one file and let others open it."""
@@ -151,7 +147,7 @@ class SqliteStore:
             return
         self._closed = True
         self._checkpointer.close()
-        self._readers.close()
+        self._reader.readers.close()
         self._writer.close()
         os.close(self._lock)
 
@@ -192,11 +188,3 @@ def _terms(outcomes: Sequence[AppendOutcome], first: int) -> Iterator[tuple[int,
     for seq, outcome in enumerate(outcomes, first):
         if outcome.disposition is Disposition.STORED:
             yield seq, terms_of(outcome.event)
-
-
-def _get(connection: apsw.Connection, event_id: str) -> StoredEvent | None:
-    row = connection.execute(
-        f"SELECT {COLUMNS} FROM events WHERE event_id = ?",  # noqa: S608
-        (event_id,),
-    ).fetchone()
-    return None if row is None else to_event(row)

@@ -1,0 +1,145 @@
+"""``POST /event`` at a steady pace, alone and while others ask heavy questions of the same server."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import servers
+from events import encoded_events, stored_events
+from plan import Plan
+from table import Goal, Row, Series
+
+from madsci.event_manager.stores.sqlite.store import SqliteStore
+
+GROUP = "busy"
+_SENDERS = 4
+_PER_SECOND = 1_000
+_FILL_BATCH = 5_000
+_HEAVY = (
+    ("POST", "/events/query", {"event_data.message": {"$regex": "jam+ed .*twice$"}}),
+    ("GET", "/events/facets", None),
+    ("GET", "/events/histogram?by=node", None),
+    ("POST", "/events/query?number=10000", {"event_data.volume_ul": {"$gt": 1}}),
+    ("GET", "/events/export?format=csv", None),
+)
+
+
+def measure(plan: Plan) -> list[Row]:
+    """Return the rows of this group."""
+    folder = plan.folder / "busy"
+    folder.mkdir()
+    size = max(plan.store_sizes) // 5
+    _fill(folder, size)
+    alone = [Series("alone, p50", "ms"), Series("alone, p99", "ms")]
+    busy = [Series("with heavy questions, p50", "ms"), Series("with heavy questions, p99", "ms")]
+    asked = Series(f"heavy questions answered meanwhile, {size // 1000} k stored", "/s")
+    with servers.event_manager(folder) as server:
+        bodies = list(islice(encoded_events(size + 20_000, seed=2), size, None))
+        for repeat in range(plan.repeats):
+            _note(alone, _paced(server.port, bodies, repeat, plan.load_seconds, "a"))
+            with _heavy_questions(server.port) as answered:
+                begin = time.monotonic()
+                _note(busy, _paced(server.port, bodies, repeat, plan.load_seconds, "b"))
+                asked.samples.append(len(answered) / (time.monotonic() - begin))
+    return [
+        Row(GROUP, busy[0], alone[0]),
+        Row(GROUP, busy[1], alone[1], Goal("<=", 2)),
+        Row(GROUP, asked),
+    ]
+
+
+def _fill(folder: object, size: int) -> None:
+    store = SqliteStore(folder / "events.db", integrity_seconds=0)  # type: ignore[operator]
+    events = stored_events(size)
+    while batch := list(islice(events, _FILL_BATCH)):
+        store.append(batch)
+    store.close()
+
+
+def _note(series: Sequence[Series], times: list[float]) -> None:
+    times.sort()
+    for one, share in zip(series, (0.5, 0.99), strict=True):
+        one.samples.append(times[int(len(times) * share)] * 1000)
+
+
+def _paced(port: int, bodies: list[bytes], repeat: int, seconds: int, tag: str) -> list[float]:
+    """Send events on several connections, each on schedule; return how late each answer was."""
+    times: list[float] = []
+    count = _PER_SECOND * seconds * 2 // _SENDERS
+    threads = [
+        threading.Thread(
+            target=_send_on_schedule,
+            args=(port, bodies[number::_SENDERS][:count], f"{tag}{repeat}{number}", times),
+        )
+        for number in range(_SENDERS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def _send_on_schedule(port: int, bodies: list[bytes], tag: str, times: list[float]) -> None:
+    own: list[float] = []
+    with contextlib.closing(socket.create_connection(("127.0.0.1", port), 30)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begin = time.perf_counter()
+        for number, body in enumerate(bodies):
+            event = body.replace(b'"event_id":"', f'"event_id":"{tag}-'.encode(), 1)
+            due = begin + number * _SENDERS / _PER_SECOND
+            wait = due - time.perf_counter()
+            if wait > 0:
+                time.sleep(wait)
+            head = f"POST /event HTTP/1.1\r\nHost: x\r\nContent-Length: {len(event)}\r\n\r\n"
+            connection.sendall(head.encode() + event)
+            reply = connection.recv(65_536)
+            if not reply.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"POST /event was answered with {reply[:200]!r}.")
+            own.append(time.perf_counter() - max(due, begin))
+    times.extend(own)
+
+
+@contextlib.contextmanager
+def _heavy_questions(port: int) -> Iterator[list[str]]:
+    """Ask heavy questions on two connections for the length of a block; yields what was answered."""
+    stopping = threading.Event()
+    answered: list[str] = []
+    threads = [
+        threading.Thread(target=_ask, args=(port, _HEAVY[turn:] + _HEAVY[:turn], stopping, answered))
+        for turn in (0, 2)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+
+
+def _ask(
+    port: int,
+    questions: Sequence[tuple[str, str, object]],
+    stopping: threading.Event,
+    answered: list[str],
+) -> None:
+    while not stopping.is_set():
+        for method, path, body in questions:
+            if stopping.is_set():
+                return
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request(method, path, None if body is None else json.dumps(body))
+            reply = connection.getresponse()
+            while reply.read(1 << 20) and not stopping.is_set():
+                pass
+            connection.close()
+            answered.append(path)

@@ -1,0 +1,123 @@
+"""An event as one flat row, for spreadsheets, data frames and whatever else has columns.
+
+A column is named by the path to its value: ``event_data.reading.volume``. A name that a path could not
+be read back from is written in brackets, as a JSON text: ``event_data["a.b"].c``. Such are the empty
+name and names with a dot, a bracket, a quote, a backslash or a control character. So two different
+paths never share a column.
+
+Lists are not looked into, they become compact JSON text. So do objects without members, and those that
+would make the row too wide: more than ``MAX_COLUMNS`` columns, or names beyond ``MAX_PATH``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final
+
+STANDARD_COLUMNS: Final = (
+    "event_id",
+    "event_timestamp",
+    "received_at",
+    "event_type",
+    "log_level",
+    "alert",
+    "archived",
+    "archived_at",
+    "trace_id",
+    "span_id",
+)
+"""The columns that every event has, in the order in which they come."""
+
+MAX_COLUMNS: Final = 10_000
+"""Columns made of the objects of one event: with more, an object is data rather than a record."""
+MAX_PATH: Final = 1_000
+"""Characters of the path to an object that is looked into. Its members repeat them all."""
+
+_OBJECTS: Final = ("source", "event_data", "extra")
+_KNOWN: Final = frozenset({"_id", *STANDARD_COLUMNS, *_OBJECTS})
+_SPECIAL: Final = re.compile(r"""[.\[\]"'\\\x00-\x1f]""")
+
+_ATOMS: Final = frozenset({str, int, float, bool, type(None)})
+
+_json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of an event document, as the REST API shows it or ``Event.model_dump`` makes it.
+
+    First come the ``STANDARD_COLUMNS`` that the document has, then the paths of ``source``,
+    ``event_data`` and ``extra``, then those of members that events do not have. An id is called
+    ``event_id``, also where the document says ``_id``. Values stay what they are, except that
+    enumerations become their values. ``event_data`` that is no object becomes the column
+    ``event_data``; an empty one becomes no column, as an empty ``source`` or ``extra``.
+    """
+    row = _Row()
+    if "_id" in document:
+        row.cells["event_id"] = _scalar(document["_id"])
+    for column in STANDARD_COLUMNS:
+        if column in document:
+            row.cells.setdefault(column, _scalar(document[column]))
+    for name in _OBJECTS:
+        if name in document:
+            row.put_member(name, document[name])
+    for name in document:
+        if name not in _KNOWN:
+            row.put_member(_step(name).removeprefix("."), document[name])
+    return row.cells
+
+
+class _Row:
+    """The cells of one event, and how many columns are spoken for."""
+
+    __slots__ = ("cells", "width")
+
+    def __init__(self) -> None:
+        self.cells: dict[str, Any] = {}
+        self.width = 0
+
+    def put_member(self, column: str, value: Any) -> None:
+        """Put a member of the event itself, which is no column when it is empty."""
+        if value != {}:
+            self.put(column, value)
+
+    def put(self, column: str, value: Any) -> None:
+        if isinstance(value, dict) and self._has_room(column, value):
+            self.put_members(column, value)
+        else:
+            self.cells[column] = _scalar(value)
+
+    def put_members(self, column: str, members: dict[Any, Any]) -> None:
+        self.width += len(members)
+        cells = self.cells
+        for name, value in members.items():
+            # Most names are identifiers, which is told faster than that other names are plain.
+            is_plain = isinstance(name, str) and name.isidentifier()
+            path = f"{column}.{name}" if is_plain else column + _step(name)
+            if type(value) in _ATOMS:
+                cells[path] = value
+            else:
+                self.put(path, value)
+
+    def _has_room(self, column: str, members: dict[Any, Any]) -> bool:
+        fits = self.width + len(members) <= MAX_COLUMNS and len(column) <= MAX_PATH
+        return fits and bool(members)
+
+
+def _step(name: object) -> str:
+    """Return what one name adds to a path."""
+    if not isinstance(name, str):
+        return f"[{name}]"  # Python has such keys, JSON does not
+    if name and not _SPECIAL.search(name):
+        return f".{name}"
+    return f"[{_json_text(name)}]"
+
+
+def _scalar(value: Any) -> Any:
+    if type(value) in _ATOMS:
+        return value
+    if isinstance(value, Enum):
+        return value.value
+    return _json_text(value) if isinstance(value, (dict, list, tuple)) else value

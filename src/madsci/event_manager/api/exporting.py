@@ -1,0 +1,78 @@
+"""Getting events out as a file."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import StreamingResponse
+
+from madsci.common.clock import UTC
+from madsci.event_manager.api.events import QUESTION_BODY
+from madsci.event_manager.api.models import problem_responses
+from madsci.event_manager.api.parameters import question_of_request
+from madsci.event_manager.api.streams import stream_of
+from madsci.event_manager.export.formats import FORMATS, format_named
+from madsci.event_manager.export.projection import parse_fields
+from madsci.event_manager.model import query as queries
+from madsci.event_manager.model.sorting import OLDEST_FIRST
+from madsci.event_manager.model.tally import Tally
+from madsci.event_manager.search.question import Question
+from madsci.event_manager.search.service import Search
+
+Format = Annotated[str, Query(description=f"One of {', '.join(FORMATS)}.")]
+FieldNames = Annotated[
+    str | None, Query(description="Members to take, between commas; none for all of them.")
+]
+
+
+def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
+    """Return the route that streams a selection as a file; GET for people, POST for programs."""
+    router = APIRouter(tags=["events"])
+    asked = question_of_request(naive_zone)
+    content = {
+        kind.media_type.split(";")[0]: {"schema": {"type": "string"}} for kind in FORMATS.values()
+    }
+
+    async def export_events(
+        question: Question = asked,
+        format: Format = "ndjson",  # noqa: A002 - the name of the parameter
+        fields: FieldNames = None,
+    ) -> StreamingResponse:
+        """Stream everything that matches, the oldest first unless `sort` says otherwise.
+
+        Only what was received before the export began is in it. What fails on the way cuts the reply
+        off. `X-Total-Count` tells how many events there are to come.
+        """
+        kind = format_named(format)
+        sort = question.sort or OLDEST_FIRST
+        after = None if question.cursor is None else queries.decode_cursor(question.cursor, sort)
+        limit = question.limit or queries.NO_LIMIT
+        query = queries.Query(question.selector, limit, after=after, sort=sort)
+        chosen = question.fields if fields is None else parse_fields(fields)
+        (counts,) = await search.tally(Tally(question.selector))
+        headers = {
+            "Content-Disposition": f'attachment; filename="{_file_name(kind.suffix)}"',
+            "X-Total-Count": str(min(limit, sum(one.count for one in counts))),
+        }
+        return await stream_of(search, format, query, chosen, headers)
+
+    router.get(
+        "/events/export",
+        summary="Export events as a file",
+        response_class=StreamingResponse,
+        responses={200: {"content": content}, **problem_responses(400, 413, 422, 503, 504)},
+    )(export_events)
+    router.post(
+        "/events/export",
+        summary="Export events as a file",
+        response_class=StreamingResponse,
+        responses={200: {"content": content}, **problem_responses(400, 413, 422, 503, 504)},
+        openapi_extra=QUESTION_BODY,
+    )(export_events)
+    return router
+
+
+def _file_name(suffix: str) -> str:
+    return f"madsci_events_{datetime.now(UTC):%Y%m%d_%H%M%S}{suffix}"

@@ -1,0 +1,132 @@
+"""The parameters that questions have in common, as they stand in a URL or a body."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import tzinfo
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Query, Request
+from pydantic import AfterValidator, BeforeValidator
+
+from madsci.common.clock import parse_instant
+from madsci.common.errors import InvalidInputError, TooLargeError
+from madsci.common.types.log_level import level_number
+from madsci.event_manager.model import query as queries
+from madsci.event_manager.model.json_reading import read_json
+from madsci.event_manager.model.selector import And
+from madsci.event_manager.search.question import Question, read_question
+
+MAX_SELECTOR_BYTES: Final = 1_000_000
+QUERY_PAGE: Final = 1_000
+"""Events in a page of ``POST /events/query`` where no number is given."""
+
+
+def _level(value: Any) -> int:
+    number = level_number(value)
+    if number is None:
+        raise ValueError(
+            "it should be an integer or one of NOTSET, DEBUG, INFO, WARNING, ERROR, CRITICAL"
+        )
+    return number
+
+
+Level = Annotated[
+    int,
+    BeforeValidator(_level),
+    Query(description="The lowest level, as a number or a name."),
+]
+Number = Annotated[
+    int,
+    Query(
+        ge=0,
+        le=queries.MAX_PAGE,
+        description=f"Events in the reply; 0 for as many as a page holds ({queries.MAX_PAGE:,}).",
+    ),
+    AfterValidator(lambda number: number or queries.MAX_PAGE),
+]
+Time = Annotated[
+    str | None,
+    Query(
+        description="ISO 8601, inclusive. Without an offset it is in the server's zone.",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+Offset = Annotated[int, Query(ge=0, le=2**53, description="Events to skip; a cursor is faster.")]
+Cursor = Annotated[
+    str | None, Query(description="Where to go on: the `X-Next-Cursor` of the last reply.")
+]
+IncludeArchived = Annotated[bool, Query(description="Whether archived events are found too.")]
+SelectorText = Annotated[
+    str | None,
+    Query(
+        description="A MongoDB-style selector as JSON text.",
+        json_schema_extra={"example": '{"source.node_id": "01JJ4S0WNGEF5FQAZG5KDGJRBV"}'},
+    ),
+]
+
+
+def read_instant(name: str, value: str | None, naive_zone: tzinfo | None) -> int | None:
+    """Read a time of a URL as microseconds.
+
+    Raises:
+        InvalidInputError: it is no time.
+    """
+    try:
+        return None if value is None else parse_instant(value, naive_zone)
+    except ValueError as error:
+        problem = {"loc": ["query", name], "msg": str(error)}
+        raise InvalidInputError(f"{name}: {error}.", [problem]) from error
+
+
+def question_of_request(naive_zone: tzinfo | None) -> Any:
+    """Return the dependency that reads a question: its selector from the URL or from a body.
+
+    ``level``, ``start_time``, ``end_time`` and ``include_archived`` of the URL narrow it.
+    """
+
+    async def read(  # noqa: PLR0913, PLR0917 - the query parameters of the routes
+        request: Request,
+        selector: SelectorText = None,
+        level: Level = 0,
+        start_time: Time = None,
+        end_time: Time = None,
+        include_archived: IncludeArchived = True,  # noqa: FBT002 - a query parameter
+    ) -> Question:
+        text = (selector or "").encode() or await bounded_body(request)
+        question = parse_question(text, naive_zone) if text.strip() else Question()
+        bounds = queries.latest(
+            level=level,
+            start_time=read_instant("start_time", start_time, naive_zone),
+            end_time=read_instant("end_time", end_time, naive_zone),
+            include_archived=include_archived,
+        )
+        return replace(question, selector=And((question.selector, bounds)))
+
+    return Depends(read)
+
+
+def parse_question(text: bytes, naive_zone: tzinfo | None) -> Question:
+    """Read the JSON of a question; a body that is missing is no question.
+
+    Raises:
+        InvalidInputError: it is not JSON, or no question.
+    """
+    document, _ = read_json(text)
+    return read_question(document, naive_zone)
+
+
+async def bounded_body(request: Request) -> bytes:
+    """Return the body of a request that holds a question.
+
+    Raises:
+        TooLargeError: it is larger than any question.
+    """
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_SELECTOR_BYTES:
+            raise TooLargeError(
+                f"The selector has more than {MAX_SELECTOR_BYTES:,} bytes. Ask in parts."
+            )
+    return bytes(body)

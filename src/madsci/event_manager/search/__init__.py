@@ -1,0 +1,1 @@
+"""Answering questions: pages, counts, histograms, facets, each within a budget of time."""

@@ -1,0 +1,86 @@
+"""What somebody asks: a selector alone, or with an order, a limit, a cursor and fields around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, Final
+
+from madsci.common.errors import InvalidInputError
+from madsci.event_manager.export.projection import Fields, parse_fields
+from madsci.event_manager.model.query import MAX_PAGE
+from madsci.event_manager.model.selector import EVERYTHING, And, Equals, Selector
+from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.sorting import Sort, parse_sort
+
+_MEMBERS: Final = frozenset({"selector", "sort", "limit", "cursor", "fields", "include_archived"})
+NOT_ARCHIVED: Final = Equals(("archived",), value=False)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question as it was sent. What is ``None`` was left open."""
+
+    selector: Selector = EVERYTHING
+    sort: Sort | None = None
+    limit: int | None = None
+    cursor: str | None = None
+    fields: Fields | None = None
+
+
+def read_question(document: object, naive_zone: tzinfo | None) -> Question:
+    """Read a bare selector, or an object with a ``selector`` and what goes with it.
+
+    No event has members with the names that go with it, so one is never taken for the other.
+
+    Raises:
+        InvalidInputError: a member cannot be used.
+    """
+    if not isinstance(document, Mapping) or not document or not _is_envelope(document):
+        return Question(parse_selector(document, naive_zone))
+    unknown = set(document) - _MEMBERS
+    if unknown:
+        raise _invalid(
+            min(unknown), f"is none of the members of a question: {', '.join(sorted(_MEMBERS))}"
+        )
+    selector = parse_selector(document.get("selector", {}), naive_zone)
+    if not _flag(document, "include_archived"):
+        selector = And((selector, NOT_ARCHIVED))
+    sort, fields = document.get("sort"), document.get("fields")
+    return Question(
+        selector,
+        None if sort is None else parse_sort(sort),
+        _limit(document.get("limit")),
+        _cursor(document.get("cursor")),
+        None if fields is None else parse_fields(fields),
+    )
+
+
+def _is_envelope(document: Mapping[str, Any]) -> bool:
+    return "selector" in document or _MEMBERS.issuperset(document)
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name, True)
+    if not isinstance(value, bool):
+        raise _invalid(name, f"is true or false, not {value!r:.40}")
+    return value
+
+
+def _limit(value: Any) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or value < 0:
+        raise _invalid("limit", f"is a whole number from 0 on, not {value!r:.40}")
+    return value or MAX_PAGE
+
+
+def _cursor(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise _invalid("cursor", f"is the text of an X-Next-Cursor header, not {value!r:.40}")
+
+
+def _invalid(member: str, problem: str) -> InvalidInputError:
+    return InvalidInputError(f"{member} {problem}.", [{"loc": ["body", member], "msg": problem}])
