@@ -30,6 +30,7 @@ def serve(lab):
 
         def make(store=None, **values) -> TestClient:
             values.setdefault("db_url", f"sqlite:///{lab / 'events.db'}")
+            values.setdefault("query_processes", 0)  # the same answers, without starting processes
             settings = EventManagerSettings(**values)
             if store is None:
                 parts = Parts.join(settings)

@@ -129,7 +129,7 @@ def test_settings_are_shown_without_secrets(serve):
     assert "s3cret" not in whole.text
     assert whole.json()["settings"]["email_alerts"]["smtp_server"] == "mail"
     changed = client.get("/settings?include_defaults=false&include_schema=true").json()
-    assert set(changed["settings"]) == {"db_url", "email_alerts"}
+    assert set(changed["settings"]) == {"db_url", "email_alerts", "query_processes"}
     assert "properties" in changed["schema"]
 
 
@@ -146,8 +146,8 @@ def test_every_route_is_described_with_its_replies(client):
         ("GET", "/events/count"), ("POST", "/events/count"),
         ("GET", "/events/histogram"), ("POST", "/events/histogram"),
         ("GET", "/events/facets"), ("POST", "/events/facets"),
-        ("GET", "/events/export"), ("POST", "/events/export"), ("GET", "/health"), ("GET", "/settings"), ("GET", "/definition"),
-        ("GET", "/"),
+        ("GET", "/events/export"), ("POST", "/events/export"),
+        ("GET", "/health"), ("GET", "/settings"), ("GET", "/definition"), ("GET", "/"),
     }  # fmt: skip
     for route, operation in described.items():
         assert operation["summary"], route

@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +41,7 @@ class Query:
     offset: int = 0
     after: Place | None = None
     sort: Sort = NEWEST_FIRST
-    budget: Budget = UNLIMITED
+    budget: Budget = field(default=UNLIMITED, compare=False)
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,27 @@ class Page:
 
     events: list[StoredEvent]
     next_place: Place | None = None
+    sort: Sort = NEWEST_FIRST
 
     @property
     def next_cursor(self) -> str | None:
         """The cursor of the next page, or ``None`` at the end."""
-        return None if self.next_place is None else encode_cursor(self.next_place)
+        if self.next_place is None:
+            return None
+        return encode_cursor(self.next_place, self.sort)
 
 
-def encode_cursor(place: Sequence[Any]) -> str:
+def encode_cursor(place: Sequence[Any], sort: Sort = NEWEST_FIRST) -> str:
     """Return a place in an order of events as opaque text for a URL."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(list(place))).rstrip(b"=").decode()
+    values = [*_name_of(sort), *place]
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).rstrip(b"=").decode()
+
+
+def _name_of(sort: Sort) -> list[str]:
+    """Return what tells cursors of different orders apart: nothing for the usual order."""
+    if sort == NEWEST_FIRST:
+        return []
+    return [",".join("-" * key.descending + ".".join(key.path) for key in sort)]
 
 
 def decode_cursor(text: str, sort: Sort = NEWEST_FIRST) -> Place:
@@ -73,9 +84,10 @@ def decode_cursor(text: str, sort: Sort = NEWEST_FIRST) -> Place:
         place = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=list[Any])
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _not_ours(text) from error
-    if not _is_place(place, sort):
+    name = _name_of(sort)
+    if place[: len(name)] != name or not _is_place(place[len(name) :], sort):
         raise _not_ours(text)
-    return tuple(place)
+    return tuple(place[len(name) :])
 
 
 def _is_place(place: list[Any], sort: Sort) -> bool:

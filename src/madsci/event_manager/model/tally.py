@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
@@ -69,7 +69,7 @@ class Tally:
     grouping: Grouping | None = None
     buckets: Buckets | None = None
     top: int = MAX_GROUPS
-    budget: Budget = UNLIMITED
+    budget: Budget = field(default=UNLIMITED, compare=False)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class MemoryStore:
         found = found[query.offset : query.offset + query.limit + 1]
         more = len(found) > query.limit > 0
         next_place = tuple(found[query.limit - 1][0]) if more else None
-        return Page([event for _, event in found[: query.limit]], next_place)
+        return Page([event for _, event in found[: query.limit]], next_place, query.sort)
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""

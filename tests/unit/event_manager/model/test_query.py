@@ -81,11 +81,15 @@ def test_the_last_page_has_no_cursor():
 )
 def test_a_cursor_belongs_to_its_order(sort, place):
     order = parse_sort(sort)
-    assert decode_cursor(encode_cursor(place), order) == place
-    with pytest.raises(InvalidCursorError, match="with the same sort"):
-        decode_cursor(encode_cursor((*place, 1)), order)
+    assert decode_cursor(encode_cursor(place, order), order) == place
+    for other in ((*place, 1), [[]] * len(place), place[1:]):
+        with pytest.raises(InvalidCursorError, match="with the same sort"):
+            decode_cursor(encode_cursor(other, order), order)
+    for foreign in (encode_cursor(place), encode_cursor(place, parse_sort("alert"))):
+        with pytest.raises(InvalidCursorError):
+            decode_cursor(foreign, order)
     with pytest.raises(InvalidCursorError):
-        decode_cursor(encode_cursor([[]] * len(place)), order)
+        decode_cursor(encode_cursor(place, order))
 
 
 def test_a_question_is_bounded_by_default():

@@ -58,7 +58,7 @@ def _counts(connection: apsw.Connection, compiled: CompiledSelector, tally: Tall
     values = _known_values(connection, tally.grouping)
     if values is not None:
         return _Filtered(connection, compiled, tally, values).counts()
-    if tally.buckets is not None and tally.grouping is GROUPINGS["node"]:
+    if tally.buckets is not None and tally.grouping == GROUPINGS["node"]:
         nodes = _nodes(connection, _LOOKUPS // tally.buckets.number)
         if nodes is not None and _is_indexed_by_node(tally.selector):
             return _by_node(connection, compiled, tally, nodes)
@@ -69,9 +69,9 @@ def _known_values(connection: apsw.Connection, grouping: Grouping | None) -> lis
     """Return the values of a grouping, where they are few and known."""
     if grouping is None:
         return []
-    if grouping is GROUPINGS["level"]:
+    if grouping == GROUPINGS["level"]:
         return [int(level) for level in EventLogLevel]
-    if grouping is not GROUPINGS["type"]:
+    if grouping != GROUPINGS["type"]:
         return None
     types = [
         kind.value for kind in EventType if listed_up_to(connection, type_expression(kind.value), 1)

@@ -32,7 +32,8 @@ def find(connection: apsw.Connection, query: Query) -> Page:
     rows = connection.execute(*statement(connection, query)).fetchall()
     events = [to_event(row) for row in rows[: query.limit]]
     more = len(rows) > query.limit and bool(events)
-    return Page(events, tuple(rows[query.limit - 1][NUMBER_OF_COLUMNS:]) if more else None)
+    place = tuple(rows[query.limit - 1][NUMBER_OF_COLUMNS:]) if more else None
+    return Page(events, place, query.sort)
 
 
 def statement(connection: apsw.Connection, query: Query) -> tuple[str, list[Any]]:
