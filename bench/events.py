@@ -13,6 +13,10 @@ from madsci.event_manager.model.stored_event import StoredEvent
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 STEP = timedelta(milliseconds=50)
 EVENTS_PER_SAMPLE = 20
+EVENTS_PER_WORKFLOW = 200
+RARE_EVERY = 10_000
+RARE_WORD = "jammed"
+"""Stands in the message of one of so many events."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _KINDS = (
@@ -44,12 +48,19 @@ def sample_name(number: int) -> str:
     return f"S-{number // EVENTS_PER_SAMPLE:07d}"
 
 
+def workflow_name(number: int) -> str:
+    """Return the workflow that the event with this number belongs to."""
+    return f"wf-{number // EVENTS_PER_WORKFLOW:06d}"
+
+
 def encoded_events(count: int, seed: int = 1) -> Iterator[bytes]:
     """Yield events as clients send them."""
     chance = random.Random(seed)
     for number in range(count):
         moment = START + STEP * number
         kind, message = chance.choice(_KINDS)
+        if number % RARE_EVERY == RARE_EVERY // 2:
+            message = f"The gripper {RARE_WORD}"
         event = {
             "event_id": ulid(moment, number),
             "event_type": kind,
@@ -64,7 +75,7 @@ def encoded_events(count: int, seed: int = 1) -> Iterator[bytes]:
                 "well": f"{'ABCDEFGH'[number % 8]}{number % 12 + 1}",
                 "volume_ul": chance.randrange(1, 2000) / 10,
                 "duration_ms": chance.randrange(20, 90_000),
-                "attempt": 1,
+                "workflow_id": workflow_name(number),
             },
             "trace_id": f"{number // EVENTS_PER_SAMPLE + 1:032x}",
             "span_id": f"{number + 1:016x}",

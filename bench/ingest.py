@@ -18,6 +18,8 @@ from table import Goal, Row, Series
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.checkpoint import CHECKPOINT_PAGES
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
+from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
+from madsci.event_manager.stores.sqlite.terms import terms_of
 
 GROUP = "POST /events"
 PER_REQUEST = 1000
@@ -28,7 +30,9 @@ _MAX_SECONDS = 60
 def measure(plan: Plan) -> list[Row]:
     """Return the rows of this group."""
     bodies = bulk_bodies(plan.bulk_events, PER_REQUEST)
-    rows = [to_row(event, seq) for seq, event in enumerate(stored_events(plan.bulk_events), 1)]
+    events = list(stored_events(plan.bulk_events))
+    rows = [to_row(event, seq) for seq, event in enumerate(events, 1)]
+    terms = [(seq, terms_of(event)) for seq, event in enumerate(events, 1)]
     one = Series(f"durable, {PER_REQUEST} per request, 1 connection", "events/s")
     four = Series(f"durable, {PER_REQUEST} per request, 4 connections", "events/s")
     stub = Series("same server, no store, 1 connection", "events/s")
@@ -36,7 +40,7 @@ def measure(plan: Plan) -> list[Row]:
     for repeat in range(plan.repeats):
         folder = plan.folder / f"bulk-{repeat}"
         folder.mkdir()
-        offline.samples.append(_offline(folder / "offline.db", rows))
+        offline.samples.append(_offline(folder / "offline.db", rows, terms))
         with servers.event_manager(folder / "one") as server:
             one.samples.append(_post(server, bodies, 1))
             _check_kept(server, plan.bulk_events)
@@ -92,7 +96,7 @@ def _check_kept(server: servers.Server, sent: int) -> None:
         raise RuntimeError(f"{sent} events were sent, the server has {kept}.")
 
 
-def _offline(path: Path, rows: Sequence[tuple[object, ...]]) -> float:
+def _offline(path: Path, rows: Sequence[tuple[object, ...]], terms: Sequence[tuple[int, str]]) -> float:
     """Insert the rows as fast as SQLite takes them at the same durability; return rows per second."""
     connection = apsw.Connection(str(path))
     try:
@@ -105,6 +109,7 @@ def _offline(path: Path, rows: Sequence[tuple[object, ...]]) -> float:
         for start in range(0, len(rows), PER_REQUEST):
             with connection:
                 connection.executemany(INSERT, rows[start : start + PER_REQUEST])
+                connection.executemany(INSERT_TERMS, terms[start : start + PER_REQUEST])
         return len(rows) / (time.perf_counter() - begin)
     finally:
         connection.close()

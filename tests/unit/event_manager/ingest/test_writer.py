@@ -215,7 +215,8 @@ def test_a_large_request_that_fails_in_part_fails_and_keeps_what_was_written():
         return writer.stats
 
     stats = drive(store, scenario)
-    assert stats == WriterStats(stored=MAX_BATCH + 8, failed=MAX_BATCH, batches=4)
+    assert (stats.stored, stats.failed, stats.queued) == (MAX_BATCH + 8, MAX_BATCH, 0)
+    assert stats.batches in (3, 4)  # what came afterwards may have joined the last part
 
 
 # -- Overload --------------------------------------------------------------------------------------

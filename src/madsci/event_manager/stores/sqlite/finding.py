@@ -7,7 +7,7 @@ from typing import Any, Final
 import apsw
 
 from madsci.event_manager.model.query import Page, Query
-from madsci.event_manager.model.sorting import NEWEST_FIRST
+from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS, to_event
 from madsci.event_manager.stores.sqlite.compile import behind, compile_selector, order_by, sort_terms
 from madsci.event_manager.stores.sqlite.terms import narrowing
@@ -18,8 +18,8 @@ FROM_TERMS: Final = (
 )
 """The two ways to the events: in the order of an index, or by what the inverted index lists."""
 
-_FEW: Final = 20_000
-"""Listed events that are simply all looked at: that takes some 25 ms."""
+_FEW: Final = 500
+"""Listed events that are simply all looked at: that takes a millisecond."""
 _MANY: Final = 500_000
 """Listed events that are too many to look at all for one page."""
 _DENSE: Final = 20
@@ -40,30 +40,33 @@ def statement(connection: apsw.Connection, query: Query) -> tuple[str, list[Any]
     """Return the statement of a question, which finds one event more than its limit."""
     compiled = compile_selector(query.selector)
     terms = sort_terms(query.sort, compiled)
+    order = order_by(terms, query.sort)
     where = compiled.where
     if query.after is not None:
         where = f"{where} AND {behind(terms, query.sort, query.after, compiled)}"
-    way = FROM_EVENTS
     match = narrowing(query.selector)
-    if match is not None and _is_shorter(connection, match, query):
-        way = f"{FROM_TERMS} {compiled.bind(match)} AND "
-    # Everything spliced here was written by the compiler; what users sent is bound.
-    sql = (
-        f"SELECT {COLUMNS}, {', '.join(terms)} {way} {where}"
-        f" ORDER BY {order_by(terms, query.sort)} LIMIT {compiled.bind(query.limit + 1)}"
-        f" OFFSET {compiled.bind(min(query.offset, _MAX_INT64))}"
+    is_listed = match is not None and _is_shorter(connection, match, query)
+    way = f"{FROM_TERMS} {compiled.bind(match)} AND " if is_listed else FROM_EVENTS
+    limit = (
+        f"LIMIT {compiled.bind(query.limit + 1)} OFFSET {compiled.bind(min(query.offset, _MAX_INT64))}"
     )
+    chosen = f"SELECT {COLUMNS}, {', '.join(terms)}"
+    # Everything spliced here was written by the compiler; what users sent is bound.
+    if not is_listed and query.sort in (NEWEST_FIRST, OLDEST_FIRST):
+        return f"{chosen} {way} {where} ORDER BY {order} {limit}", compiled.parameters
+    # Without an index in this order all matches are sorted: their places only, not all they hold.
+    places = f"SELECT events.seq AS place {way} {where} ORDER BY {order} {limit}"
+    sql = f"{chosen} FROM ({places}) CROSS JOIN events ON events.seq = place ORDER BY {order}"
     return sql, compiled.parameters
 
 
 def _is_shorter(connection: apsw.Connection, match: str, query: Query) -> bool:
     """Tell whether to look at all events that the inverted index lists, instead of walking in order."""
-    listed = listed_up_to(connection, match, _MANY)
-    if listed <= _FEW:
+    if listed_up_to(connection, match, _FEW) < _FEW:
         return True
     if query.after is None and query.sort == NEWEST_FIRST and _is_dense(connection, match, query):
         return False
-    return listed < _MANY
+    return listed_up_to(connection, match, _MANY) < _MANY
 
 
 def _is_dense(connection: apsw.Connection, match: str, query: Query) -> bool:
