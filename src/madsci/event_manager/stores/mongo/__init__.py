@@ -1,0 +1,1 @@
+"""MongoDB, and servers that speak its protocol."""
