@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import pcre2
@@ -12,8 +13,10 @@ from madsci.common.errors import QueryTimeoutError
 
 MAX_PATTERN: Final = 4_096
 """Characters of a pattern: longer ones take milliseconds to compile, and nobody writes them."""
-_MATCH_LIMIT: Final = 400_000
-"""Steps of backtracking in one text: about a millisecond, in which nothing else runs."""
+_LIMIT: Final = "(*LIMIT_MATCH=400000)"
+"""Steps of backtracking from one place in a text: about a millisecond."""
+_STACK_LIMIT: Final = -46
+"""PCRE2's number for a text that needs more stack than the just-in-time compiler has."""
 _FLAGS: Final = {
     "i": pcre2.IGNORECASE,
     "m": pcre2.MULTILINE,
@@ -50,15 +53,22 @@ class Pattern:
             raise ValueError(f"it has more than {MAX_PATTERN:,} characters")
         if "\0" in self.text:
             raise ValueError("it holds a NUL character")
+        try:
+            compiled = self._compile(jit=True)
+        except (pcre2.PatternError, pcre2.LibraryError) as error:
+            raise ValueError(_without_limit(str(error))) from error
+        object.__setattr__(self, "_compiled", compiled)
+
+    def _compile(self, *, jit: bool) -> pcre2.Pattern:
         flags = pcre2.ASCII
         for option in self.options:
             flags |= _FLAGS[option]
-        limit = f"(*LIMIT_MATCH={_MATCH_LIMIT})"
-        try:
-            compiled = pcre2.compile(limit + _with_octal_codes(self.text), flags)
-        except (pcre2.PatternError, pcre2.LibraryError) as error:
-            raise ValueError(_without_limit(str(error), len(limit))) from error
-        object.__setattr__(self, "_compiled", compiled)
+        return pcre2.compile(_LIMIT + _with_octal_codes(self.text), flags, jit=jit)
+
+    @cached_property
+    def _patient(self) -> pcre2.Pattern:
+        """The pattern without the just-in-time compiler, whose small stack long texts overflow."""
+        return self._compile(jit=False)
 
     def __reduce__(self) -> tuple[type[Pattern], tuple[str, str]]:
         return Pattern, (self.text, self.options)  # compiled again where it arrives
@@ -70,7 +80,12 @@ class Pattern:
             QueryTimeoutError: that would take too many steps.
         """
         try:
-            return self._compiled.search(text) is not None
+            try:
+                return self._compiled.search(text) is not None
+            except pcre2.LibraryError as error:
+                if error.code != _STACK_LIMIT:
+                    raise
+                return self._patient.search(text) is not None
         except pcre2.LibraryError as error:
             raise QueryTimeoutError(
                 f"The regular expression {self.text!r:.80} takes too long ({error}): it tries too many"
@@ -98,7 +113,7 @@ def _with_octal_codes(pattern: str) -> str:
     return _ESCAPE.sub(octal, pattern) if "\\x" in pattern else pattern
 
 
-def _without_limit(message: str, length: int) -> str:
+def _without_limit(message: str) -> str:
     """Count positions from the beginning of what was sent."""
     found = re.search(r"position (\d+); (.*)", message)
-    return f"{found[2]} at position {int(found[1]) - length}" if found else message
+    return f"{found[2]} at position {int(found[1]) - len(_LIMIT)}" if found else message

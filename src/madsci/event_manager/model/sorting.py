@@ -114,7 +114,9 @@ def general_place(value: Any) -> tuple[int, int | float, str]:
     kind = kind_of(value)
     number: int | float = 0
     if kind in (Kind.NUMBER, Kind.BOOLEAN):
-        number = float(value) if value not in INT64 else value + 0
+        # Only whole numbers may be asked whether they are in a range: others are sought one by one.
+        too_large = isinstance(value, int) and value not in INT64
+        number = float(value) if too_large else value + 0
     return int(kind), number, value if kind is Kind.TEXT else ""
 
 

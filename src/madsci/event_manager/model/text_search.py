@@ -103,4 +103,6 @@ class _Folding:
         if self.diacritic_sensitive:
             return unicodedata.normalize("NFC", text)
         letters = unicodedata.normalize("NFKD", text)
+        if not self.case_sensitive:  # a bold or circled A has no small letter until it is an A
+            letters = unicodedata.normalize("NFKD", letters.casefold())
         return "".join([letter for letter in letters if not unicodedata.combining(letter)])

@@ -17,12 +17,12 @@ from typing import IO, Any, Final, Protocol, cast
 
 from madsci.common.errors import MadsciError, QueryTimeoutError, StoreError
 from madsci.event_manager.search.jobs import Job, StreamJob
-from madsci.event_manager.search.worker import ANSWER, CHUNK, END
+from madsci.event_manager.search.worker import ALIVE, ANSWER, CHUNK, END
 from madsci.event_manager.stores.base import EventReader
 
 _logger = logging.getLogger(__name__)
 
-_GRACE: Final = 5.0
+_GRACE: Final = 1.0
 """Seconds beyond its budget after which a process that does not answer is ended."""
 
 
@@ -213,6 +213,12 @@ class _Worker:
         return self.next_reply(job)
 
     def next_reply(self, job: Job | StreamJob) -> tuple[str, Any]:
+        kind, value = self._read(job)
+        while kind == ALIVE:
+            kind, value = self._read(job)
+        return kind, value
+
+    def _read(self, job: Job | StreamJob) -> tuple[str, Any]:
         watch = threading.Timer(job.seconds + _GRACE, self._give_up)
         watch.daemon = True
         watch.start()

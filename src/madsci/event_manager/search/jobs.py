@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
@@ -84,10 +84,11 @@ class SpanJob:
 
     def run(self, events: EventReader) -> tuple[int, int] | None:
         """Return the times in microseconds; ``None`` without events."""
-        found = [
-            find(events, Query(self.selector, 1, sort=sort), self.seconds).events
-            for sort in (OLDEST_FIRST, NEWEST_FIRST)
-        ]
+        with _advising(self.selector, self.seconds) as budget:
+            found = [
+                events.find(Query(self.selector, 1, sort=sort, budget=budget)).events
+                for sort in (OLDEST_FIRST, NEWEST_FIRST)
+            ]
         if not all(found):
             return None
         first, last = (events[0].event_timestamp for events in found)
@@ -103,14 +104,17 @@ class StreamJob:
     fields: Fields | None
     seconds: float
 
-    def chunks(self, events: EventReader) -> Iterator[bytes]:
-        """Return the parts of the file."""
-        return export(self.format, lambda: self._pages(events), self.fields)
+    def chunks(
+        self, events: EventReader, on_page: Callable[[], None] = lambda: None
+    ) -> Iterator[bytes]:
+        """Return the parts of the file; ``on_page`` is called whenever a page was read for them."""
+        return export(self.format, lambda: self._pages(events, on_page), self.fields)
 
-    def _pages(self, events: EventReader) -> Iterator[list[StoredEvent]]:
+    def _pages(self, events: EventReader, on_page: Callable[[], None]) -> Iterator[list[StoredEvent]]:
         query, left = self.query, self.query.limit
         while left > 0:
             page = find(events, replace(query, limit=min(left, STREAM_PAGE)), self.seconds)
+            on_page()
             yield page.events
             left -= len(page.events)
             if page.next_place is None:

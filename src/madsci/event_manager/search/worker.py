@@ -11,7 +11,6 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
 from madsci.common.errors import MadsciError
@@ -19,35 +18,45 @@ from madsci.event_manager.search.jobs import StreamJob
 from madsci.event_manager.stores.base import EventReader
 from madsci.event_manager.stores.factory import open_reader
 
-ANSWER, CHUNK, END, ERROR = "answer", "chunk", "end", "error"
-"""The kinds of replies; all but chunks end a job."""
+ANSWER, CHUNK, END, ERROR, ALIVE = "answer", "chunk", "end", "error", "alive"
+"""The kinds of replies; all but chunks and signs of life end a job."""
 
 _NICENESS: Final = 10
 """The system prefers the server, which takes events; a tenth of a busy core is left for questions."""
 
 
-def serve(events: EventReader, jobs: BinaryIO, replies: BinaryIO) -> None:
-    """Answer jobs until there are no more."""
-    while True:
-        try:
-            job = pickle.load(jobs)  # noqa: S301 - from the server that started this process
-        except EOFError:
-            return
-        for reply in _replies(job, events):
-            pickle.dump(reply, replies, pickle.HIGHEST_PROTOCOL)
-            replies.flush()
+class Desk:
+    """Answers jobs that come in, one after the other."""
 
+    def __init__(self, events: EventReader, jobs: BinaryIO, replies: BinaryIO) -> None:
+        self._events = events
+        self._jobs = jobs
+        self._replies = replies
 
-def _replies(job: Any, events: EventReader) -> Iterator[tuple[str, Any]]:
-    try:
+    def serve(self) -> None:
+        """Answer jobs until there are no more."""
+        while True:
+            try:
+                job = pickle.load(self._jobs)  # noqa: S301 - from the server that started this process
+            except EOFError:
+                return
+            try:
+                self._answer(job)
+            except MadsciError as error:
+                self._reply(ERROR, error)
+
+    def _answer(self, job: Any) -> None:
         if not isinstance(job, StreamJob):
-            yield ANSWER, job.run(events)
+            self._reply(ANSWER, job.run(self._events))
             return
-        for chunk in job.chunks(events):
-            yield CHUNK, chunk
-        yield END, None
-    except MadsciError as error:
-        yield ERROR, error
+        # A table's columns are sought in all events before its first part: signs of life tell of it.
+        for chunk in job.chunks(self._events, lambda: self._reply(ALIVE, None)):
+            self._reply(CHUNK, chunk)
+        self._reply(END, None)
+
+    def _reply(self, kind: str, value: Any) -> None:
+        pickle.dump((kind, value), self._replies, pickle.HIGHEST_PROTOCOL)
+        self._replies.flush()
 
 
 def main() -> None:
@@ -61,7 +70,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever prints must not print into the replies
     events = open_reader(sys.argv[1])
     with contextlib.suppress(BrokenPipeError):
-        serve(events, sys.stdin.buffer, replies)
+        Desk(events, sys.stdin.buffer, replies).serve()
     os._exit(0)  # nothing is left to be done, and nobody to be told about the broken pipe
 
 

@@ -74,6 +74,15 @@ def read(stream) -> bytes:
     return b"".join(iter(lambda: next(stream, None), None))
 
 
+def test_a_part_that_takes_many_pages_is_told_of_page_by_page(store, beside):
+    """The columns of a table are sought in every page before its first line."""
+    pages = []
+    job = StreamJob(Query(limit=NO_LIMIT), "csv", None, 30.0)
+    next(iter(job.chunks(store, lambda: pages.append(1))))
+    assert len(pages) > 5
+    assert read(beside.stream(job)).count(b"\n") == 5_001
+
+
 @pytest.mark.parametrize("name", ["ndjson", "csv"])
 def test_a_stream_from_beside_is_the_one_from_here(store, beside, name):
     job = StreamJob(Query(SELECTOR, NO_LIMIT), name, None, 30.0)

@@ -8,16 +8,17 @@ once in a store of any size. Words are exact; of a hash the event itself is aske
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import compress
 from typing import Any, Final
 
 import msgspec
 
 from madsci.common.types.ownership import OWNERSHIP_IDS
 from madsci.event_manager.model.matcher import values_at
-from madsci.event_manager.model.selector import Equals, In, Path, Selector, Text, conjuncts
+from madsci.event_manager.model.selector import Equals, In, Selector, Text, conjuncts
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json
 from madsci.event_manager.model.text_search import TextSearch, folded_words, message_of
 
@@ -29,12 +30,10 @@ INSERT: Final = "INSERT INTO event_terms (rowid, terms) VALUES (?, ?)"
 
 _MARK: Final = "\N{CURRENCY SIGN}"
 """Begins a hash. The tokenizer takes it for a letter; as it is none, no word of a message has it."""
-_SOURCE_IDS: Final = tuple(name for name in OWNERSHIP_IDS if name != "node_id")  # has an index
-_PATHS: Final[frozenset[Path]] = frozenset(
-    [("event_type",)]
-    + [("source", name) for name in _SOURCE_IDS]
-    + [("event_data", name) for name in OWNERSHIP_IDS]
-)
+# A node has an index of its own.
+_SOURCE_PATHS: Final = {name: f"source.{name}" for name in OWNERSHIP_IDS if name != "node_id"}
+_DATA_PATHS: Final = tuple(f"event_data.{name}" for name in OWNERSHIP_IDS)
+_PATHS: Final = frozenset({"event_type", *_SOURCE_PATHS.values(), *_DATA_PATHS})
 
 
 class _Known(msgspec.Struct, gc=False):
@@ -59,40 +58,39 @@ _decoder = msgspec.json.Decoder(_Known)
 def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
     terms = [_hash("event_type", event.event_type)]
-    source = event.source
-    for name in _SOURCE_IDS:
-        if name in source:
-            terms.extend(_hashes(f"source.{name}", source[name]))
+    for name, value in event.source.items():
+        if name in _SOURCE_PATHS:
+            _add(terms, _SOURCE_PATHS[name], value)
     try:
-        known = _decoder.decode(event.event_data)
+        message, *ids = msgspec.structs.astuple(_decoder.decode(event.event_data))
     except msgspec.ValidationError:  # no object: a text, a list, a number
-        terms.extend(_terms_of_odd_data(decode_json(event.event_data)))
+        _add_odd_data(terms, decode_json(event.event_data))
         return " ".join(terms)
-    for name in OWNERSHIP_IDS:
-        value = getattr(known, name)
-        if value is not None:
-            terms.extend(_hashes(f"event_data.{name}", value))
-    if isinstance(known.message, str):
-        terms.append(_words(known.message))
+    for path, value in compress(zip(_DATA_PATHS, ids, strict=True), ids):  # most are None
+        _add(terms, path, value)
+    if isinstance(message, str):
+        terms.append(_words(message))
     return " ".join(terms)
 
 
-def _terms_of_odd_data(event_data: Any) -> Iterator[str]:
-    yield _words(message_of(event_data))
-    for name in OWNERSHIP_IDS:
+def _add(terms: list[str], path: str, value: Any) -> None:
+    """Add the hash of a text, and those of the texts in a list."""
+    if isinstance(value, str):
+        terms.append(_hash(path, value))
+    elif isinstance(value, list):
+        terms.extend(_hash(path, one) for one in value if isinstance(one, str))
+
+
+def _add_odd_data(terms: list[str], event_data: Any) -> None:
+    terms.append(_words(message_of(event_data)))
+    for path, name in zip(_DATA_PATHS, OWNERSHIP_IDS, strict=True):
         for value in values_at(event_data, (name,)):
-            yield from _hashes(f"event_data.{name}", value)
+            _add(terms, path, value)
 
 
 def _words(message: str) -> str:
     # The tokenizer folds and splits ASCII as we do; of the rest it knows nothing.
     return message if message.isascii() else folded_words(message)
-
-
-def _hashes(path: str, value: Any) -> Iterator[str]:
-    for one in value if isinstance(value, list) else (value,):
-        if isinstance(one, str):
-            yield _hash(path, one)
 
 
 @lru_cache(maxsize=16_384)  # ids come again and again; a day of a lab has fewer
@@ -109,13 +107,16 @@ def narrowing(selector: Selector) -> str | None:
 def _group(part: Selector) -> str | None:
     if isinstance(part, Text):
         return words_expression(part.search) if part.search.words else None
-    if not isinstance(part, (Equals, In)) or part.path not in _PATHS:
+    if not isinstance(part, (Equals, In)):
+        return None
+    path = ".".join(part.path)
+    if path not in _PATHS:
         return None
     values = part.values if isinstance(part, In) else (part.value,)
-    texts = [value for value in values if isinstance(value, str)]
+    texts = [value for value in values if isinstance(value, str) and value]  # "" has no posting
     if not texts or len(texts) < len(values):
         return None
-    return _any_of(_hash(".".join(part.path), text) for text in texts)
+    return _any_of(_hash(path, text) for text in texts)
 
 
 def words_expression(search: TextSearch) -> str:
