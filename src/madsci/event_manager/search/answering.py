@@ -24,6 +24,8 @@ _logger = logging.getLogger(__name__)
 
 _GRACE: Final = 1.0
 """Seconds beyond its budget after which a process that does not answer is ended."""
+_START: Final = 30.0
+"""Further seconds for a process that was just started, on a machine that has much to do."""
 
 
 class Stream(Protocol):
@@ -201,6 +203,7 @@ class _Worker:
             stdout=subprocess.PIPE,
         )
         self._was_slow = False
+        self._has_replied = False
         self.is_broken = False
 
     def ask(self, job: Job | StreamJob) -> tuple[str, Any]:
@@ -219,7 +222,8 @@ class _Worker:
         return kind, value
 
     def _read(self, job: Job | StreamJob) -> tuple[str, Any]:
-        watch = threading.Timer(job.seconds + _GRACE, self._give_up)
+        patience = job.seconds + _GRACE + (0.0 if self._has_replied else _START)
+        watch = threading.Timer(patience, self._give_up)
         watch.daemon = True
         watch.start()
         try:
@@ -228,6 +232,7 @@ class _Worker:
             raise self._death() from error
         finally:
             watch.cancel()
+        self._has_replied = True
         return reply
 
     @property
