@@ -15,11 +15,9 @@ from events import bulk_bodies, stored_events
 from plan import Plan
 from table import Goal, Row, Series
 
-from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite import schema, terms
 from madsci.event_manager.stores.sqlite.checkpoint import CHECKPOINT_PAGES
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
-from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
-from madsci.event_manager.stores.sqlite.terms import terms_of
 
 GROUP = "POST /events"
 PER_REQUEST = 1000
@@ -32,7 +30,7 @@ def measure(plan: Plan) -> list[Row]:
     bodies = bulk_bodies(plan.bulk_events, PER_REQUEST)
     events = list(stored_events(plan.bulk_events))
     rows = [to_row(event, seq) for seq, event in enumerate(events, 1)]
-    terms = [(seq, terms_of(event)) for seq, event in enumerate(events, 1)]
+    texts = [terms.terms_of(event) for event in events]
     one = Series(f"durable, {PER_REQUEST} per request, 1 connection", "events/s")
     four = Series(f"durable, {PER_REQUEST} per request, 4 connections", "events/s")
     stub = Series("same server, no store, 1 connection", "events/s")
@@ -40,7 +38,7 @@ def measure(plan: Plan) -> list[Row]:
     for repeat in range(plan.repeats):
         folder = plan.folder / f"bulk-{repeat}"
         folder.mkdir()
-        offline.samples.append(_offline(folder / "offline.db", rows, terms))
+        offline.samples.append(_offline(folder / "offline.db", rows, texts))
         with servers.event_manager(folder / "one") as server:
             one.samples.append(_post(server, bodies, 1))
             _check_kept(server, plan.bulk_events)
@@ -96,7 +94,7 @@ def _check_kept(server: servers.Server, sent: int) -> None:
         raise RuntimeError(f"{sent} events were sent, the server has {kept}.")
 
 
-def _offline(path: Path, rows: Sequence[tuple[object, ...]], terms: Sequence[tuple[int, str]]) -> float:
+def _offline(path: Path, rows: Sequence[tuple[object, ...]], texts: Sequence[str]) -> float:
     """Insert the rows as fast as SQLite takes them at the same durability; return rows per second."""
     connection = apsw.Connection(str(path))
     try:
@@ -109,7 +107,7 @@ def _offline(path: Path, rows: Sequence[tuple[object, ...]], terms: Sequence[tup
         for start in range(0, len(rows), PER_REQUEST):
             with connection:
                 connection.executemany(INSERT, rows[start : start + PER_REQUEST])
-                connection.executemany(INSERT_TERMS, terms[start : start + PER_REQUEST])
+                terms.insert(connection, start + 1, texts[start : start + PER_REQUEST])
         return len(rows) / (time.perf_counter() - begin)
     finally:
         connection.close()

@@ -13,7 +13,10 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
 
-_WORD: Final = re.compile(r"\w+")
+# Accents that stand alone are letters to Python; without accents nothing is left of them.
+_WORD: Final = re.compile(
+    r"[^\W\ufc5e-\ufc63\ufe70\ufe72\ufe74\ufe76\ufe78\ufe7a\ufe7c\ufe7e\uff9e\uff9f]+"
+)
 _PART: Final = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 
 

@@ -69,6 +69,8 @@ class Checkpointer:
     def _copy(self, connection: apsw.Connection, mode: int) -> bool:
         try:
             connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            return False  # another copy is being made; a later commit asks again
         except apsw.Error as error:
             # Nothing is lost: the log keeps the events, and a later commit asks again.
             _logger.warning("The write-ahead log of %s was not copied: %s", self._path, error)

@@ -16,10 +16,8 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import SchemaVersionError, StoreDamagedError
+from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
-from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
-from madsci.event_manager.stores.sqlite.terms import TABLE as TERMS_TABLE
-from madsci.event_manager.stores.sqlite.terms import terms_of
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _logger = logging.getLogger(__name__)
@@ -57,7 +55,7 @@ CREATE INDEX serious_events_by_time ON events (event_timestamp, event_id)
     WHERE log_level >= {SERIOUS_LEVEL};
 CREATE INDEX events_by_node ON events (node_id, event_timestamp, event_id, log_level, archived)
     WHERE node_id IS NOT NULL;
-{TERMS_TABLE};
+{terms.TABLE};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 _DROP_INDEXES_OF_1: Final = """
@@ -103,7 +101,8 @@ def _upgrade_from_1(connection: apsw.Connection, path: str) -> None:
     with transaction(connection):
         connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
         events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
-        connection.executemany(INSERT_TERMS, ((seq, terms_of(to_event(row))) for seq, *row in events))
+        for seq, *row in events:
+            terms.insert(connection, seq, [terms.terms_of(to_event(row))])
 
 
 def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,11 @@ from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
-from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite import schema, terms
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
-from madsci.event_manager.stores.sqlite.terms import INSERT as INSERT_TERMS
-from madsci.event_manager.stores.sqlite.terms import terms_of
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 SQLITE_SCHEME: Final = "sqlite:///"
@@ -82,7 +80,7 @@ class SqliteStore:
                     outcomes = [AppendOutcome(Disposition.STORED, event) for event in events]
                 else:
                     outcomes = self._tell_duplicates(events, first)
-                self._writer.executemany(INSERT_TERMS, _terms(outcomes, first))
+                terms.insert(self._writer, first, [_terms_of(outcome) for outcome in outcomes])
             self._last_seq += len(rows)
             self._count += stored
             self._checkpointer.after_commit(self._writer)
@@ -184,7 +182,5 @@ def _set_up_writer(connection: apsw.Connection) -> None:
     connection.pragma("wal_autocheckpoint", 0)  # the checkpointer does it, beside the writer
 
 
-def _terms(outcomes: Sequence[AppendOutcome], first: int) -> Iterator[tuple[int, str]]:
-    for seq, outcome in enumerate(outcomes, first):
-        if outcome.disposition is Disposition.STORED:
-            yield seq, terms_of(outcome.event)
+def _terms_of(outcome: AppendOutcome) -> str | None:
+    return terms.terms_of(outcome.event) if outcome.disposition is Disposition.STORED else None

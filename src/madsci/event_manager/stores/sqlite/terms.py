@@ -8,25 +8,28 @@ once in a store of any size. Words are exact; of a hash the event itself is aske
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from itertools import compress
 from typing import Any, Final
 
+import apsw
 import msgspec
 
+from madsci.common.types.event_type import EventType
 from madsci.common.types.ownership import OWNERSHIP_IDS
 from madsci.event_manager.model.matcher import values_at
 from madsci.event_manager.model.selector import Equals, In, Selector, Text, conjuncts
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json
+from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
 from madsci.event_manager.model.text_search import TextSearch, folded_words, message_of
 
 TABLE: Final = """
 CREATE VIRTUAL TABLE event_terms USING fts5 (
     terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '_'"
 )"""
-INSERT: Final = "INSERT INTO event_terms (rowid, terms) VALUES (?, ?)"
+_INSERT: Final = """
+INSERT INTO event_terms (rowid, terms) SELECT ?1 + key, value FROM json_each(?2) WHERE value IS NOT NULL
+"""
 
 _MARK: Final = "\N{CURRENCY SIGN}"
 """Begins a hash. The tokenizer takes it for a letter; as it is none, no word of a message has it."""
@@ -36,10 +39,15 @@ _DATA_PATHS: Final = tuple(f"event_data.{name}" for name in OWNERSHIP_IDS)
 _PATHS: Final = frozenset({"event_type", *_SOURCE_PATHS.values(), *_DATA_PATHS})
 
 
-class _Known(msgspec.Struct, gc=False):
-    """The members of event data that have terms: the message and the ids."""
+class _Message(msgspec.Struct, gc=False):
+    """Event data of which only the message has terms."""
 
     message: Any = None
+
+
+class _Known(_Message, gc=False):
+    """The members of event data that have terms: the message and the ids."""
+
     user_id: Any = None
     experiment_id: Any = None
     campaign_id: Any = None
@@ -52,24 +60,39 @@ class _Known(msgspec.Struct, gc=False):
     manager_id: Any = None
 
 
-_decoder = msgspec.json.Decoder(_Known)
+_message_decoder = msgspec.json.Decoder(_Message)
+_known_decoder = msgspec.json.Decoder(_Known)
+
+
+def insert(connection: apsw.Connection, first: int, terms: Sequence[str | None]) -> None:
+    """Index the terms of events with consecutive numbers; ``None`` for an event that is not stored.
+
+    One statement for all of them: between two statements the thread gives up Python's lock, and waits
+    for it again, which costs more than the index.
+    """
+    connection.execute(_INSERT, (first, encode_json(terms)))
 
 
 def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
-    terms = [_hash("event_type", event.event_type)]
+    terms = [_TYPES.get(event.event_type) or _hash("event_type", event.event_type)]
     for name, value in event.source.items():
         if name in _SOURCE_PATHS:
             _add(terms, _SOURCE_PATHS[name], value)
+    event_data = event.event_data
     try:
-        message, *ids = msgspec.structs.astuple(_decoder.decode(event.event_data))
+        if '_id"' in event_data:
+            message, *ids = msgspec.structs.astuple(_known_decoder.decode(event_data))
+            for path, value in zip(_DATA_PATHS, ids, strict=True):
+                if value:
+                    _add(terms, path, value)
+        else:
+            message = _message_decoder.decode(event_data).message
     except msgspec.ValidationError:  # no object: a text, a list, a number
-        _add_odd_data(terms, decode_json(event.event_data))
-        return " ".join(terms)
-    for path, value in compress(zip(_DATA_PATHS, ids, strict=True), ids):  # most are None
-        _add(terms, path, value)
-    if isinstance(message, str):
-        terms.append(_words(message))
+        _add_odd_data(terms, decode_json(event_data))
+    else:
+        if isinstance(message, str):
+            terms.append(_words(message))
     return " ".join(terms)
 
 
@@ -90,12 +113,17 @@ def _add_odd_data(terms: list[str], event_data: Any) -> None:
 
 def _words(message: str) -> str:
     # The tokenizer folds and splits ASCII as we do; of the rest it knows nothing.
+    if "\0" in message:  # where texts end for the engine
+        message = message.replace("\0", " ")
     return message if message.isascii() else folded_words(message)
 
 
 @lru_cache(maxsize=16_384)  # ids come again and again; a day of a lab has fewer
 def _hash(path: str, value: str) -> str:
     return _MARK + blake2b(f"{path}={value}".encode(), digest_size=8).hexdigest()
+
+
+_TYPES: Final = {kind.value: _hash("event_type", kind.value) for kind in EventType}
 
 
 def narrowing(selector: Selector) -> str | None:
