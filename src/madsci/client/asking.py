@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from madsci.client.replies import Reply, StreamedReply
 from madsci.client.retry import MAX_BACKOFF, parse_retry_after
 from madsci.client.transport import HttpTransport
-from madsci.common.errors import ServerRefusedError, ServerUnreachableError
+from madsci.common.errors import QueryTimeoutError, ServerRefusedError, ServerUnreachableError
 from madsci.common.types.client_config import EventClientConfig
 
 _OK: Final = 200
@@ -124,8 +125,17 @@ class Asker:
                     raise
             else:
                 delay = max(delay, parse_retry_after(answer.headers.get("Retry-After")) or 0.0)
-                is_final = answer.status not in config.retry_status_forcelist
+                is_final = answer.status not in config.retry_status_forcelist or _took_too_long(answer)
                 if is_final or number == retries or time.monotonic() + delay >= deadline:
                     return answer
             time.sleep(delay)
         raise AssertionError("the last attempt returns or raises")
+
+
+def _took_too_long(answer: Reply | StreamedReply) -> bool:
+    """Tell whether the question itself exceeded its time: asked again, it would do so again."""
+    refused = answer.refused if isinstance(answer, StreamedReply) else answer
+    if refused is None or refused.status != HTTPStatus.GATEWAY_TIMEOUT:
+        return False
+    document = refused.document()
+    return isinstance(document, dict) and document.get("code") == QueryTimeoutError.code

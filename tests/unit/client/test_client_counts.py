@@ -166,3 +166,17 @@ def test_a_loop_in_asynchronous_programs_does_not_hold_up_others(client, peer):
             await waiting
 
     asyncio.run(run())
+
+
+def test_a_question_that_took_too_long_is_not_asked_again(client, peer):
+    problem = {"status": 504, "code": "query-timeout", "detail": "Narrow it."}
+    peer.route = lambda _: (504, {}, problem)
+    with pytest.raises(ServerRefusedError, match="Narrow it"):
+        client.count_events()
+    assert len(peer.requests) == 1
+
+
+def test_another_gateway_that_waited_too_long_is_asked_again(client, peer):
+    answers = iter([(504, {}, {"detail": "from a proxy"}), (200, {}, {"count": 7})])
+    peer.route = lambda _: next(answers)
+    assert client.count_events() == 7
