@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 _GRACE: Final = 1.0
 """Seconds beyond its budget after which a process that does not answer is ended."""
 _START: Final = 30.0
-"""Further seconds for a process that was just started, on a machine that has much to do."""
+"""Seconds until a new process gives its first sign of life, on a machine that has much to do."""
 
 
 class Stream(Protocol):
@@ -203,7 +203,7 @@ class _Worker:
             stdout=subprocess.PIPE,
         )
         self._was_slow = False
-        self._has_replied = False
+        self._has_started = False
         self.is_broken = False
 
     def ask(self, job: Job | StreamJob) -> tuple[str, Any]:
@@ -222,7 +222,7 @@ class _Worker:
         return kind, value
 
     def _read(self, job: Job | StreamJob) -> tuple[str, Any]:
-        patience = job.seconds + _GRACE + (0.0 if self._has_replied else _START)
+        patience = job.seconds + _GRACE if self._has_started else _START
         watch = threading.Timer(patience, self._give_up)
         watch.daemon = True
         watch.start()
@@ -232,7 +232,7 @@ class _Worker:
             raise self._death() from error
         finally:
             watch.cancel()
-        self._has_replied = True
+        self._has_started = True
         return reply
 
     @property

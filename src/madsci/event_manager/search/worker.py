@@ -34,7 +34,8 @@ class Desk:
         self._replies = replies
 
     def serve(self) -> None:
-        """Answer jobs until there are no more."""
+        """Answer jobs until there are no more; begin with a sign of life."""
+        self._reply(ALIVE, None)
         while True:
             try:
                 job = pickle.load(self._jobs)  # noqa: S301 - from the server that started this process
