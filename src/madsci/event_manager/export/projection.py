@@ -86,7 +86,8 @@ def parse_fields(value: object) -> Fields | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return _showing(value.split(",", MAX_FIELDS) if value.strip() else [])
+        names = value.split(",", MAX_FIELDS) if value.strip() else []
+        return _showing([name.strip() for name in names])
     if isinstance(value, Mapping):
         return _of_object(value)
     if isinstance(value, (list, tuple)):
@@ -127,7 +128,6 @@ def _paths(names: Iterable[object]) -> list[Path]:
 def _path(name: object) -> Path:
     if not isinstance(name, str):
         raise _invalid(f"{name!r:.80} is no path")
-    name = name.strip()
     if len(name) > MAX_PATH:
         raise _invalid(f"the path {name[:40]!r}... has more than {MAX_PATH} characters")
     path = tuple(name.split("."))
