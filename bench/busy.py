@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import multiprocessing
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 import servers
 from events import encoded_events, stored_events
@@ -19,6 +21,8 @@ from table import Goal, Row, Series
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 GROUP = "busy"
+_processes = multiprocessing.get_context("fork")
+_Answered = Any
 _SENDERS = 4
 _PER_SECOND = 1_000
 _FILL_BATCH = 5_000
@@ -47,7 +51,7 @@ def measure(plan: Plan) -> list[Row]:
             with _heavy_questions(server.port) as answered:
                 begin = time.monotonic()
                 _note(busy, _paced(server.port, bodies, repeat, plan.load_seconds, "b"))
-                asked.samples.append(len(answered) / (time.monotonic() - begin))
+                asked.samples.append(answered.value / (time.monotonic() - begin))
     return [
         Row(GROUP, busy[0], alone[0]),
         Row(GROUP, busy[1], alone[1], Goal("<=", 2)),
@@ -108,38 +112,36 @@ def _send_on_schedule(port: int, bodies: list[bytes], tag: str, times: list[floa
 
 
 @contextlib.contextmanager
-def _heavy_questions(port: int) -> Iterator[list[str]]:
-    """Ask heavy questions on two connections for the length of a block; yields what was answered."""
-    stopping = threading.Event()
-    answered: list[str] = []
-    threads = [
-        threading.Thread(target=_ask, args=(port, _HEAVY[turn:] + _HEAVY[:turn], stopping, answered))
+def _heavy_questions(port: int) -> Iterator[_Answered]:
+    """Ask heavy questions on two connections for the length of a block; yields what was answered.
+
+    Each connection is a process of its own: in this one, reading the answers would hold up the senders.
+    """
+    answered: _Answered = _processes.Value("i", 0)
+    askers = [
+        _processes.Process(
+            target=_ask, args=(port, _HEAVY[turn:] + _HEAVY[:turn], answered), daemon=True
+        )
         for turn in (0, 2)
     ]
-    for thread in threads:
-        thread.start()
+    for asker in askers:
+        asker.start()
     try:
         yield answered
     finally:
-        stopping.set()
-        for thread in threads:
-            thread.join()
+        for asker in askers:
+            asker.terminate()
+            asker.join()
 
 
-def _ask(
-    port: int,
-    questions: Sequence[tuple[str, str, object]],
-    stopping: threading.Event,
-    answered: list[str],
-) -> None:
-    while not stopping.is_set():
+def _ask(port: int, questions: Sequence[tuple[str, str, object]], answered: _Answered) -> None:
+    while True:
         for method, path, body in questions:
-            if stopping.is_set():
-                return
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request(method, path, None if body is None else json.dumps(body))
             reply = connection.getresponse()
-            while reply.read(1 << 20) and not stopping.is_set():
+            while reply.read(1 << 20):
                 pass
             connection.close()
-            answered.append(path)
+            with answered.get_lock():
+                answered.value += 1

@@ -22,7 +22,7 @@ ANSWER, CHUNK, END, ERROR, ALIVE = "answer", "chunk", "end", "error", "alive"
 """The kinds of replies; all but chunks and signs of life end a job."""
 
 _NICENESS: Final = 10
-"""The system prefers the server, which takes events; a tenth of a busy core is left for questions."""
+"""Where the system knows no idle class: a tenth of a busy core is left for questions."""
 
 
 class Desk:
@@ -60,13 +60,20 @@ class Desk:
         self._replies.flush()
 
 
+def _step_back() -> None:
+    """Let the system run everything else first, above all the server, which takes events."""
+    with contextlib.suppress(OSError):
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        elif hasattr(os, "nice"):
+            os.nice(_NICENESS)
+
+
 def main() -> None:
     """Open the events that the command line names, and answer."""
     # The server ends this process, also when somebody presses Ctrl-C in its terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        with contextlib.suppress(OSError):
-            os.nice(_NICENESS)
+    _step_back()
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not print into the replies
     events = open_reader(sys.argv[1])
