@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from madsci.common.errors import SettingsError
-from madsci.event_manager.stores.base import EventReader, EventStore
-
-SQLITE_SCHEME = "sqlite:///"
+from madsci.event_manager.stores.base import SQLITE_SCHEME, EventReader, EventStore
 
 
 def open_store(url: str | None, *, default_path: Path, integrity_seconds: float) -> EventStore:

@@ -14,7 +14,7 @@ from madsci.common.file_lock import try_lock
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Disposition
+from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Disposition
 from madsci.event_manager.stores.sqlite import schema, terms
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
@@ -22,7 +22,6 @@ from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
-SQLITE_SCHEME: Final = "sqlite:///"
 _CACHE_KIB: Final = 262_144
 """Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
 
