@@ -379,3 +379,62 @@ def test_event_data_of_every_json_kind_comes_back_as_it_was(store, value):
     assert store.find(Query()).events == [kept]
     assert encode_json([kept.source, kept.extra]) == encode_json([{"odd": value}] * 2)
     assert json.loads(encode_event(kept))["event_data"] == json.loads(text)
+
+
+class TestArchiveAndDelete:
+    def test_archived_events_are_marked_once(self, store):
+        store.append([event("a"), event("b"), event("c")])
+        assert store.archive(["a", "b", "a", "nobody"], 5) == 2
+        assert store.archive(["b", "c"], 9) == 1
+        marks = {one: (store.get(one).archived, store.get(one).archived_at) for one in "abc"}
+        assert marks == {"a": (True, 5), "b": (True, 5), "c": (True, 9)}
+        assert store.count() == 3
+
+    def test_archived_events_are_left_out_by_selectors_that_say_so(self, store):
+        store.append([event("a", 1), event("b", 2)])
+        store.archive(["b"], 5)
+        assert ids(store.find(Query(latest()))) == ["a"]
+        assert ids(store.find(Query(latest(include_archived=True)))) == ["b", "a"]
+
+    def test_only_archived_events_are_deleted(self, store):
+        store.append([event("a"), event("b", source={"node_id": "n"}), event("c")])
+        store.archive(["b", "c"], 5)
+        assert store.delete(["a", "b", "b", "nobody"]) == 1
+        assert (store.get("b"), store.count()) == (None, 2)
+        assert sorted(ids(store.find(Query()))) == ["a", "c"]
+        assert store.find(Query(parse_selector({"source.node_id": "n"}))).events == []
+
+    def test_words_of_deleted_events_find_nothing(self, store):
+        store.append([event("a", event_data='{"message":"pump failed"}', archived=True), event("b")])
+        store.delete(["a"])
+        assert store.find(Query(parse_selector({"$text": {"$search": "pump"}}))).events == []
+
+    def test_what_was_deleted_may_come_again(self, store):
+        store.append([event("a", archived=True)])
+        store.delete(["a"])
+        (outcome,) = store.append([event("a", 7)])
+        assert outcome.disposition is STORED
+        assert store.get("a").event_timestamp == 7
+
+    def test_nothing_may_be_archived_or_deleted(self, store):
+        assert (store.archive([], 1), store.delete([])) == (0, 0)
+
+
+class TestTurns:
+    def test_a_slot_is_done_once(self, store):
+        assert store.take_turn("backup", "2026-01-01", "me", 60)
+        assert store.take_turn("backup", "2026-01-01", "me", 60)
+        store.give_back_turn("backup", "me", "2026-01-01")
+        assert not store.take_turn("backup", "2026-01-01", "me", 60)
+        assert not store.take_turn("backup", "2025-12-31", "me", 60)
+        assert store.take_turn("backup", "2026-01-02", "me", 60)
+
+    def test_what_was_given_back_undone_is_given_again(self, store):
+        assert store.take_turn("backup", "1", "me", 60)
+        store.give_back_turn("backup", "me", None)
+        assert store.take_turn("backup", "1", "other", 60)
+
+    def test_tasks_have_turns_of_their_own(self, store):
+        store.take_turn("backup", "1", "me", 60)
+        store.give_back_turn("backup", "me", "1")
+        assert store.take_turn("retention", "1", "me", 60)

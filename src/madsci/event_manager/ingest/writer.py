@@ -7,6 +7,7 @@ the disk is shared by all of them. A request is answered only after the commit t
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import queue
 import threading
@@ -99,6 +100,16 @@ class Writer:
         if len(waiting) == 1:
             return await waiting[0]
         return [outcome for part in await asyncio.gather(*waiting) for outcome in part]
+
+    def submit(self, event: StoredEvent) -> concurrent.futures.Future[list[AppendOutcome]]:
+        """Write an event on behalf of another thread than the loop's; the future raises as ``write``.
+
+        Raises:
+            OverloadedError: the server is starting, or has stopped.
+        """
+        if self._loop is None or self._loop.is_closed():
+            raise OverloadedError("The server does not run.")
+        return asyncio.run_coroutine_threadsafe(self.write([event]), self._loop)
 
     def _admit(self, count: int) -> None:
         if self._stopping:

@@ -67,17 +67,15 @@ class EventReader(Protocol):
 class EventStore(EventReader, Protocol):
     """Keeps events durably and finds them again.
 
-    Calls block; services call them from threads of their own, never from the event loop. ``append``,
-    ``remember`` and ``close`` are called by one thread at a time; the reading calls by any number of
-    threads, also while an append runs. A reader sees whole appends or nothing of them, and everything
-    whose append returned before the read began.
+    Calls block; services call them from threads of their own, never from the event loop, as many as
+    they like. A reader sees everything whose append returned before the read began.
 
-    Every call may raise ``StoreUnavailableError`` (try again later: nothing of an append was kept) or
-    ``StoreError`` (trying again will not help).
+    Every call may raise ``StoreUnavailableError`` (try again later) or ``StoreError`` (trying again
+    will not help).
     """
 
     engine: str
-    """The kind of store in a word, for people: ``sqlite``, ``memory``."""
+    """The kind of store in a word, for people: ``sqlite``, ``mongodb``, ``memory``."""
 
     location: str
     """Where the data lie, for people. Never holds a password."""
@@ -88,7 +86,10 @@ class EventStore(EventReader, Protocol):
         ...
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
-        """Keep the events, all or none, and return once they are on disk.
+        """Keep the events, and return once they are on disk.
+
+        When it raises, nothing was kept, or on an engine without transactions some of the events: the
+        same call again keeps the rest and finds the others to be duplicates.
 
         One outcome per event, in order. An event whose id is stored already, or came earlier in the
         same call, is a duplicate: what is stored stays as it was, except that ``alert`` is raised
@@ -102,6 +103,30 @@ class EventStore(EventReader, Protocol):
 
     def count(self) -> int:
         """Return how many events are stored, in constant time."""
+        ...
+
+    def archive(self, event_ids: Sequence[str], at: int) -> int:
+        """Mark the events as archived at a time, durably; return how many were not yet archived.
+
+        Ids that are not stored are passed over.
+        """
+        ...
+
+    def delete(self, event_ids: Sequence[str]) -> int:
+        """Remove for good those of the events that are archived; return how many."""
+        ...
+
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+        """Reserve a task for a while, of all servers of this store; tell whether it is the holder's.
+
+        ``slot`` says for which time the task is done, as text whose order is that of time. It is not
+        given to anybody once it, or a later one, was done, nor while another holder has the task. The
+        holder calls again to keep it longer; the turn of a holder that died ends by itself.
+        """
+        ...
+
+    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
+        """End the holder's turn; ``done`` is the slot if the task was done."""
         ...
 
     def remember(self, key: str, value: str) -> str:

@@ -38,6 +38,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._events: dict[str, StoredEvent] = {}
         self._facts: dict[str, str] = {}
+        self._done: dict[str, str] = {}
         self._closed = False
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
@@ -92,6 +93,39 @@ class MemoryStore:
         """Return how many events are stored."""
         self._check_open()
         return len(self._events)
+
+    def archive(self, event_ids: Sequence[str], at: int) -> int:
+        """Mark the events as archived; see ``EventStore``."""
+        with self._lock:
+            self._check_open()
+            fresh = [one for event_id in dict.fromkeys(event_ids)
+                     if (one := self._events.get(event_id)) and not one.archived]  # fmt: skip
+            for event in fresh:
+                marked = msgspec.structs.replace(event, archived=True, archived_at=at)
+                self._events[event.event_id] = marked
+            return len(fresh)
+
+    def delete(self, event_ids: Sequence[str]) -> int:
+        """Remove those of the events that are archived; see ``EventStore``."""
+        with self._lock:
+            self._check_open()
+            gone = [event_id for event_id in dict.fromkeys(event_ids)
+                    if (one := self._events.get(event_id)) and one.archived]  # fmt: skip
+            for event_id in gone:
+                del self._events[event_id]
+            return len(gone)
+
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+        """Tell whether the task is still to be done; nobody else has this store."""
+        del holder, seconds
+        self._check_open()
+        return self._done.get(task, "") < slot
+
+    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
+        """Remember what was done."""
+        del holder
+        if done is not None:
+            self._done[task] = done
 
     def remember(self, key: str, value: str) -> str:
         """Keep a fact the first time it is given; return the one that is kept."""

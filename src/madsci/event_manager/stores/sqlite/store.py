@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import apsw
 
@@ -18,12 +19,20 @@ from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Dispo
 from madsci.event_manager.stores.sqlite import schema, terms
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
+from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, fact, set_fact
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
+from madsci.event_manager.stores.sqlite.retiring import archive, delete
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _CACHE_KIB: Final = 262_144
 """Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
+_LAST_SEQ: Final = f"""
+SELECT max((SELECT coalesce(max(seq), 0) FROM events),
+    (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE key = '{LAST_SEQ}'))
+"""  # noqa: S608 - a constant of ours
+
+Changed = TypeVar("Changed")
 
 
 class SqliteStore:
@@ -53,9 +62,7 @@ class SqliteStore:
                 _set_up_writer(self._writer)
                 schema.check_integrity(self._writer, self.location, integrity_seconds)
                 self._count = int(self._writer.execute("SELECT count(*) FROM events").get)
-                self._last_seq = int(
-                    self._writer.execute("SELECT coalesce(max(seq), 0) FROM events").get
-                )
+                self._last_seq = int(self._writer.execute(_LAST_SEQ).get)
         except StoreError:
             os.close(self._lock)
             raise
@@ -63,11 +70,17 @@ class SqliteStore:
         self._checkpointer = Checkpointer(self.location)
         self._checkpointer.watch(self._writer)
         self._checkpointer.start()
+        self._turn = threading.Lock()
+        """Held by the thread that uses the writing connection."""
         self._closed = False
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events in one transaction; see ``EventStore``."""
-        self._check_open()
+        with self._turn:
+            self._check_open()
+            return self._append(events)
+
+    def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         first = self._last_seq + 1
         rows = [to_row(event, seq) for seq, event in enumerate(events, first)]
         with translated(self.location):
@@ -124,15 +137,48 @@ class SqliteStore:
         self._check_open()
         return self._count
 
+    def archive(self, event_ids: Sequence[str], at: int) -> int:
+        """Mark the events as archived; see ``EventStore``."""
+        return self._change(lambda writer: archive(writer, event_ids, at))
+
+    def delete(self, event_ids: Sequence[str]) -> int:
+        """Remove those of the events that are archived; see ``EventStore``."""
+        deleted = self._change(lambda writer: delete(writer, event_ids, self._last_seq))
+        with self._turn:
+            self._count -= deleted
+        return deleted
+
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+        """Tell whether the task is still to be done; nobody else has this file open."""
+        del holder, seconds
+        return self._change(lambda writer: fact(writer, _done(task)) or "") < slot
+
+    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
+        """Remember what was done."""
+        del holder
+        if done is not None:
+            self._change(lambda writer: set_fact(writer, _done(task), done))
+
     def remember(self, key: str, value: str) -> str:
         """Keep a fact the first time it is given; return the one that is kept."""
-        self._check_open()
-        with translated(self.location):
-            self._writer.execute(
-                "INSERT INTO facts VALUES (?, ?) ON CONFLICT (key) DO NOTHING", (key, value)
-            )
-            kept = self._writer.execute("SELECT value FROM facts WHERE key = ?", (key,)).get
-        return str(kept)
+
+        def keep(writer: apsw.Connection) -> str:
+            kept = fact(writer, key)
+            if kept is None:
+                set_fact(writer, key, value)
+            return value if kept is None else kept
+
+        return self._change(keep)
+
+    def _change(self, change: Callable[[apsw.Connection], Changed]) -> Changed:
+        """Return what a change of the file gives, made in a transaction of its own."""
+        with self._turn:
+            self._check_open()
+            with translated(self.location):
+                with transaction(self._writer):
+                    changed = change(self._writer)
+                self._checkpointer.after_commit(self._writer)
+                return changed
 
     def check(self) -> None:
         """Return if the file can be read."""
@@ -140,13 +186,14 @@ class SqliteStore:
 
     def close(self) -> None:
         """Write everything into the one file and let others open it."""
-        if self._closed:
-            return
-        self._closed = True
-        self._checkpointer.close()
-        self._reader.readers.close()
-        self._writer.close()
-        os.close(self._lock)
+        with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            self._checkpointer.close()
+            self._reader.readers.close()
+            self._writer.close()
+            os.close(self._lock)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -183,3 +230,7 @@ def _set_up_writer(connection: apsw.Connection) -> None:
 
 def _terms_of(outcome: AppendOutcome) -> str | None:
     return terms.terms_of(outcome.event) if outcome.disposition is Disposition.STORED else None
+
+
+def _done(task: str) -> str:
+    return f"done/{task}"

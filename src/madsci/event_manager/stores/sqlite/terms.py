@@ -73,6 +73,13 @@ def insert(connection: apsw.Connection, first: int, terms: Sequence[str | None])
     connection.execute(_INSERT, (first, encode_json(terms)))
 
 
+def delete(connection: apsw.Connection, rows: Iterable[tuple[int, str]]) -> None:
+    """Take events out of the index; each with its number and the terms it was indexed with."""
+    connection.executemany(
+        "INSERT INTO event_terms (event_terms, rowid, terms) VALUES ('delete', ?, ?)", rows
+    )
+
+
 def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
     terms = [_TYPES.get(event.event_type) or _hash("event_type", event.event_type)]

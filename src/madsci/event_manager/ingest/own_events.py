@@ -1,0 +1,46 @@
+"""Events that the server itself has to tell: a backup was made, old events were archived."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+from typing import Any, Final
+
+from madsci.common.clock import Clock, now_us
+from madsci.common.errors import MadsciError
+from madsci.common.ids import new_ulid
+from madsci.common.types.event_type import EventType
+from madsci.common.types.log_level import EventLogLevel
+from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+
+_logger = logging.getLogger(__name__)
+
+_PATIENCE: Final = 30.0
+"""Seconds to wait for the writer: as long as stopping may take."""
+
+
+class OwnEvents:
+    """Writes events of the server through its writer, as those of others. Thread-safe."""
+
+    def __init__(self, writer: Writer, source: dict[str, str], clock: Clock = now_us) -> None:
+        self._writer = writer
+        self._source = source
+        self._clock = clock
+
+    def record(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> None:
+        """Keep an event; where that cannot be done, the log says it instead.
+
+        Blocks until it is kept, so it is called by threads other than that of the event loop.
+        """
+        now = self._clock()
+        data = encode_json({"message": message, **members})
+        event = StoredEvent(
+            new_ulid(), event_type.value, int(level), False, now, now, self._source, data
+        )  # fmt: skip
+        _logger.log(int(level), message)
+        try:
+            self._writer.submit(event).result(_PATIENCE)
+        except (MadsciError, concurrent.futures.TimeoutError, asyncio.CancelledError) as error:
+            _logger.error("This could not be kept as an event (%r): %s", error, message)  # noqa: TRY400

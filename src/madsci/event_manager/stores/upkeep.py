@@ -1,0 +1,103 @@
+"""The contract of looking after a database that may or may not be served meanwhile.
+
+A store answers the questions of a server. Its upkeep is what operators do with the database as a whole:
+which version it has, bringing it up to date, copying it out and back in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+Progress = Callable[[str, int, int | None], None]
+"""Is told what is done (in a word or two), how much of it, and of how much, where that is known."""
+
+
+class DatabaseState(Enum):
+    """What a database is to this program."""
+
+    FRESH = "fresh"
+    """There is nothing in it."""
+    UNTRACKED = "untracked"
+    """There are events, and no record of which version wrote them."""
+    TRACKED = "tracked"
+    """It says which version it has."""
+
+
+@dataclass(frozen=True)
+class DatabaseVersion:
+    """The state of a database, and the version that it has where it says so."""
+
+    state: DatabaseState
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """What a dump holds: everything that was acknowledged before it began, as it was."""
+
+    collections: int
+    events: int
+
+
+class Upkeep(Protocol):
+    """Looks after one database. Opening it makes nothing, changes nothing and locks nothing.
+
+    Calls block, and are made by one thread at a time. Every one may raise ``StoreUnavailableError`` or
+    ``StoreError``.
+    """
+
+    engine: str
+    """``sqlite`` or ``mongodb``."""
+
+    name: str
+    """The database's name, after which its backups are named: ``madsci_events``, or the file's stem."""
+
+    location: str
+    """Where the database is, for people. Never holds a password."""
+
+    def version(self) -> DatabaseVersion:
+        """Return what the database says about itself.
+
+        Raises:
+            StoreError: it cannot be read; that is never taken for a fresh one.
+        """
+        ...
+
+    def expected_version(self) -> str:
+        """Return the version that this program works with."""
+        ...
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep servers and others who look after the database out of it for the block.
+
+        Raises:
+            StoreInUseError: one of them is in it.
+        """
+        ...
+
+    def dump(self, folder: Path, progress: Progress) -> Dumped:
+        """Write the database into files of a new folder, while it may be written to.
+
+        BSON files with metadata as ``mongodump`` writes them, or one SQLite file.
+        """
+        ...
+
+    def restore(self, folder: Path, progress: Progress) -> int:
+        """Put what a dump holds in the place of the database; return how many events that are.
+
+        It is loaded beside the database, checked, and swapped in whole: whatever fails or is killed,
+        the database is afterwards either the old or the new one. To be called inside ``exclusive``.
+
+        Raises:
+            StoreDamagedError: the folder holds no dump that can be loaded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release connections; closing again does nothing."""
+        ...
