@@ -12,8 +12,8 @@ MODULES = {
     ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(SOURCE.rglob("*.py"))
 }
-SERVER_LIBRARIES = {"fastapi", "starlette", "uvicorn", "apsw", "pymongo", "fastapi_offline", "uvloop"}
-DRIVERS = {"apsw", "pymongo", "sqlite3", "motor"}
+DRIVERS = {"apsw", "pymongo", "bson", "sqlite3", "motor"}
+SERVER_LIBRARIES = {"fastapi", "starlette", "uvicorn", "fastapi_offline", "uvloop"} | DRIVERS
 
 
 def imports_of(path: Path) -> set[str]:
@@ -84,7 +84,9 @@ MANAGER = "madsci.event_manager"
             [],
         ),
         ([f"{MANAGER}.model"], [f"{MANAGER}.stores", *sorted(DRIVERS)], []),
-        ([f"{MANAGER}.stores.sqlite"], ["pymongo", f"{MANAGER}.stores.memory"], []),
+        # An engine knows its own driver.
+        ([f"{MANAGER}.stores.sqlite"], ["pymongo", "bson", f"{MANAGER}.stores.memory"], []),
+        ([f"{MANAGER}.stores.mongo"], ["apsw", "sqlite3", f"{MANAGER}.stores.memory"], []),
         # Services know the contract of stores, not the stores.
         (
             [f"{MANAGER}.ingest", f"{MANAGER}.search", f"{MANAGER}.export", f"{MANAGER}.health"],
@@ -100,6 +102,7 @@ MANAGER = "madsci.event_manager"
                 *sorted(DRIVERS),
                 f"{MANAGER}.app",
                 f"{MANAGER}.stores.sqlite",
+                f"{MANAGER}.stores.mongo",
                 f"{MANAGER}.stores.memory",
             ],
             [],
@@ -107,10 +110,11 @@ MANAGER = "madsci.event_manager"
         # Only the factory names engines.
         (
             [MANAGER],
-            [f"{MANAGER}.stores.memory", f"{MANAGER}.stores.sqlite"],
+            [f"{MANAGER}.stores.{engine}" for engine in ("memory", "sqlite", "mongo")],
             [
                 f"{MANAGER}.stores.factory",
                 *[m for m in MODULES if m.startswith(f"{MANAGER}.stores.sqlite")],
+                *[m for m in MODULES if m.startswith(f"{MANAGER}.stores.mongo")],
             ],
         ),
         # Only entry points use the composition root.

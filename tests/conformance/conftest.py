@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from madsci.event_manager.stores.memory import MemoryStore
+from madsci.event_manager.stores.mongo.store import MongoStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+
+
+def mongo_store(request) -> MongoStore:
+    return MongoStore(
+        request.getfixturevalue("mongo_url"), database=request.getfixturevalue("mongo_database")
+    )
+
 
 ENGINES = {
     "memory": lambda _: MemoryStore(),
-    "sqlite": lambda directory: SqliteStore(directory / "events.db"),
+    "sqlite": lambda request: SqliteStore(request.getfixturevalue("tmp_path") / "events.db"),
+    "mongodb": mongo_store,
 }
+WITH_TRANSACTIONS = ("memory", "sqlite")
 
 
 @pytest.fixture(params=ENGINES)
-def store(request, tmp_path):
+def store(request):
     """An empty store of each engine."""
-    opened = ENGINES[request.param](tmp_path)
-    yield opened
-    opened.close()
+    with contextlib.closing(ENGINES[request.param](request)) as opened:
+        yield opened
+
+
+@pytest.fixture(params=WITH_TRANSACTIONS)
+def transactional_store(request):
+    """An empty store of each engine whose appends are kept whole or not at all."""
+    with contextlib.closing(ENGINES[request.param](request)) as opened:
+        yield opened
 
 
 @pytest.fixture
-def stores(tmp_path):
+def stores(request):
     """An empty store of every engine at once, by name."""
-    opened = {name: make(tmp_path) for name, make in ENGINES.items()}
-    yield opened
-    for one in opened.values():
-        one.close()
+    with contextlib.ExitStack() as opened:
+        yield {
+            name: opened.enter_context(contextlib.closing(make(request)))
+            for name, make in ENGINES.items()
+        }

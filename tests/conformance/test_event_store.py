@@ -134,7 +134,8 @@ class TestAppend:
         assert store.count() == 7_000
         assert ids(store.find(Query(limit=2))) == ["e06999", "e06998"]
 
-    def test_readers_see_whole_appends_or_nothing_of_them(self, store):
+    def test_readers_see_whole_appends_or_nothing_of_them(self, transactional_store):
+        store = transactional_store
         size, rounds = 20, 40
         done = threading.Event()
         odd: list[object] = []
@@ -324,7 +325,7 @@ class TestOtherCalls:
         assert store.remember("other", "2") == "2"
 
     def test_a_store_says_what_and_where_it_is(self, store):
-        assert store.engine in {"memory", "sqlite"}
+        assert store.engine in {"memory", "sqlite", "mongodb"}
         assert store.location
         store.check()
 

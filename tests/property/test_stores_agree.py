@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from madsci.common.ids import new_ulid
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Query, decode_cursor
@@ -20,6 +21,8 @@ from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
 from madsci.event_manager.model.tally import GROUPINGS, Buckets, Tally
 from madsci.event_manager.stores.memory import MemoryStore
+from madsci.event_manager.stores.mongo.connection import connect
+from madsci.event_manager.stores.mongo.store import MongoStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.questions import events, orders, selectors
 
@@ -35,49 +38,66 @@ def in_order(listed: list[StoredEvent]) -> list[StoredEvent]:
     return sorted(made, key=lambda one: one.order, reverse=True)
 
 
-@slow_to_open
-@given(st.lists(events, min_size=1, max_size=8), st.lists(selectors, min_size=1, max_size=12))
-def test_matcher_memory_and_sqlite_agree_about_every_question(listed, questions):
-    kept = in_order(listed)
+@pytest.fixture(scope="module")
+def mongo(mongo_url):
+    """A store on a MongoDB server, emptied for every example."""
+    name = f"agreement_{new_ulid().lower()}"
+    with closing(MongoStore(mongo_url, database=name)) as store:
+        yield store
+    with closing(connect(mongo_url)) as client:
+        client.drop_database(name)
+
+
+@contextmanager
+def every_store(mongo: MongoStore, kept: list[StoredEvent]):
+    """A store of each engine that holds the events."""
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(MemoryStore()) as memory,
         closing(SqliteStore(Path(folder) / "events.db")) as sqlite,
     ):
-        memory.append(kept)
-        sqlite.append(kept)
+        ids = [event.event_id for event in kept]
+        stores = [memory, sqlite, mongo]
+        for store in stores:
+            store.append(kept)
+        try:
+            yield stores
+        finally:
+            mongo.archive(ids, 0)
+            mongo.delete(ids)
+
+
+@slow_to_open
+@given(st.lists(events, min_size=1, max_size=8), st.lists(selectors, min_size=1, max_size=12))
+def test_matcher_and_stores_agree_about_every_question(mongo, listed, questions):
+    kept = in_order(listed)
+    with every_store(mongo, kept) as stores:
         for question in questions:
             tree = parse_selector(question)
             expected = [one.event_id for one in kept if matches(tree, one.document())]
-            for store in (memory, sqlite):
+            for store in stores:
                 found = [one.event_id for one in store.find(Query(tree)).events]
                 assert found == expected, (store.engine, question)
 
 
 @slow_to_open
 @given(st.lists(events, min_size=1, max_size=8), st.lists(selectors, min_size=1, max_size=5), orders)
-def test_memory_and_sqlite_agree_about_every_order_page_and_count(listed, questions, order):
+def test_stores_agree_about_every_order_page_and_count(mongo, listed, questions, order):
     kept = in_order(listed)
     sort = parse_sort(order)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        closing(MemoryStore()) as memory,
-        closing(SqliteStore(Path(folder) / "events.db")) as sqlite,
-    ):
-        memory.append(kept)
-        sqlite.append(kept)
+    with every_store(mongo, kept) as stores:
         for question in questions:
             tree = parse_selector(question)
-            whole = [one.event_id for one in memory.find(Query(tree, sort=sort)).events]
-            for store in (memory, sqlite):
+            whole = [one.event_id for one in stores[0].find(Query(tree, sort=sort)).events]
+            for store in stores:
                 assert list(pages(store, Query(tree, 2, sort=sort))) == whole, (store.engine, question)
             for grouping in (None, *GROUPINGS.values()):
                 for buckets in (None, Buckets(-2, 3, 2)):
                     tally = Tally(tree, grouping, buckets)
-                    counts = [store.tally([tally])[0] for store in (memory, sqlite)]
+                    counts = [store.tally([tally])[0] for store in stores]
                     if buckets is not None:
                         counts = [sorted(map(str, one)) for one in counts]
-                    assert counts[0] == counts[1], (question, grouping, buckets)
+                    assert all(one == counts[0] for one in counts), (question, grouping, buckets)
 
 
 def pages(store, query: Query):

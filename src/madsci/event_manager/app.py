@@ -32,7 +32,7 @@ from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
-from madsci.event_manager.stores.factory import open_store
+from madsci.event_manager.stores.factory import Place, open_store
 
 DEFAULT_STORE = ".madsci/events/events.db"
 
@@ -69,9 +69,13 @@ class Parts:
             StoreError: the store cannot be opened.
         """
         store = open_store(
-            settings.db_url,
-            default_path=resolve_madsci_path(DEFAULT_STORE),
-            integrity_seconds=settings.integrity_check_seconds,
+            Place(
+                settings.db_url,
+                resolve_madsci_path(DEFAULT_STORE),
+                settings.database_name,
+                settings.collection_name,
+                settings.integrity_check_seconds,
+            )
         )
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.model.selector import Path
@@ -123,3 +123,21 @@ def general_place(value: Any) -> tuple[int, int | float, str]:
 def directions(sort: Sort) -> list[bool]:
     """Return for each value of a place whether it descends."""
     return [key.descending for key in sort for _ in range(1 if key.is_plain else 3)]
+
+
+Item = TypeVar("Item")
+
+
+def in_order(items: list[tuple[list[Any], Item]], sort: Sort) -> list[tuple[list[Any], Item]]:
+    """Return items, each with its place, in the order."""
+    for index, descends in reversed(list(enumerate(directions(sort)))):
+        items.sort(key=lambda pair, index=index: pair[0][index], reverse=descends)  # type: ignore[misc]
+    return items
+
+
+def is_behind(one: Sequence[Any], other: Sequence[Any], sort: Sort) -> bool:
+    """Tell whether a place comes after another one in the order."""
+    for value, other_value, descends in zip(one, other, directions(sort), strict=True):
+        if value != other_value:
+            return bool(value < other_value) is descends
+    return False

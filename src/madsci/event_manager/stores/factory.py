@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from madsci.common.errors import SettingsError
 from madsci.event_manager.stores.base import SQLITE_SCHEME, EventReader, EventStore
 
+MONGODB_SCHEMES: Final = ("mongodb://", "mongodb+srv://")
+"""Begin the URLs of MongoDB servers."""
 
-def open_store(url: str | None, *, default_path: Path, integrity_seconds: float) -> EventStore:
-    """Open the store that a database URL names; without one, the embedded store at the default path.
 
-    ``sqlite:///relative.db`` and ``sqlite:////absolute.db`` name a file, ``memory://`` keeps nothing.
+@dataclass(frozen=True)
+class Place:
+    """Where the events of a server are: a URL, or none for the embedded store at the default path.
+
+    ``database`` and ``collection`` are names on a MongoDB server. ``integrity_seconds`` bounds the
+    check of an event file at start.
+    """
+
+    url: str | None
+    default_path: Path
+    database: str = "madsci_events"
+    collection: str = "events"
+    integrity_seconds: float = 5.0
+
+
+def open_store(place: Place) -> EventStore:
+    """Open the store of a place.
+
+    ``sqlite:///relative.db`` and ``sqlite:////absolute.db`` name a file, ``mongodb://host`` a server,
+    ``memory://`` keeps nothing.
 
     Raises:
         SettingsError: the URL names no store of this version.
-        StoreError: the store cannot be opened; see ``SqliteStore``.
+        StoreError: the store cannot be opened; see ``SqliteStore`` and ``MongoStore``.
     """
+    url = place.url
     if url is None or url.startswith(SQLITE_SCHEME):
         # Imported here, so that a store that is not used costs nothing.
         from madsci.event_manager.stores.sqlite.store import SqliteStore  # noqa: PLC0415
 
-        path = default_path if url is None else Path(url.removeprefix(SQLITE_SCHEME))
-        return SqliteStore(path, integrity_seconds=integrity_seconds)
+        path = place.default_path if url is None else Path(url.removeprefix(SQLITE_SCHEME))
+        return SqliteStore(path, integrity_seconds=place.integrity_seconds)
     if url.startswith("memory:"):
         from madsci.event_manager.stores.memory import MemoryStore  # noqa: PLC0415
 
         return MemoryStore()
+    if url.startswith(MONGODB_SCHEMES):
+        from madsci.event_manager.stores.mongo.store import MongoStore  # noqa: PLC0415
+
+        return MongoStore(url, database=place.database, collection=place.collection)
     scheme = url.split(":", 1)[0]
     raise SettingsError(
         f"db_url names a {scheme} database, which this version cannot open. Use"
-        " sqlite:///path/to/events.db, or leave db_url out for the embedded store."
+        " mongodb://host:27017 or sqlite:///path/to/events.db, or leave db_url out for the embedded"
+        " store."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,19 +11,13 @@ import msgspec
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Page, Place, Query
+from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import Selector
-from madsci.event_manager.model.sorting import Sort, directions, place
+from madsci.event_manager.model.sorting import in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.model.tally import (
-    MAX_GROUPS,
-    Count,
-    Tally,
-    group_value,
-    ordered,
-    too_many_groups,
-)
+from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
+from madsci.event_manager.stores.tallying import tallied
 
 
 class MemoryStore:
@@ -70,10 +63,9 @@ class MemoryStore:
             (place(document, query.sort), event)
             for event, document in _matching(self._snapshot(), query.selector, query.budget)
         ]
-        for index, descends in reversed(list(enumerate(directions(query.sort)))):
-            found.sort(key=lambda pair, index=index: pair[0][index], reverse=descends)  # type: ignore[misc]
+        found = in_order(found, query.sort)
         if query.after is not None:
-            found = [pair for pair in found if _is_behind(pair[0], query.after, query.sort)]
+            found = [pair for pair in found if is_behind(pair[0], query.after, query.sort)]
         found = found[query.offset : query.offset + query.limit + 1]
         more = len(found) > query.limit > 0
         next_place = tuple(found[query.limit - 1][0]) if more else None
@@ -82,7 +74,7 @@ class MemoryStore:
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""
         events = self._snapshot()
-        return [_tally(events, tally) for tally in tallies]
+        return [tallied(_matching(events, one.selector, one.budget), one) for one in tallies]
 
     def _snapshot(self) -> list[StoredEvent]:
         with self._lock:
@@ -155,27 +147,3 @@ def _matching(
         document = event.document()
         if matches(selector, document):
             yield event, document
-
-
-def _tally(events: Iterable[StoredEvent], tally: Tally) -> list[Count]:
-    groups: Counter[tuple[int | str | None, int | None]] = Counter()
-    buckets, grouping = tally.buckets, tally.grouping
-    for event, document in _matching(events, tally.selector, tally.budget):
-        bucket = None
-        if buckets is not None:
-            number = (event.event_timestamp - buckets.start) // buckets.width
-            if not 0 <= number < buckets.number:
-                continue
-            bucket = buckets.start + number * buckets.width
-        groups[group_value(document, grouping) if grouping else None, bucket] += 1
-    if buckets is not None and len(groups) > MAX_GROUPS:
-        raise too_many_groups()
-    counts = [Count(number, value, bucket) for (value, bucket), number in groups.items()]
-    return counts if buckets else ordered(counts, tally.top)
-
-
-def _is_behind(one: Sequence[Any], place: Place, sort: Sort) -> bool:
-    for value, other, descends in zip(one, place, directions(sort), strict=True):
-        if value != other:
-            return bool(value < other) is descends
-    return False

@@ -1,0 +1,113 @@
+"""Pages of events from a collection."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from pymongo import ASCENDING, DESCENDING
+
+from madsci.common.clock import iso
+from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.matcher import matches
+from madsci.event_manager.model.query import Page, Place, Query
+from madsci.event_manager.model.selector import TIME_FIELDS, Selector
+from madsci.event_manager.model.sorting import Sort, in_order, is_behind, place
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.mongo.codec import to_event
+from madsci.event_manager.stores.mongo.compile import Filter
+from madsci.event_manager.stores.mongo.connection import Collection, Cursor, Document
+from madsci.event_manager.stores.mongo.selecting import split
+
+_MAX_SKIP: Final = 2**31 - 1
+_READ_AT_ONCE: Final = 1_000
+"""Documents in one reply of the server: half a megabyte."""
+_SORTED_AT_ONCE: Final = 20_000
+"""Events held while they are brought into an order that the server does not have."""
+
+Matching = Iterator[tuple[StoredEvent, Document]]
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events of a collection; ``is_mongodb`` says whether the server answers every selector."""
+
+    collection: Collection
+    is_mongodb: bool
+
+    def find(self, query: Query) -> Page:
+        """Return the page of events that answers the question; raises the driver's errors."""
+        if all(key.is_plain for key in query.sort):
+            return self._in_order_of_server(query)
+        return self._in_our_order(query)
+
+    def matching(self, selector: Selector, budget: Budget) -> Matching:
+        """Yield the events that match with their documents, in no order."""
+        condition, left = split(selector, all_of_it=self.is_mongodb)
+        return self._read(self.collection.find(condition), left, budget)
+
+    def _in_order_of_server(self, query: Query) -> Page:
+        condition, left = split(query.selector, all_of_it=self.is_mongodb)
+        if query.after is not None:
+            condition = {"$and": [condition, behind(query.after, query.sort)]}
+        order = [(key.path[0], DESCENDING if key.descending else ASCENDING) for key in query.sort]
+        cursor = self.collection.find(condition).sort(order)
+        wanted, skipped = query.limit + 1, min(query.offset, _MAX_SKIP)
+        if left is None:
+            cursor = cursor.limit(min(wanted, _MAX_SKIP)).skip(skipped)
+            skipped = 0
+        found = islice(self._read(cursor, left, query.budget), skipped, skipped + wanted)
+        return _page([event for event, _ in found], query)
+
+    def _in_our_order(self, query: Query) -> Page:
+        """Look at all that match, and keep the first: any order, at the cost of reading them."""
+        wanted = query.offset + query.limit + 1
+        kept: list[tuple[list[Any], StoredEvent]] = []
+        for event, document in self.matching(query.selector, query.budget):
+            where = place(document, query.sort)
+            if query.after is None or is_behind(where, query.after, query.sort):
+                kept.append((where, event))
+                if len(kept) > wanted + _SORTED_AT_ONCE:
+                    kept = in_order(kept, query.sort)[:wanted]
+        kept = in_order(kept, query.sort)[query.offset : wanted]
+        return _page([event for _, event in kept], query)
+
+    def _read(self, cursor: Cursor, left: Selector | None, budget: Budget) -> Matching:
+        with cursor.batch_size(_READ_AT_ONCE):
+            if math.isfinite(budget.seconds):
+                budget.check()
+                cursor.max_time_ms(max(1, int(budget.left * 1000)))
+            for found in cursor:
+                budget.check()
+                event = to_event(found)
+                document = event.document()
+                if left is None or matches(left, document):
+                    yield event, document
+
+
+def _page(events: list[StoredEvent], query: Query) -> Page:
+    more = len(events) > query.limit > 0
+    events = events[: query.limit]
+    next_place = tuple(place(events[-1].document(), query.sort)) if more else None
+    return Page(events, next_place, query.sort)
+
+
+def behind(after: Place, sort: Sort) -> Filter:
+    """Return the filter of what comes after a place in an order of plain keys."""
+    ways: list[Filter] = []
+    equal: Filter = {}
+    for key, value in zip(sort, after, strict=True):
+        name = key.path[0]
+        stored = _stored(name, value)
+        ways.append({**equal, name: {"$lt" if key.descending else "$gt": stored}})
+        equal = {**equal, name: stored}
+    return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def _stored(name: str, value: Any) -> Any:
+    if name in TIME_FIELDS:
+        return iso(value)
+    return bool(value) if name in ("alert", "archived") else value

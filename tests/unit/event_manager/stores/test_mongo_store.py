@@ -1,0 +1,205 @@
+"""What the contract does not say about the store on MongoDB: several servers, faults, leases."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from madsci.common.errors import StoreError, StoreInUseError, StoreUnavailableError
+from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.query import Query
+from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.base import Disposition
+from madsci.event_manager.stores.mongo import turns
+from madsci.event_manager.stores.mongo.connection import connect, is_mongodb
+from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, SERVERS
+from madsci.event_manager.stores.mongo.store import MongoStore
+from support.server import free_port
+
+
+def event(event_id: object, moment: int = 0, **members) -> StoredEvent:
+    plain = {
+        "event_type": "log", "log_level": 20, "alert": False, "received_at": 1, "source": {},
+        "event_data": "{}",
+    }  # fmt: skip
+    return StoredEvent(**{**plain, "event_id": str(event_id), "event_timestamp": moment, **members})
+
+
+@pytest.fixture
+def open_store(mongo_url, mongo_database):
+    """Opens the database as often as a test wants, as so many servers do."""
+    opened = []
+
+    def open_again() -> MongoStore:
+        opened.append(MongoStore(mongo_url, database=mongo_database))
+        return opened[-1]
+
+    yield open_again
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def store(open_store):
+    return open_store()
+
+
+@pytest.fixture
+def database(mongo_url, mongo_database):
+    with closing(connect(mongo_url)) as client:
+        yield client[mongo_database]
+
+
+class TestSeveralServers:
+    def test_what_one_stored_is_a_duplicate_to_the_other(self, open_store):
+        one, other = open_store(), open_store()
+        assert one.append([event("a", 1)])[0].disposition is Disposition.STORED
+        outcome = other.append([event("a", 2)])[0]
+        assert (outcome.disposition, outcome.event.event_timestamp) == (Disposition.DUPLICATE, 1)
+        assert other.get("a") == one.get("a")
+
+    def test_an_alert_is_raised_by_one_of_them(self, open_store, database):
+        servers = [open_store() for _ in range(4)]
+        servers[0].append([event("a")])
+        raised: list[Disposition] = []
+
+        def send(server: MongoStore) -> None:
+            raised.append(server.append([event("a", alert=True)])[0].disposition)
+
+        senders = [threading.Thread(target=send, args=(server,)) for server in servers]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join(30)
+        assert len(raised) == len(servers)
+        times = raised.count(Disposition.ALERT_RAISED)
+        # Servers that imitate MongoDB may change a document for two at once.
+        assert times == 1 if is_mongodb(database.client) else times >= 1
+        assert servers[0].append([event("a", alert=True)])[0].disposition is Disposition.DUPLICATE
+
+    def test_one_of_many_gets_a_turn(self, open_store):
+        servers = [open_store() for _ in range(4)]
+        for slot in range(5):
+            got: list[bool] = []
+
+            def take(name: str, server: MongoStore, slot: int = slot, got: list[bool] = got) -> None:
+                got.append(server.take_turn("retention", str(slot), name, 60))
+
+            takers = [
+                threading.Thread(target=take, args=(str(place), server))
+                for place, server in enumerate(servers)
+            ]
+            for taker in takers:
+                taker.start()
+            for taker in takers:
+                taker.join(30)
+            assert sorted(got) == [False, False, False, True]
+            for place, server in enumerate(servers):
+                server.give_back_turn("retention", str(place), str(slot))
+
+    def test_each_event_is_stored_once_however_many_send_it(self, open_store):
+        servers = [open_store() for _ in range(3)]
+        batch = [event(number, number) for number in range(400)]
+        stored = []
+
+        def send(server: MongoStore, part: list[StoredEvent]) -> None:
+            stored.extend(
+                outcome.event.event_id
+                for outcome in server.append(part)
+                if outcome.disposition is Disposition.STORED
+            )
+
+        senders = [threading.Thread(target=send, args=(server, batch)) for server in servers]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join(60)
+        assert sorted(stored) == sorted(one.event_id for one in batch)
+        assert servers[0].count() == len(batch)
+
+    def test_a_task_is_done_by_one_of_them(self, open_store):
+        one, other = open_store(), open_store()
+        assert one.take_turn("backup", "1", "one", 60)
+        assert not other.take_turn("backup", "1", "other", 60)
+        assert one.take_turn("backup", "1", "one", 60)
+        one.give_back_turn("backup", "one", "1")
+        assert not other.take_turn("backup", "1", "other", 60)
+        assert other.take_turn("backup", "2", "other", 60)
+
+    def test_the_turn_of_a_server_that_died_ends_by_itself(self, open_store):
+        one, other = open_store(), open_store()
+        assert one.take_turn("backup", "1", "one", 0.3)
+        deadline = time.monotonic() + 10
+        while not other.take_turn("backup", "1", "other", 60):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        one.give_back_turn("backup", "one", "1")  # it woke up again, and has lost the turn
+        assert other.take_turn("backup", "1", "other", 60)
+
+    def test_they_agree_about_facts(self, open_store):
+        one, other = open_store(), open_store()
+        assert one.remember("id", "first") == "first"
+        assert other.remember("id", "second") == "first"
+
+
+class TestPresence:
+    def test_a_server_is_seen_while_it_is_there(self, open_store, database):
+        assert turns.holders(database, SERVERS) == []
+        store = open_store()
+        assert len(turns.holders(database, SERVERS)) == 1
+        store.close()
+        assert turns.holders(database, SERVERS) == []
+
+    def test_a_database_that_is_being_migrated_is_left_alone(self, open_store, database):
+        assert turns.hold(database, EXCLUSIVE, "migration", 60)
+        with pytest.raises(StoreInUseError, match="migrated or restored"):
+            open_store()
+        assert turns.holders(database, SERVERS) == []
+        turns.let_go(database, EXCLUSIVE, "migration")
+        assert open_store().count() == 0
+
+
+class TestFaults:
+    def test_a_server_that_is_not_there_is_said_in_a_sentence(self):
+        url = f"mongodb://user:secret@127.0.0.1:{free_port()}/?serverSelectionTimeoutMS=200"
+        with pytest.raises(StoreUnavailableError, match="No MongoDB server answers") as caught:
+            MongoStore(url)
+        assert "secret" not in caught.value.message
+
+    def test_one_event_that_the_server_will_not_have_spares_its_neighbours(self, store):
+        odd = event("odd", event_data='{"a":[[[]]],"b.c":1,"message":"kept"}')
+        outcomes = store.append([event("a"), odd, event("b")])
+        assert [one.disposition for one in outcomes] == [Disposition.STORED] * 3
+        assert store.get("odd") == odd
+        assert store.append([odd])[0].disposition is Disposition.DUPLICATE
+
+    def test_questions_end_within_their_budget(self, store):
+        store.append([event(number, event_data=encode_json({"n": number})) for number in range(500)])
+        with pytest.raises(Exception, match="stopped"):
+            store.find(Query(parse_selector({"event_data.n": {"$gt": 1}}), budget=Budget(0)))
+
+    def test_a_closed_store_says_so(self, store):
+        store.close()
+        store.close()
+        for call in (store.count, store.check, lambda: store.get("a"), lambda: store.append([])):
+            with pytest.raises(StoreError, match="closed"):
+                call()
+
+
+def test_documents_of_earlier_releases_are_read(store, database):
+    """Where such a document came after the migration, from an older server."""
+    database["events"].insert_one(
+        {"_id": "old", "event_type": "node_start", "event_timestamp": "2025-01-01T00:00:00Z"}
+    )
+    assert store.get("old").event_type == "node_start"
+    assert [one.event_id for one in store.find(Query()).events] == ["old"]
+
+
+def test_the_password_is_not_in_the_location(mongo_url, store):
+    secret = mongo_url.rpartition("@")[0].rpartition(":")[2]
+    assert " at mongodb" in store.location
+    assert not secret or secret not in store.location
