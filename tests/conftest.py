@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import uuid
 
 import pytest
+
+from support import mongo_servers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,3 +19,54 @@ def own_spool(tmp_path_factory):
         del os.environ["EVENT_CLIENT_SPOOL_DIR"]
     else:
         os.environ["EVENT_CLIENT_SPOOL_DIR"] = before
+
+
+def pytest_collection_finish(session):
+    """Build the MongoDB test server before the clock of a test runs: the first build takes long."""
+    wanted = any("mongo" in item.nodeid or "mongo_url" in item.fixturenames for item in session.items)
+    if wanted and not session.config.option.collectonly and not os.environ.get("TEST_MONGODB_URL"):
+        with contextlib.suppress(mongo_servers.NoServerError):  # said by each test that needs it
+            mongo_servers.ferretdb_program()
+
+
+def without_mongodb(reason: str):
+    """Skip the test; fail it where everything has to be tested."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory):
+    """The URL of a MongoDB server: that of TEST_MONGODB_URL, else of a test server of this session."""
+    if given := os.environ.get("TEST_MONGODB_URL"):
+        mongo_servers.await_answer(given)
+        yield given
+        return
+    try:
+        server = mongo_servers.FerretDB(tmp_path_factory.mktemp("ferretdb")).start()
+    except mongo_servers.NoServerError as error:
+        without_mongodb(str(error))
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def mongo_server(tmp_path):
+    """A MongoDB test server of the test's own, to be killed and started again."""
+    directory = tmp_path / "ferretdb"
+    directory.mkdir()
+    try:
+        server = mongo_servers.FerretDB(directory).start()
+    except mongo_servers.NoServerError as error:
+        without_mongodb(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mongo_database(mongo_url):
+    """A name that no database on the server has; what gets it is dropped after the test."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    yield name
+    mongo_servers.drop_database(mongo_url, name)

@@ -1,0 +1,75 @@
+"""Several servers on one database: each event once, each task once, whoever is killed."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from madsci.event_manager.stores.mongo.connection import connect
+from support.load import Load
+from support.server import ServerProcess, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def two_servers(tmp_path, mongo_url, mongo_database):
+    """Two servers on one database, each in a folder of its own."""
+    servers = []
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        folder.mkdir()
+        settings = {"EVENT_DB_URL": mongo_url, "EVENT_DATABASE_NAME": mongo_database}
+        servers.append(ServerProcess(folder, **settings))
+    yield servers
+    for server in servers:
+        if server.process is not None:
+            server.stop()
+
+
+def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_url, mongo_database):
+    one, other = two_servers
+    one.start()
+    other.start()
+    with Load(one, 3, "one-", 0.02) as load, Load(other, 3, "other-", 0.02) as other_load:
+        for _ in range(3):
+            before = len(load.acknowledged)
+            wait_until(lambda before=before: len(load.acknowledged) > before + 200, 60, "new events")
+            one.kill()
+            gone_on = len(other_load.acknowledged)
+            wait_until(
+                lambda gone_on=gone_on: len(other_load.acknowledged) > gone_on + 100, 60,
+                "events at the server that was left",
+            )  # fmt: skip
+            one.start()
+    acknowledged = {*load.acknowledged, *other_load.acknowledged}
+    with closing(connect(mongo_url)) as client:
+        stored = Counter(one["_id"] for one in client[mongo_database]["events"].find({}, {"_id": 1}))
+    assert acknowledged - set(stored) == set(), "acknowledged events are missing"
+    assert max(stored.values()) == 1
+    assert len(acknowledged) > 1_000
+
+
+def test_what_one_server_stored_the_other_shows_at_once(two_servers):
+    one, other = two_servers
+    one.start()
+    other.start()
+    for number in range(20):
+        sender, reader = (one, other) if number % 2 else (other, one)
+        assert sender.post("event", {"event_id": f"e{number}"}).status == 200
+        assert reader.get(f"event/e{number}")["event_id"] == f"e{number}"
+        again = reader.post("event", {"event_id": f"e{number}"})
+        assert again.headers["X-Event-Duplicate"] == "true"
+
+
+def test_servers_that_start_at_once_on_a_fresh_database_all_come_up(two_servers):
+    starts = [threading.Thread(target=server.start) for server in two_servers]
+    for start in starts:
+        start.start()
+    for start in starts:
+        start.join(60)
+    ids = {server.get("definition")["manager_id"] for server in two_servers}
+    assert len(ids) == 1
