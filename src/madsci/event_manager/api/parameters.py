@@ -13,7 +13,7 @@ from madsci.common.clock import parse_instant
 from madsci.common.errors import InvalidInputError, TooLargeError
 from madsci.common.types.log_level import level_number
 from madsci.event_manager.model import query as queries
-from madsci.event_manager.model.json_reading import read_json
+from madsci.event_manager.model.json_reading import read_json, visible_names
 from madsci.event_manager.model.selector import And
 from madsci.event_manager.search.question import Question, read_question
 
@@ -112,7 +112,8 @@ def parse_question(text: bytes, naive_zone: tzinfo | None) -> Question:
     Raises:
         InvalidInputError: it is not JSON, or no question.
     """
-    document, _ = read_json(text)
+    document, repairs = read_json(text)
+    document = visible_names(document, repairs)
     return read_question(document, naive_zone)
 
 

@@ -19,13 +19,15 @@ from madsci.common.ids import new_ulid
 from madsci.common.types.event_reading import MAX_ID_LENGTH, read_event
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
-from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json
+from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json, visible_names
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json, json_size
 
 _TYPES: Final = {kind.value: kind for kind in EventType}
 _LOG_TYPES: Final = frozenset(kind.value for kind in EventType if kind.is_log)
 _LEVELS: Final = frozenset(int(level) for level in EventLogLevel)
 _SHALLOW: Final = 2 * MAX_DEPTH
+_NUL: Final = b"\\u0000"
+"""A NUL as JSON writes it; in a name, stores cannot keep it."""
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +84,7 @@ class Intake:
         """
         self.check_size(len(data))
         try:
-            wire = _decoder.decode(data)
+            wire = None if _NUL in data else _decoder.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
             wire = None
         event = None if wire is None else self._kept(wire, self.clock())
@@ -94,6 +96,8 @@ class Intake:
         Raises what ``read`` raises.
         """
         check_depth(document, MAX_DEPTH + 1)
+        repairs = list(repairs)
+        document = visible_names(document, repairs)
         self.check_size(json_size(document))
         reading = read_event(document, self.naive_zone)
         received_at = self.clock()
@@ -122,7 +126,7 @@ class Intake:
 
         Returns ``None`` if any line needs more patience, a look at its size, or holds several.
         """
-        if len(body) > self.max_event_bytes:
+        if len(body) > self.max_event_bytes or _NUL in body:
             return None
         try:
             received_at = self.clock()

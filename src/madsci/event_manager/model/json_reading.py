@@ -1,15 +1,16 @@
 """Reading JSON that may be damaged, without losing what it says.
 
 Well-formed JSON goes through the fast decoder. What that one refuses is read once more with patience:
-NaN and infinities become text, halves of surrogate pairs become visible escapes, bytes that are not
-UTF-8 are read as Latin-1. Each such repair is told in a sentence. What cannot be read either way raises
-an error that names the place.
+NaN and infinities become text, halves of surrogate pairs and NULs in names become visible escapes,
+bytes that are not UTF-8 are read as Latin-1. Each such repair is told in a sentence. What cannot be
+read either way raises an error that names the place.
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -54,6 +55,42 @@ def read_damaged_list(data: bytes) -> list[tuple[Any, list[str]]]:
         own = list(repairs)
         read.append((_Repair(own).value(item), own))
     return read
+
+
+def visible_names(value: Any, repairs: list[str]) -> Any:
+    """Return a value in whose names each NUL is a visible escape; add a sentence if there was one.
+
+    Stores keep a NUL in a text, but take it for the end of a name.
+    """
+    if not any("\0" in name for name in _names(value)):
+        return value
+    repairs.append("A NUL stands in the name of a member; it is kept as a visible \\u escape.")
+    return _with_visible_names(value)
+
+
+def _names(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield from one
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+
+
+def _with_visible_names(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_visible_names(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    renamed: dict[str, Any] = {}
+    for name, member in value.items():
+        shown = name.replace("\0", "\\u0000")
+        while shown != name and (shown in value or shown in renamed):
+            shown += "'"  # a member of that name is there, and must not be lost
+        renamed[shown] = _with_visible_names(member)
+    return renamed
 
 
 def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.common.errors import InvalidInputError, MalformedJsonError
-from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json
+from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json, visible_names
 from madsci.event_manager.model.stored_event import encode_json
 
 json_values = st.recursive(
@@ -129,3 +129,24 @@ def test_depth_is_counted_through_objects_and_arrays_alike():
     check_depth(value, 12)
     with pytest.raises(InvalidInputError, match="nested"):
         check_depth(value, 10)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"a\0b": 1}, {"a\\u0000b": 1}),
+        ([{"x": {"\0": [{"\0\0": 2}]}}], [{"x": {"\\u0000": [{"\\u0000\\u0000": 2}]}}]),
+        ({"a\0": 1, "a\\u0000": 2}, {"a\\u0000'": 1, "a\\u0000": 2}),
+    ],
+)
+def test_a_nul_in_a_name_becomes_visible_and_no_member_is_lost(value, shown):
+    repairs = []
+    assert visible_names(value, repairs) == shown
+    assert len(repairs) == 1
+    assert "NUL" in repairs[0]
+
+
+def test_a_nul_in_a_text_stays():
+    repairs = []
+    assert visible_names({"a": ["\0"]}, repairs) == {"a": ["\0"]}
+    assert repairs == []
