@@ -40,13 +40,13 @@ def measure(plan: Plan) -> list[Row]:
         folder.mkdir()
         offline.samples.append(_offline(folder / "offline.db", rows, texts))
         with servers.event_manager(folder / "one") as server:
-            one.samples.append(_post(server, bodies, 1))
-            _check_kept(server, plan.bulk_events)
+            one.samples.append(post(server, bodies, 1))
+            check_kept(server, plan.bulk_events)
         with servers.event_manager(folder / "four") as server:
-            four.samples.append(_post(server, bodies, 4))
-            _check_kept(server, plan.bulk_events)
+            four.samples.append(post(server, bodies, 4))
+            check_kept(server, plan.bulk_events)
         with servers.without_store(folder / "stub") as server:
-            stub.samples.append(_post(server, bodies, 1))
+            stub.samples.append(post(server, bodies, 1))
     return [
         Row(GROUP, one, offline, Goal(">=", 0.5)),
         Row(GROUP, four, offline),
@@ -54,7 +54,7 @@ def measure(plan: Plan) -> list[Row]:
     ]
 
 
-def _post(server: servers.Server, bodies: Sequence[bytes], connections: int) -> float:
+def post(server: servers.Server, bodies: Sequence[bytes], connections: int) -> float:
     """Send every body once; return events per second."""
     failures: list[str] = []
     threads = [
@@ -88,7 +88,7 @@ def _post_some(port: int, bodies: Sequence[bytes], failures: list[str]) -> None:
         connection.close()
 
 
-def _check_kept(server: servers.Server, sent: int) -> None:
+def check_kept(server: servers.Server, sent: int) -> None:
     kept = server.get("/health")["total_events"]
     if kept != sent:
         raise RuntimeError(f"{sent} events were sent, the server has {kept}.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -21,7 +20,9 @@ import busy
 import client
 import http_load
 import ingest
+import mongo
 import reads
+import report
 import single
 from plan import Plan
 from table import Row, markdown
@@ -34,8 +35,8 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "reads": reads.measure,
     "busy": busy.measure,
     "client": client.measure,
+    "mongo": mongo.measure,
 }
-RESULTS = Path(__file__).parent / "results"
 SOURCES = Path(__file__).parent.parent / "src"
 
 
@@ -49,6 +50,10 @@ def main() -> int:
     if "single" in groups and not http_load.is_installed():
         print(http_load.HOW_TO_INSTALL, file=sys.stderr)
         groups = [group for group in groups if group != "single"]
+        code = 1
+    if "mongo" in groups and (missing := mongo.what_is_missing()):
+        print(missing, file=sys.stderr)
+        groups = [group for group in groups if group != "mongo"]
         code = 1
     # Two benchmarks at once would measure each other.
     alone = (Path(tempfile.gettempdir()) / "madsci-bench.lock").open("ab")
@@ -73,7 +78,8 @@ def main() -> int:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if rows:
-        _report(header, rows)
+        print(f"{header}\n\n{markdown(rows)}")
+        report.keep(header, rows, alone=bool(options.groups))
     return code
 
 
@@ -123,15 +129,6 @@ def _file_system(folder: Path) -> str:
     under = [(len(place), kind) for place, kind in mounts if folder.is_relative_to(place)]
     kind = max(under)[1] if under else "unknown disk"
     return f"{kind} (NOT A DISK: choose one with --dir)" if kind in ("tmpfs", "ramfs") else kind
-
-
-def _report(header: str, rows: list[Row]) -> None:
-    table = markdown(rows)
-    print(f"{header}\n\n{table}")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.md").write_text(f"# Benchmarks\n\n{header}\n\n{table}\n")
-    document = {"machine": header, "rows": [row.document() for row in rows]}
-    (RESULTS / "latest.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,12 +42,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def event_manager(folder: Path) -> Iterator[Server]:
-    """Run the Event Manager as a user starts it, with its store in the folder."""
+def event_manager(folder: Path, **variables: str) -> Iterator[Server]:
+    """Run the Event Manager as a user starts it, with its store in the folder unless told otherwise."""
     command = ["-m", "madsci.event_manager.event_server"]
-    with _running(
-        "Event Manager", command, folder, {"EVENT_DB_URL": f"sqlite:///{folder}/events.db"}
-    ) as it:
+    settings = {"EVENT_DB_URL": f"sqlite:///{folder}/events.db", **variables}
+    with _running("Event Manager", command, folder, settings) as it:
         yield it
 
 

@@ -43,6 +43,11 @@ class Goal:
     def text(self, unit: str) -> str:
         return f"{self.sign} {self.bound:g}" + (f" {unit}" if self.on_value else " x")
 
+    @classmethod
+    def read(cls, text: str) -> Goal:
+        sign, bound, unit = text.split()
+        return cls(sign, float(bound), on_value=unit != "x")
+
 
 @dataclass
 class Row:
@@ -99,6 +104,18 @@ class Row:
             "goal": self.goal.text(self.value.unit) if self.goal else None,
             "verdict": self.verdict or None,
         }
+
+    @classmethod
+    def read(cls, document: dict[str, Any]) -> Row:
+        """Return the row that a document was made of."""
+        unit = document["unit"]
+        anchor, goal = document["anchor"], document["goal"]
+        return cls(
+            document["group"],
+            Series(document["name"], unit, document["samples"]),
+            anchor and Series(anchor, unit, document["anchor_samples"]),
+            goal and Goal.read(goal),
+        )
 
 
 HEADINGS = ["group", "what", "value (spread)", "beside", "its value", "ratio", "goal", ""]

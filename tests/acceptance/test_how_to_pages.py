@@ -76,6 +76,12 @@ def test_getting_events_out(server, tmp_path):
     assert [row.rpartition(",")[2] for row in rows] == ["P7", "P8"]
 
 
+def test_keeping_and_deleting(server, tmp_path):
+    events = run_page("keep-and-delete", server, tmp_path)
+    assert events["Pump polled"]["archived"] is True
+    assert events["Plate moved"]["archived"] is False
+
+
 def test_threads_and_executors(server, tmp_path):
     run_page("threads-and-executors", server, tmp_path)
     plates = {event["event_data"]["plate"]: event["event_data"] for event in server.query({})}
