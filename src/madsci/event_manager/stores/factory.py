@@ -8,7 +8,10 @@ from typing import Final
 
 from madsci.common.errors import SettingsError
 from madsci.event_manager.stores.base import SQLITE_SCHEME, EventReader, EventStore
+from madsci.event_manager.stores.upkeep import Upkeep
 
+DEFAULT_STORE: Final = ".madsci/events/events.db"
+"""The file of the embedded store where nothing else is said."""
 MONGODB_SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 """Begin the URLs of MongoDB servers."""
 
@@ -58,6 +61,32 @@ def open_store(place: Place) -> EventStore:
         f"db_url names a {scheme} database, which this version cannot open. Use"
         " mongodb://host:27017 or sqlite:///path/to/events.db, or leave db_url out for the embedded"
         " store."
+    )
+
+
+def open_upkeep(place: Place, schema_file: Path | None = None) -> Upkeep:
+    """Open the database of a place for looking after it; nothing is made or locked.
+
+    ``schema_file`` says how a database on a MongoDB server should look instead of this version's.
+
+    Raises:
+        SettingsError: the URL names no database that can be looked after.
+    """
+    url = place.url
+    if url is not None and url.startswith(MONGODB_SCHEMES):
+        from madsci.event_manager.stores.mongo.upkeep import MongoUpkeep  # noqa: PLC0415 - as above
+
+        return MongoUpkeep(
+            url, database=place.database, collection=place.collection, schema_file=schema_file
+        )
+    if url is None or url.startswith(SQLITE_SCHEME):
+        from madsci.event_manager.stores.sqlite.upkeep import SqliteUpkeep  # noqa: PLC0415 - as above
+
+        path = place.default_path if url is None else Path(url.removeprefix(SQLITE_SCHEME))
+        return SqliteUpkeep(path)
+    raise SettingsError(
+        f"{url.split(':', 1)[0]} is not a database that can be copied or migrated. Use"
+        " mongodb://host:27017 or sqlite:///path/to/events.db."
     )
 
 

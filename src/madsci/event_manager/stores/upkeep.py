@@ -6,12 +6,13 @@ which version it has, bringing it up to date, copying it out and back in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import tzinfo
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 Progress = Callable[[str, int, int | None], None]
 """Is told what is done (in a word or two), how much of it, and of how much, where that is known."""
@@ -42,6 +43,18 @@ class Dumped:
 
     collections: int
     events: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of bringing a database up to date. Running it again does what is left to do."""
+
+    name: str
+    description: str
+    pending: Callable[[Progress], int]
+    """Returns how much the step would change; changes nothing."""
+    run: Callable[[Progress], int]
+    """Does it, and returns how much was changed."""
 
 
 class Upkeep(Protocol):
@@ -75,6 +88,8 @@ class Upkeep(Protocol):
     def exclusive(self) -> AbstractContextManager[None]:
         """Keep servers and others who look after the database out of it for the block.
 
+        Inside the block it may be asked for again.
+
         Raises:
             StoreInUseError: one of them is in it.
         """
@@ -87,6 +102,14 @@ class Upkeep(Protocol):
         """
         ...
 
+    def check(self, folder: Path, progress: Progress) -> int:
+        """Read a dump to its end; return how many events it holds.
+
+        Raises:
+            StoreDamagedError: something in it cannot be read.
+        """
+        ...
+
     def restore(self, folder: Path, progress: Progress) -> int:
         """Put what a dump holds in the place of the database; return how many events that are.
 
@@ -96,6 +119,21 @@ class Upkeep(Protocol):
         Raises:
             StoreDamagedError: the folder holds no dump that can be loaded.
         """
+        ...
+
+    def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
+        """Return the steps from an older version to this one, in their order.
+
+        ``naive_zone`` is the zone of times without an offset, by default that of this machine.
+        """
+        ...
+
+    def record_version(self, note: str) -> None:
+        """Say in the database that it has the expected version from now on."""
+        ...
+
+    def differences(self) -> dict[str, Any]:
+        """Return how the database differs from what it should look like, as JSON; empty where not."""
         ...
 
     def close(self) -> None:

@@ -18,8 +18,8 @@ EXCLUSIVE: Final = "exclusive"
 """The name under which a migration or a restore holds a database."""
 SERVERS: Final = "server/"
 """Begins the names under which servers hold it."""
-_LIFETIME: Final = 60.0
-_RENEWAL: Final = 15.0
+LIFETIME: Final = 60.0
+RENEWAL: Final = 15.0
 """Seconds that a server counts as present, and between two times that it says so: a server that was
 killed is in the way for a minute, and one whose database is slow is not taken for gone."""
 
@@ -62,7 +62,7 @@ class Presence:
                 _logger.debug("The server could not say that it has gone: %s", error)
 
     def _run(self) -> None:
-        while not self._ended.wait(_RENEWAL):
+        while not self._ended.wait(RENEWAL):
             try:
                 self._hold()
             except PyMongoError as error:
@@ -70,7 +70,7 @@ class Presence:
                 _logger.debug("The server could not say that it is there: %s", error)
 
     def _hold(self) -> None:
-        turns.hold(self._database, self._name, self._name, _LIFETIME)
+        turns.hold(self._database, self._name, self._name, LIFETIME)
 
     def _let_go(self) -> None:
         turns.let_go(self._database, self._name, self._name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import socket
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -26,10 +28,12 @@ from madsci.event_manager.stores.mongo.connection import (
     is_mongodb,
     masked,
 )
+from madsci.event_manager.stores.mongo.dump import finish_interrupted_restore
 from madsci.event_manager.stores.mongo.faults import TEMPORARY_CODES, is_temporary, translated
 from madsci.event_manager.stores.mongo.finding import Events
-from madsci.event_manager.stores.mongo.presence import Presence
+from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
 from madsci.event_manager.stores.mongo.selecting import split
+from madsci.event_manager.stores.mongo.versions import check_version
 from madsci.event_manager.stores.tallying import tallied
 
 _DUPLICATE_KEY: Final = 11000
@@ -60,13 +64,16 @@ class MongoStore:
         self._client = connect(url)
         self._database = self._client.get_database(database, write_concern=DURABLE)
         self.collection = self._database[collection]
-        self._presence = Presence(self._database, self.location, f"server/{new_ulid()}")
+        self._presence = Presence(self._database, self.location, _own_name())
         self._closed = False
         try:
             with translated(self.location):
                 self._events = Events(self.collection, is_mongodb(self._client))
                 self._presence.start()
+                finish_interrupted_restore(self._database)
+                check_version(self._database, self.location, masked(url), collection)
         except StoreError:
+            self._presence.close()
             self._client.close()
             raise
 
@@ -247,6 +254,10 @@ class MongoStore:
         if self._closed:
             raise StoreError("The store is closed.")
         return translated(self.location)
+
+
+def _own_name() -> str:
+    return f"{SERVERS}{socket.gethostname()}-{os.getpid()}-{new_ulid()}"
 
 
 def _milliseconds(budget: Budget) -> int:

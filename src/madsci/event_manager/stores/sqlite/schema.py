@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 from typing import Final
 
 import apsw
@@ -18,7 +19,8 @@ import apsw
 from madsci.common.errors import SchemaVersionError, StoreDamagedError
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
-from madsci.event_manager.stores.sqlite.transaction import transaction
+from madsci.event_manager.stores.sqlite.copying import copy_file
+from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _logger = logging.getLogger(__name__)
 
@@ -65,8 +67,10 @@ DROP INDEX events_by_node;
 """
 
 
-def prepare(connection: apsw.Connection, path: str) -> None:
+def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) -> None:
     """Make the tables in a new file, bring those of an older version up to date, accept the others.
+
+    Before an older file is changed, it is copied to ``<path>.before-schema-2`` if ``keeps_copy``.
 
     Raises:
         SchemaVersionError: the file belongs to another program or a newer version of this one.
@@ -81,6 +85,8 @@ def prepare(connection: apsw.Connection, path: str) -> None:
             connection.execute(_TABLES + _INDEXES)
         return
     if application == APPLICATION_ID and version == 1:
+        if keeps_copy:
+            _keep_copy(connection, path)
         _upgrade_from_1(connection, path)
         return
     if application != APPLICATION_ID:
@@ -92,6 +98,23 @@ def prepare(connection: apsw.Connection, path: str) -> None:
         f"{path} has event store schema {version}, this version of the Event Manager reads"
         f" {SCHEMA_VERSION}. Start the version that wrote it, or name another file."
     )
+
+
+def _keep_copy(connection: apsw.Connection, path: str) -> None:
+    target = Path(f"{path}.before-schema-{SCHEMA_VERSION}")
+    target.unlink(missing_ok=True)  # of an upgrade that was interrupted
+    with snapshot(connection):
+        connection.execute("SELECT count(*) FROM facts").fetchall()
+        copy_file(connection, target)
+    _logger.warning("%s was copied to %s before it is brought up to date", path, target)
+
+
+def described(connection: apsw.Connection) -> dict[str, str]:
+    """Return how tables and indexes are defined, by their names; those of the engine are left out."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    )
+    return {str(name): str(sql) for name, sql in rows}
 
 
 def _upgrade_from_1(connection: apsw.Connection, path: str) -> None:

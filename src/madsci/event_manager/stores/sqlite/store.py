@@ -10,8 +10,7 @@ from typing import Final, TypeVar
 
 import apsw
 
-from madsci.common.errors import StoreError, StoreInUseError, StoreUnavailableError
-from madsci.common.file_lock import try_lock
+from madsci.common.errors import StoreError
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -21,6 +20,7 @@ from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
 from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, fact, set_fact
 from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.lock import lock
 from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
 from madsci.event_manager.stores.sqlite.retiring import archive, delete
 from madsci.event_manager.stores.sqlite.transaction import transaction
@@ -54,7 +54,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, integrity_seconds: float = 5.0) -> None:
         self.location = str(path)
         self.readable_at = f"{SQLITE_SCHEME}{path.absolute()}"
-        self._lock = _lock(path)
+        self._lock = lock(path)
         try:
             with translated(self.location):
                 self._writer = apsw.Connection(self.location)
@@ -198,26 +198,6 @@ class SqliteStore:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("The store is closed.")
-
-
-def _lock(path: Path) -> int:
-    """Return an open file whose lock the system gives back when the process ends in any way."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        is_ours = try_lock(descriptor)
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"The event store {path} cannot be made: {error}. Choose a folder that the server's user"
-            " may write to with EVENT_DB_URL=sqlite:///path/to/events.db."
-        ) from error
-    if not is_ours:
-        os.close(descriptor)
-        raise StoreInUseError(
-            f"The event store {path} is open in another Event Manager. Stop that one, or give this one"
-            " a file of its own with EVENT_DB_URL=sqlite:///path/to/events.db."
-        )
-    return descriptor
 
 
 def _set_up_writer(connection: apsw.Connection) -> None:

@@ -1,0 +1,1 @@
+"""Bringing databases of other versions up to date, and copying events from one store to another."""

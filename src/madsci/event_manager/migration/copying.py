@@ -1,0 +1,133 @@
+"""Copying all events from one store to another, of whatever engines, and making sure of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from madsci.common.errors import StoreError
+from madsci.event_manager.model.query import Place, Query
+from madsci.event_manager.model.selector import In
+from madsci.event_manager.model.sorting import OLDEST_FIRST
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event
+from madsci.event_manager.stores.base import EventStore
+from madsci.event_manager.stores.upkeep import Progress
+
+_AT_ONCE: Final = 1_000
+"""Events in one append: half a megabyte."""
+
+
+@dataclass
+class CopyReport:
+    """What was copied. The checksums are of all events, in any order, and equal."""
+
+    source: str
+    target: str
+    events: int = 0
+    stored: int = 0
+    there_before: int = 0
+    checksum: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    def sentences(self) -> Iterator[str]:
+        """Return it in lines for people."""
+        yield (
+            f"{self.events:,} events of {self.source} are in {self.target}: {self.stored:,} were"
+            f" copied, {self.there_before:,} were there before."
+        )
+        yield f"Every one was read back and is the same (SHA-256 {self.checksum})."
+
+
+def copy_events(
+    source: EventStore, target: EventStore, bookmark: Path, progress: Progress
+) -> CopyReport:
+    """Copy every event, archived ones too, with every member; read each back from the target.
+
+    ``bookmark`` is a file that remembers how far it came, so that a copy that was interrupted goes
+    on there; copying twice changes nothing.
+
+    Raises:
+        StoreError: an event differs in the target; names it.
+    """
+    report = CopyReport(source.location, target.location)
+    digest = 0
+    state = _read(bookmark, report)
+    after: Place | None = None
+    if state is not None:
+        after, report.events, digest = tuple(state["after"]), state["events"], int(state["digest"], 16)
+        report.there_before = report.events
+    whole = source.count()
+    for page, place in _pages(source, after):
+        duplicates = sum(outcome.is_duplicate for outcome in target.append(page))
+        report.there_before += duplicates
+        report.stored += len(page) - duplicates
+        report.events += len(page)
+        digest = (digest + _checked(page, target)) % _MODULUS
+        progress("events", report.events, whole)
+        if place is not None:
+            _write(bookmark, report, {"after": place, "events": report.events, "digest": f"{digest:x}"})
+    bookmark.unlink(missing_ok=True)
+    report.checksum = f"{digest:064x}"
+    if target.count() < report.events:
+        raise StoreError(
+            f"{report.events:,} events were copied, but {target.location} holds {target.count():,}."
+            " Somebody deletes events there. Copy again when that has ended."
+        )
+    return report
+
+
+_MODULUS: Final = 2**256
+"""Hashes of events are summed up, so that their order does not count."""
+
+
+def _pages(source: EventStore, after: Place | None) -> Iterator[tuple[list[StoredEvent], Place | None]]:
+    while True:
+        page = source.find(Query(limit=_AT_ONCE, after=after, sort=OLDEST_FIRST))
+        if page.events:
+            yield page.events, page.next_place
+        after = page.next_place
+        if after is None:
+            return
+
+
+def _checked(events: list[StoredEvent], target: EventStore) -> int:
+    """Return the sum of the hashes of the events as the target has them."""
+    ids = tuple(event.event_id for event in events)
+    found = target.find(Query(In(("_id",), ids), limit=len(ids))).events
+    kept = {event.event_id: encode_event(event) for event in found}
+    total = 0
+    for event in events:
+        text = encode_event(event)
+        if kept.get(event.event_id) != text:
+            raise StoreError(
+                f"The event {event.event_id} is not the same in {target.location}: there it is"
+                f" {kept.get(event.event_id, b'missing')[:200]!r}. Copy into a store without events of"
+                " others, or delete that event there."
+            )
+        total += int.from_bytes(hashlib.sha256(text).digest(), "big")
+    return total
+
+
+def _read(bookmark: Path, report: CopyReport) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads(bookmark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return (
+        state if [state.get("source"), state.get("target")] == [report.source, report.target] else None
+    )
+
+
+def _write(bookmark: Path, report: CopyReport, state: dict[str, Any]) -> None:
+    bookmark.parent.mkdir(parents=True, exist_ok=True)
+    beside = bookmark.with_suffix(".new")
+    whole = {"source": report.source, "target": report.target, **state}
+    beside.write_text(json.dumps(whole), encoding="utf-8")
+    beside.replace(bookmark)

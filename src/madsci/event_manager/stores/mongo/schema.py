@@ -1,0 +1,199 @@
+"""What the database should look like: the collections and indexes of ``schema.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pymongo import IndexModel
+from pymongo.errors import OperationFailure
+
+from madsci.common.errors import SettingsError
+from madsci.event_manager.stores.mongo.connection import Collection, Database
+
+EVENTS: Final = "events"
+"""The name of the collection of events in a schema; a lab may have given it another one."""
+_NOT_IMPLEMENTED: Final = 238
+_INDEX_NOT_FOUND: Final = 27
+_OWN_INDEX: Final = "_id_"
+
+
+class Index(BaseModel):
+    """An index; options beyond ``unique`` are those of MongoDB's ``createIndexes``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    keys: list[tuple[str, int | str]]
+    name: str
+    unique: bool = False
+    background: bool = True
+    description: str | None = None
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _pairs(cls, keys: Any) -> Any:
+        if not isinstance(keys, list):
+            return keys
+        return [
+            (key.get("field"), key.get("direction", 1)) if isinstance(key, dict) else key
+            for key in keys
+        ]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is an index of words."""
+        return any(direction == "text" for _, direction in self.keys)
+
+    def model(self) -> IndexModel:
+        """Return the index as the driver takes it."""
+        options = dict(self.model_extra or {})
+        if self.unique:
+            options["unique"] = True
+        return IndexModel(self.keys, name=self.name, **options)
+
+    def described(self) -> dict[str, Any]:
+        """Return what is compared with an index that is there."""
+        keys = (
+            sorted(name for name, _ in self.keys) if self.is_text else [list(key) for key in self.keys]
+        )
+        return {"keys": keys, "unique": self.unique}
+
+
+class CollectionSchema(BaseModel):
+    """A collection and its indexes."""
+
+    description: str | None = None
+    indexes: list[Index] = Field(default_factory=list)
+
+
+class Schema(BaseModel):
+    """The content of a schema file."""
+
+    database: str = "madsci_events"
+    schema_version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    description: str | None = None
+    collections: dict[str, CollectionSchema]
+
+    @classmethod
+    def read(cls, path: Path) -> Schema:
+        """Read a schema file.
+
+        Raises:
+            SettingsError: it cannot be read, or is no schema.
+        """
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, ValidationError) as error:
+            raise SettingsError(
+                f"The schema file {path} cannot be used: {error}. Name another one with --schema-file,"
+                " or leave it out for the one of this version."
+            ) from error
+
+    @classmethod
+    def own(cls) -> Schema:
+        """Return the schema of this version."""
+        text = files("madsci.event_manager").joinpath("schema.json").read_text(encoding="utf-8")
+        return cls.model_validate(json.loads(text))
+
+    def indexes_of(self, events: str, *, is_mongodb: bool) -> list[Index]:
+        """Return the indexes of the events, of the kinds that the server has."""
+        indexes = self.named(events)[events].indexes
+        return [one for one in indexes if is_mongodb or _is_simple(one)]
+
+    def named(self, events: str) -> dict[str, CollectionSchema]:
+        """Return the collections, that of events under its name in the database."""
+        return {events if name == EVENTS else name: one for name, one in self.collections.items()}
+
+
+def ensure_indexes(database: Database, schema: Schema, events: str) -> list[str]:
+    """Make the collections and indexes that are missing; return a sentence for each that cannot be.
+
+    Servers that speak MongoDB's protocol do not know all kinds of indexes.
+    """
+    there = set(database.list_collection_names())
+    notes: list[str] = []
+    for name, wanted in schema.named(events).items():
+        if name not in there:
+            _create(database, name)
+        for index in wanted.indexes:
+            try:
+                database[name].create_indexes([index.model()])
+            except OperationFailure as error:
+                if error.code not in {_NOT_IMPLEMENTED, _INDEX_NOT_FOUND}:
+                    raise
+                notes.append(f"The server does not know the kind of index of {name}.{index.name}.")
+    return notes
+
+
+def _create(database: Database, name: str) -> None:
+    try:
+        database.command("create", name)
+    except OperationFailure:
+        if name not in database.list_collection_names():  # else another server was quicker
+            raise
+
+
+@dataclass
+class Differences:
+    """How a database differs from a schema; the form of its JSON is that of earlier releases."""
+
+    missing_collections: list[str] = field(default_factory=list)
+    extra_collections: list[str] = field(default_factory=list)
+    collection_differences: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing that the schema wants is missing or different; more may be there."""
+        return not self.missing_collections and not any(
+            one["missing_indexes"] or one["different_indexes"]
+            for one in self.collection_differences.values()
+        )
+
+
+def compare(database: Database, schema: Schema, events: str, *, is_mongodb: bool) -> Differences:
+    """Compare a database with a schema, but for indexes of a kind that the server does not have."""
+    wanted = schema.named(events)
+    there = set(database.list_collection_names())
+    found = Differences(
+        sorted(wanted.keys() - there),
+        sorted(name for name in there - wanted.keys() if not name.startswith("system.")),
+    )
+    for name in sorted(wanted.keys() & there):
+        known = [one for one in wanted[name].indexes if is_mongodb or _is_simple(one)]
+        difference = _compare_indexes(database[name], known)
+        if any(difference.values()):
+            found.collection_differences[name] = difference
+    return found
+
+
+def _is_simple(index: Index) -> bool:
+    return not index.is_text and "partialFilterExpression" not in (index.model_extra or {})
+
+
+def _compare_indexes(collection: Collection, wanted: list[Index]) -> dict[str, Any]:
+    actual = {one["name"]: _described(one) for one in collection.list_indexes()}
+    actual.pop(_OWN_INDEX, None)
+    expected = {one.name: one.described() for one in wanted}
+    return {
+        "missing_indexes": sorted(expected.keys() - actual.keys()),
+        "extra_indexes": sorted(actual.keys() - expected.keys()),
+        "different_indexes": list(_different(expected, actual)),
+    }
+
+
+def _described(index: Any) -> dict[str, Any]:
+    keys: list[Any] = [list(key) for key in index["key"].items()]
+    if "weights" in index:
+        keys = sorted(index["weights"])
+    return {"keys": keys, "unique": bool(index.get("unique", False))}
+
+
+def _different(expected: dict[str, Any], actual: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name in sorted(expected.keys() & actual.keys()):
+        if expected[name] != actual[name]:
+            yield {"name": name, "expected": expected[name], "actual": actual[name]}

@@ -1,0 +1,181 @@
+"""Looking after a database on a MongoDB server; see ``stores.upkeep``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any, Final
+
+from pymongo.errors import OperationFailure, PyMongoError
+
+from madsci.common.errors import StoreInUseError
+from madsci.event_manager.stores.mongo import turns
+from madsci.event_manager.stores.mongo.connection import DURABLE, connect, is_mongodb, masked
+from madsci.event_manager.stores.mongo.dump import (
+    check_dump,
+    dump_database,
+    finish_interrupted_restore,
+    restore_database,
+)
+from madsci.event_manager.stores.mongo.faults import translated
+from madsci.event_manager.stores.mongo.migrating import Migration
+from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, LIFETIME, RENEWAL, SERVERS
+from madsci.event_manager.stores.mongo.schema import Schema, compare
+from madsci.event_manager.stores.mongo.versions import read_version, record_version
+from madsci.event_manager.stores.upkeep import DatabaseVersion, Dumped, Progress, Step
+
+_logger = logging.getLogger(__name__)
+
+_SNAPSHOTS_REFUSED: Final = frozenset({20, 72, 123, 238, 246, 263})
+"""Codes of servers that have no snapshots for reading: no replica set, or an older release."""
+
+
+class MongoUpkeep:
+    """Looks after one database; see ``Upkeep``. Connects when it is used first.
+
+    ``schema_file`` says how it should look instead of the schema of this version.
+
+    Raises:
+        SettingsError: the URL is not one of MongoDB's, or the schema file cannot be used.
+    """
+
+    engine = "mongodb"
+
+    def __init__(
+        self, url: str, *, database: str, collection: str = "events", schema_file: Path | None = None
+    ) -> None:
+        self.name = database
+        self.location = f"{database} at {masked(url)}"
+        self._schema = Schema.own() if schema_file is None else Schema.read(schema_file)
+        self._events = collection
+        self._is_held = False
+        self._client = connect(url)
+        self._database = self._client.get_database(database, write_concern=DURABLE)
+
+    def version(self) -> DatabaseVersion:
+        """Return what the database says about itself; see ``Upkeep``."""
+        with translated(self.location):
+            return read_version(self._database, self.location)
+
+    def expected_version(self) -> str:
+        """Return the version of the schema."""
+        return self._schema.schema_version
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep servers and others who look after it out of the database; see ``Upkeep``."""
+        if self._is_held:
+            yield
+            return
+        holder = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+        with translated(self.location):
+            if not turns.hold(self._database, EXCLUSIVE, holder, LIFETIME):
+                raise StoreInUseError(
+                    f"The database {self.location} is being migrated or restored by another program."
+                    f" Wait until it is done; one that was killed is in the way for {LIFETIME:g} s."
+                )
+        ended = threading.Event()
+        renewal = threading.Thread(
+            target=self._renew, args=(holder, ended), name="mongodb-exclusive", daemon=True
+        )
+        renewal.start()
+        self._is_held = True
+        try:
+            with translated(self.location):
+                self._refuse_servers()
+                finish_interrupted_restore(self._database)
+            yield
+        finally:
+            self._is_held = False
+            ended.set()
+            renewal.join(RENEWAL)
+            with translated(self.location):
+                turns.let_go(self._database, EXCLUSIVE, holder)
+
+    def _refuse_servers(self) -> None:
+        servers = [name.removeprefix(SERVERS) for name in turns.holders(self._database, SERVERS)]
+        if servers:
+            raise StoreInUseError(
+                f"{len(servers)} Event Manager works with the database {self.location}:"
+                f" {', '.join(servers)} (host, process, id). Stop it first; one that was killed counts"
+                f" as there for {LIFETIME:g} s."
+            )
+
+    def _renew(self, holder: str, ended: threading.Event) -> None:
+        while not ended.wait(RENEWAL):
+            try:
+                turns.hold(self._database, EXCLUSIVE, holder, LIFETIME)
+            except PyMongoError as error:
+                _logger.warning("The hold on %s could not be renewed: %s", self.location, error)
+
+    def dump(self, folder: Path, progress: Progress) -> Dumped:
+        """Write the database as BSON files; of one moment where the server has snapshots."""
+        with translated(self.location):
+            if self._has_snapshots():
+                with self._client.start_session(snapshot=True) as session:
+                    return dump_database(self._database, folder, progress, session=session)
+            return dump_database(self._database, folder, progress)
+
+    def _has_snapshots(self) -> bool:
+        if not is_mongodb(self._client):
+            return False
+        try:
+            with self._client.start_session(snapshot=True) as session:
+                self._database[self._events].find_one({}, {"_id": 1}, session=session)
+        except OperationFailure as error:
+            if error.code in _SNAPSHOTS_REFUSED:
+                return False
+            raise
+        return True
+
+    def check(self, folder: Path, progress: Progress) -> int:
+        """Read a dump to its end; return how many events it holds. Raises ``StoreDamagedError``."""
+        return check_dump(folder, progress)
+
+    def restore(self, folder: Path, progress: Progress) -> int:
+        """Put a dump in the place of what the database holds; see ``Upkeep``."""
+        with translated(self.location):
+            check_dump(folder, progress)
+            return restore_database(self._client, self.name, folder, progress)
+
+    def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
+        """Return the steps from an older release's database to this version's."""
+        with translated(self.location):
+            decimals = is_mongodb(self._client)
+        migration = Migration(self._database, self._events, self._schema, naive_zone, decimals=decimals)
+        return [self._translating(step) for step in migration.steps()]
+
+    def _translating(self, step: Step) -> Step:
+        def pending(progress: Progress) -> int:
+            with translated(self.location):
+                return step.pending(progress)
+
+        def run(progress: Progress) -> int:
+            with translated(self.location):
+                return step.run(progress)
+
+        return Step(step.name, step.description, pending, run)
+
+    def record_version(self, note: str) -> None:
+        """Say that the database has the expected version."""
+        with translated(self.location):
+            record_version(self._database, self.expected_version(), note)
+
+    def differences(self) -> dict[str, Any]:
+        """Return how the database differs from the schema, in the form of earlier releases."""
+        with translated(self.location):
+            found = compare(
+                self._database, self._schema, self._events, is_mongodb=is_mongodb(self._client)
+            )
+        return {} if found.none and not found.extra_collections else asdict(found)
+
+    def close(self) -> None:
+        """End the connections."""
+        self._client.close()

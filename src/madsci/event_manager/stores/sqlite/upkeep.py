@@ -1,0 +1,208 @@
+"""Looking after an event file; see ``stores.upkeep``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from madsci.common.errors import SchemaVersionError, StoreDamagedError, StoreUnavailableError
+from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite.copying import copy_file, sync
+from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.lock import lock
+from madsci.event_manager.stores.sqlite.transaction import snapshot
+from madsci.event_manager.stores.upkeep import (
+    DatabaseState,
+    DatabaseVersion,
+    Dumped,
+    Progress,
+    Step,
+)
+
+
+class SqliteUpkeep:
+    """Looks after one event file; see ``Upkeep``. A server may have it open meanwhile."""
+
+    engine = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self.location = str(path)
+        self._path = path
+        self._is_held = False
+
+    def version(self) -> DatabaseVersion:
+        """Return which schema the file has; see ``Upkeep``."""
+        if not self._path.exists() or not self._path.stat().st_size:
+            return DatabaseVersion(DatabaseState.FRESH)
+        with translated(self.location), closing(self._open(self._path)) as file:
+            return _version(file, self.location)
+
+    def expected_version(self) -> str:
+        """Return the schema of this program."""
+        return str(schema.SCHEMA_VERSION)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep servers out of the file; see ``Upkeep``."""
+        if self._is_held:
+            yield
+            return
+        descriptor = lock(self._path)
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            os.close(descriptor)
+
+    def dump(self, folder: Path, progress: Progress) -> Dumped:
+        """Copy the file as it is now, while it may be written to."""
+        folder.mkdir(parents=True)
+        target = folder / f"{self.name}.db"
+        with translated(self.location), closing(self._open(self._path)) as file, snapshot(file):
+            events = int(file.execute("SELECT count(*) FROM events").get)
+            copy_file(file, target, lambda done, whole: progress("pages", done, whole))
+        return Dumped(1, events)
+
+    def check(self, folder: Path, progress: Progress) -> int:
+        """Check a copy's structure, and that it is of this program; return how many events it holds."""
+        return _check(_copy_in(folder), progress)
+
+    def restore(self, folder: Path, progress: Progress) -> int:
+        """Put a copy in the place of the file, in one step that happens or does not; see ``Upkeep``."""
+        source, beside = _copy_in(folder), Path(f"{self._path}.restoring")
+        try:
+            shutil.copyfile(source, beside)
+            sync(beside)
+            events = _check(beside, progress)
+            self._empty_log()
+            beside.replace(self._path)
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"{source} could not be restored to {self.location}: {error}. What was there is as it"
+                " was."
+            ) from error
+        finally:
+            beside.unlink(missing_ok=True)
+        return events
+
+    def _empty_log(self) -> None:
+        """Bring the log of changes into the old file: the new one must never meet it.
+
+        A file that is too damaged for that loses its log here, and is replaced in the next moment.
+        """
+        if not self._path.exists():
+            return
+        with contextlib.suppress(apsw.Error), closing(apsw.Connection(self.location)) as file:
+            file.pragma("wal_checkpoint(TRUNCATE)")
+        for ending in ("-wal", "-shm"):
+            Path(f"{self.location}{ending}").unlink(missing_ok=True)
+
+    def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
+        """Return the one step of a file of schema 1: its new indexes."""
+        del naive_zone
+
+        def pending(_: Progress) -> int:
+            return int(
+                self.version() != DatabaseVersion(DatabaseState.TRACKED, self.expected_version())
+            )
+
+        def run(progress: Progress) -> int:
+            changed = pending(progress)
+            with translated(self.location), closing(apsw.Connection(self.location)) as file:
+                schema.prepare(file, self.location, keeps_copy=False)
+            return changed
+
+        return [Step("upgrade the file", "make the tables and indexes of this version", pending, run)]
+
+    def record_version(self, note: str) -> None:
+        """Do nothing: the step itself says in the file which schema it has."""
+
+    def differences(self) -> dict[str, Any]:
+        """Return tables and indexes that are missing, more than wanted, or different."""
+        with translated(self.location), closing(self._open(self._path)) as file:
+            found = schema.described(file)
+        with closing(apsw.Connection(":memory:")) as file:
+            schema.prepare(file, ":memory:")
+            wanted = schema.described(file)
+        differences = {
+            "missing": sorted(wanted.keys() - found.keys()),
+            "extra": sorted(found.keys() - wanted.keys()),
+            "different": sorted(
+                name for name in wanted.keys() & found.keys() if wanted[name] != found[name]
+            ),
+        }
+        return differences if any(differences.values()) else {}
+
+    def close(self) -> None:
+        """Do nothing: the file is open while it is worked on only."""
+
+    def _open(self, path: Path) -> apsw.Connection:
+        file = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        file.set_busy_timeout(5000)
+        return file
+
+
+def _version(file: apsw.Connection, path: str) -> DatabaseVersion:
+    application, version = file.pragma("application_id"), file.pragma("user_version")
+    if application == schema.APPLICATION_ID:
+        return DatabaseVersion(DatabaseState.TRACKED, str(version))
+    if not file.execute("SELECT count(*) FROM sqlite_schema").get:
+        return DatabaseVersion(DatabaseState.FRESH)
+    raise SchemaVersionError(
+        f"{path} is a SQLite database of another program. Name another file, or another URL."
+    )
+
+
+def _copy_in(folder: Path) -> Path:
+    found = sorted(folder.glob("*.db"))
+    if len(found) != 1:
+        raise StoreDamagedError(
+            f"{folder} holds {len(found)} files that end in .db, and a backup of an event file has one."
+            " Nothing was changed."
+        )
+    return found[0]
+
+
+def _check(path: Path, progress: Progress) -> int:
+    progress(f"checking {path.name}", 0, None)
+    try:
+        with closing(_open_unchanging(path)) as file:
+            found = [row[0] for row in file.execute("PRAGMA quick_check(3)")]
+            if found != ["ok"]:
+                raise _damaged(path, "; ".join(found))
+            version = int(_version(file, str(path)).version or 0)
+            if version > schema.SCHEMA_VERSION:
+                raise SchemaVersionError(
+                    f"{path} has event store schema {version}, this version of the Event Manager reads"
+                    f" up to {schema.SCHEMA_VERSION}. Use the version that made the backup."
+                )
+            return int(file.execute("SELECT count(*) FROM events").get)
+    except apsw.Error as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _open_unchanging(path: Path) -> apsw.Connection:
+    return apsw.Connection(
+        f"{path.absolute().as_uri()}?immutable=1",
+        flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
+    )
+
+
+def _damaged(path: Path, reason: str) -> StoreDamagedError:
+    return StoreDamagedError(f"{path} is damaged: {reason}. Nothing was changed. Use another backup.")
+
+
+def _sync_folder(path: Path) -> None:
+    with contextlib.suppress(OSError):  # Windows opens no folders
+        sync(path)
