@@ -61,7 +61,8 @@ MANAGER = "madsci.event_manager"
         (
             ["madsci.common"],
             ["madsci.client", MANAGER, "madsci.cli", "msgspec"],
-            ["madsci.common.context.client"],  # the mission gives its import path
+            # The mission gives their import paths.
+            ["madsci.common.context.client", "madsci.common.mongodb_migration_tool"],
         ),
         (["madsci.common"], sorted(SERVER_LIBRARIES), []),
         # A robot's program pays only for the SDK.
@@ -89,7 +90,14 @@ MANAGER = "madsci.event_manager"
         ([f"{MANAGER}.stores.mongo"], ["apsw", "sqlite3", f"{MANAGER}.stores.memory"], []),
         # Services know the contract of stores, not the stores.
         (
-            [f"{MANAGER}.ingest", f"{MANAGER}.search", f"{MANAGER}.export", f"{MANAGER}.health"],
+            [
+                f"{MANAGER}.ingest",
+                f"{MANAGER}.search",
+                f"{MANAGER}.export",
+                f"{MANAGER}.retention",
+                f"{MANAGER}.tasks",
+                f"{MANAGER}.health",
+            ],
             ["fastapi", "starlette", f"{MANAGER}.api", f"{MANAGER}.app", f"{MANAGER}.stores.sqlite"],
             [],
         ),

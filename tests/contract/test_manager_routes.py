@@ -147,6 +147,8 @@ def test_every_route_is_described_with_its_replies(client):
         ("GET", "/events/histogram"), ("POST", "/events/histogram"),
         ("GET", "/events/facets"), ("POST", "/events/facets"),
         ("GET", "/events/export"), ("POST", "/events/export"),
+        ("POST", "/events/archive"), ("GET", "/events/archived"), ("DELETE", "/events/archived"),
+        ("GET", "/retention"),
         ("GET", "/health"), ("GET", "/settings"), ("GET", "/definition"), ("GET", "/"),
     }  # fmt: skip
     for route, operation in described.items():

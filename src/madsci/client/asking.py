@@ -25,7 +25,7 @@ class Asker:
         self._transport = transport
         self._config = config
 
-    def ask(
+    def ask(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
@@ -33,8 +33,12 @@ class Asker:
         *,
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
+        repeat: bool = True,
     ) -> Reply:
         """Return the reply, whatever it says. The timeout (in seconds) covers all attempts.
+
+        ``repeat`` is false for what must not be done twice: a reply that is lost does not say whether
+        the server did it.
 
         Raises:
             ServerUnreachableError: no reply came in time.
@@ -43,7 +47,8 @@ class Asker:
         def attempt(left: float) -> Reply:
             return self._transport.ask(method, path, params=params, body=body, timeout=left)
 
-        return self._repeat(attempt, self._config.timeout_default if timeout is None else timeout)
+        seconds = self._config.timeout_default if timeout is None else timeout
+        return self._repeat(attempt, seconds) if repeat else attempt(seconds)
 
     def stream(
         self, path: str, timeout: float | None, *, params: Mapping[str, Any], body: bytes

@@ -1,8 +1,8 @@
 """`EventClient`: the logger of every process in a lab.
 
 It only joins: ``writing`` makes records of what is logged, ``outputs`` brings them to console, file and
-server, ``reading`` and ``async_reading`` ask for them again. Here is what both halves work with, and
-their life.
+server, ``reading`` and ``async_reading`` ask for them again, ``administration`` and its asynchronous
+twin are for operators. Here is what they all work with, and its life.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
-from madsci.client.async_reading import AsyncQuestions
+from madsci.client.async_administration import AsyncAdministration
 from madsci.client.console import warn_locally
 from madsci.client.logfile import log_file_path
 from madsci.client.outputs import Outputs
@@ -38,7 +38,7 @@ __all__ = ["EventClient", "EventClientConfig"]
 _UNNAMED_CALLERS: Final = ("madsci.client.", "madsci.common.context", "contextlib")
 
 
-class EventClient(LogCalls, AsyncQuestions):
+class EventClient(LogCalls, AsyncAdministration):
     """Logs events: on the console, in a file, and on an Event Manager where one is configured.
 
     A log call never raises (unless ``fail_on_error``), never waits for the network, and takes any

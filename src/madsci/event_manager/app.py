@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -19,22 +19,31 @@ from madsci.common.ids import new_ulid
 from madsci.common.settings import resolve_madsci_path
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api import problems
+from madsci.event_manager.api.backup import backup_router
 from madsci.event_manager.api.events import events_router
 from madsci.event_manager.api.exporting import export_router
 from madsci.event_manager.api.ingest import IngestRoutes
 from madsci.event_manager.api.manager import manager_router
 from madsci.event_manager.api.openapi import describe_hot_routes
 from madsci.event_manager.api.rate_limit import RateLimit, Window
+from madsci.event_manager.api.retention import retention_router
 from madsci.event_manager.api.summaries import summaries_router
+from madsci.event_manager.backup.routine import NIGHTLY, Backups, BackupTask
+from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.health import HealthCheck
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
+from madsci.event_manager.ingest.own_events import OwnEvents
 from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.retention.policy import Policy
+from madsci.event_manager.retention.service import Retention, RetentionTask
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
-from madsci.event_manager.stores.factory import Place, open_store
-
-DEFAULT_STORE = ".madsci/events/events.db"
+from madsci.event_manager.stores.factory import DEFAULT_STORE, Place, open_store, open_upkeep
+from madsci.event_manager.tasks.cron import Cron
+from madsci.event_manager.tasks.runner import TaskRunner
+from madsci.event_manager.tasks.schedule import Every
+from madsci.event_manager.tasks.task import Task
 
 _logger = logging.getLogger(__name__)
 
@@ -59,6 +68,38 @@ class Parts:
     writer: Writer
     search: Search
     manager_id: str
+    own_events: OwnEvents = field(init=False)
+    retention: Retention = field(init=False)
+    backups: Backups = field(init=False)
+    runner: TaskRunner = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.own_events = OwnEvents(self.writer, {"manager_id": self.manager_id})
+        self.retention = Retention(
+            self.store,
+            Policy.from_settings(settings, zone_named(settings.naive_timezone)),
+            self.own_events,
+            batch_size=settings.archive_batch_size,
+            max_batches=settings.max_batches_per_run,
+        )
+        self.backups = _backups(settings, self.own_events)
+        # A server of its own among all that share the store, whatever manager it stands for.
+        self.runner = TaskRunner(
+            self.store,
+            self._tasks(),
+            holder=new_ulid(),
+            ends_on_failure={RetentionTask.name} if settings.fail_on_retention_error else (),
+        )
+
+    def _tasks(self) -> list[Task]:
+        tasks: list[Task] = []
+        if self.settings.retention_enabled:
+            hours = self.settings.retention_check_interval_hours
+            tasks.append(RetentionTask(self.retention, Every(hours)))
+        if self.settings.backup_enabled:
+            tasks.append(BackupTask(self.backups, _backup_schedule(self.settings)))
+        return tasks
 
     @classmethod
     def join(cls, settings: EventManagerSettings) -> Parts:
@@ -68,21 +109,27 @@ class Parts:
             SettingsError: a setting cannot be used.
             StoreError: the store cannot be opened.
         """
-        store = open_store(
-            Place(
-                settings.db_url,
-                resolve_madsci_path(DEFAULT_STORE),
-                settings.database_name,
-                settings.collection_name,
-                settings.integrity_check_seconds,
-            )
-        )
+        # Before anything is opened: what cannot be used is said at once.
+        Policy.from_settings(settings, zone_named(settings.naive_timezone))
+        _backup_schedule(settings)
+        store = open_store(_place(settings))
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
         manager_id = settings.manager_id or store.remember(f"manager_id/{name}", new_ulid())
         writer = Writer(store, max_events=settings.ingest_queue_events)
         search = Search(store, seconds=settings.query_timeout_seconds, places=settings.query_processes)
         return cls(settings, store, writer, search, manager_id)
+
+    def start(self) -> None:
+        """Begin to write and to do what is due; called on the event loop."""
+        self.writer.start()
+        self.runner.start()
+
+    def stop_tasks(self) -> None:
+        """Leave off what is not a request, while its events can still be written."""
+        self.retention.close()
+        if not self.runner.close(self.settings.shutdown_timeout_seconds):
+            _logger.error("A task did not leave off in time; it is done again after the next start")
 
     def close(self) -> None:
         """Write what was accepted, then close the store."""
@@ -96,6 +143,29 @@ class Parts:
         self.store.close()
 
 
+def _place(settings: EventManagerSettings) -> Place:
+    return Place(
+        settings.db_url,
+        resolve_madsci_path(DEFAULT_STORE),
+        settings.database_name,
+        settings.collection_name,
+        settings.integrity_check_seconds,
+    )
+
+
+def _backups(settings: EventManagerSettings, own_events: OwnEvents) -> Backups:
+    place, service = _place(settings), None
+    if not place.is_in_memory:
+        service = BackupService(
+            open_upkeep(place), settings.backup_dir, max_count=settings.backup_max_count
+        )
+    return Backups(service, settings.backup_dir, own_events)
+
+
+def _backup_schedule(settings: EventManagerSettings) -> Cron:
+    return Cron(settings.backup_schedule or NIGHTLY, zone_named(settings.naive_timezone))
+
+
 def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
     """Return the web application over the parts; its lifespan starts and closes them.
 
@@ -107,10 +177,11 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        parts.writer.start()
+        parts.start()
         try:
             yield
         finally:
+            await run_in_threadpool(parts.stop_tasks)
             parts.writer.refuse()
             await run_in_threadpool(parts.close)
 
@@ -124,9 +195,10 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
     app.include_router(events_router(parts.store, parts.search, zone))
     app.include_router(summaries_router(parts.search, zone))
     app.include_router(export_router(parts.search, zone))
-    app.include_router(
-        manager_router(settings, definition, HealthCheck(parts.store, parts.writer, app.version))
-    )
+    app.include_router(retention_router(parts.retention, parts.search, parts.runner, settings, zone))
+    app.include_router(backup_router(parts.backups, settings))
+    health = HealthCheck(parts.store, parts.writer, parts.runner, app.version)
+    app.include_router(manager_router(settings, definition, health))
     problems.install(app)
     intake = Intake(
         own_source={"manager_id": parts.manager_id},

@@ -123,7 +123,7 @@ def make_handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = handle_one  # noqa: N815 - the names in the standard library
+        do_GET = do_POST = do_DELETE = handle_one  # noqa: N815 - the names in the standard library
 
         def log_message(self, *arguments: Any) -> None:
             pass

@@ -245,7 +245,7 @@ class TestDefinition:
 
 class TestUnknownSettings:
     def test_settings_of_other_releases_and_mistakes_are_told_apart(self, lab, monkeypatch):
-        monkeypatch.setenv("EVENT_RETENTION_ENABLED", "true")
+        monkeypatch.setenv("EVENT_OTEL_ENABLED", "true")
         monkeypatch.setenv("EVENT_COLECTION_NAME", "x")
         monkeypatch.setenv("EVENT_CLIENT_NAME", "the client's")
         monkeypatch.setenv("EVENT_SERVER_URL", "http://localhost:8001")
@@ -253,7 +253,7 @@ class TestUnknownSettings:
         mistake, other_release = unknown_settings(EventManagerSettings)
         assert "EVENT_COLECTION_NAME" in mistake
         assert "Did you mean EVENT_COLLECTION_NAME?" in mistake
-        assert "EVENT_RETENTION_ENABLED is not implemented in this version" in other_release
+        assert "EVENT_OTEL_ENABLED is not implemented in this version" in other_release
 
     def test_an_argument_of_another_release_is_refused(self):
         assert "uvicorn_workers is not implemented" in message(uvicorn_workers=2)

@@ -5,6 +5,23 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class TaskHealth(BaseModel):
+    """How it stands with something that the server does by itself from time to time."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(description="What is done: `retention`, `backup`.")
+    running: bool = Field(False, description="Whether it is being done now, by this server.")
+    ended: bool = Field(False, description="Whether it failed and is not tried again.")
+    last_start: str | None = Field(
+        None, description="When this server began with it last; null if never since its start."
+    )
+    last_outcome: str | None = Field(None, description="`done`, `failed` or `interrupted`.")
+    failures: int = Field(0, description="How often it failed since it was last done.")
+    detail: str | None = Field(None, description="Why it failed.")
+    next_start: str | None = Field(None, description="When it is tried next.")
+
+
 class EventManagerHealth(BaseModel):
     """The answer of ``GET /health``. Members of other releases are kept."""
 
@@ -29,6 +46,7 @@ class EventManagerHealth(BaseModel):
     total_events: int | None = Field(None, description="Events stored; null when that is not known.")
     queued_events: int | None = Field(None, description="Events that wait to be written.")
     store: str | None = Field(None, description="The engine of the event store.")
+    tasks: list[TaskHealth] | None = Field(None, description="What the server does by itself.")
     otel_enabled: bool | None = None
     otel_exporter_type: str | None = None
     otel_endpoint: str | None = None

@@ -33,7 +33,9 @@ from madsci.common.settings import (
     unknown_settings,
 )
 from madsci.common.types.alerts import EmailAlertsConfig
+from madsci.common.types.backup_settings import BackupSettings
 from madsci.common.types.log_level import EventLogLevel
+from madsci.common.types.retention_settings import RetentionSettings
 
 STORE_SCHEMES: Final = ("sqlite", "memory", "mongodb", "mongodb+srv")
 """The beginnings of a `db_url`."""
@@ -47,11 +49,8 @@ _SECONDS = SettingTraits(unit="seconds")
 # Settings of other releases that this one does not have.
 _UNIMPLEMENTED: Final = frozenset(
     {
-        "archive_batch_size", "backup_dir", "backup_enabled", "backup_max_count", "backup_schedule",
-        "enable_registry_resolution", "fail_on_retention_error", "hard_delete_after_days", "lab_url",
-        "max_batches_per_run", "otel_enabled", "otel_endpoint", "otel_exporter", "otel_protocol",
-        "otel_service_name", "rate_limit_cleanup_interval", "registry_lock_timeout",
-        "retention_check_interval_hours", "retention_enabled", "soft_delete_after_days",
+        "enable_registry_resolution", "lab_url", "otel_enabled", "otel_endpoint", "otel_exporter",
+        "otel_protocol", "otel_service_name", "rate_limit_cleanup_interval", "registry_lock_timeout",
         "uvicorn_limit_concurrency", "uvicorn_limit_max_requests", "uvicorn_workers",
     }
 )  # fmt: skip
@@ -154,7 +153,7 @@ _SETTINGS_OF_MEMBERS: Final = {
 }
 
 
-class EventManagerSettings(MadsciSettings):
+class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
     """What an Event Manager needs to know to start.
 
     Reads variables beginning with ``EVENT_``; ``.env``, ``event.env`` and ``events.env``;

@@ -29,7 +29,7 @@ from madsci.event_manager.model.stored_event import encode_event, encode_events_
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
 
-_CURSOR_HEADER = {
+CURSOR_HEADER = {
     "X-Next-Cursor": {
         "description": "Pass it as `cursor` to get the next page; absent on the last one.",
         "schema": {"type": "string"},
@@ -61,7 +61,7 @@ def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) 
         "/events",
         summary="Get the latest events",
         response_model=dict[str, StoredEventReply],
-        responses={200: {"headers": _CURSOR_HEADER}, **problem_responses(400, 422, 503, 504)},
+        responses={200: {"headers": CURSOR_HEADER}, **problem_responses(400, 422, 503, 504)},
     )
     def get_events(  # noqa: PLR0913 - the query parameters of the route
         *,
@@ -82,14 +82,14 @@ def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) 
         )
         after = None if cursor is None else queries.decode_cursor(cursor)
         page = search.find(queries.Query(selector, number, offset, after))
-        return _page(encode_events_by_id(page.events), page.next_cursor)
+        return page_of(encode_events_by_id(page.events), page.next_cursor)
 
     @router.post(
         "/events/query",
         summary="Find events by a selector",
         response_model=dict[str, StoredEventReply],
         responses={
-            200: {"headers": _CURSOR_HEADER, "content": {NDJSON: {"schema": {"type": "string"}}}},
+            200: {"headers": CURSOR_HEADER, "content": {NDJSON: {"schema": {"type": "string"}}}},
             **problem_responses(400, 413, 422, 503, 504),
         },
         openapi_extra=QUESTION_BODY,
@@ -117,12 +117,13 @@ def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) 
         limit = min(limit or QUERY_PAGE, queries.MAX_PAGE)
         query = queries.Query(question.selector, limit, offset, after, sort)
         page = await search.page(query, question.fields)
-        return _page(page.body, page.next_cursor)
+        return page_of(page.body, page.next_cursor)
 
     return router
 
 
-def _page(body: bytes, next_cursor: str | None) -> Response:
+def page_of(body: bytes, next_cursor: str | None) -> Response:
+    """Return the reply with a page; a header tells the cursor of the next one."""
     headers = {} if next_cursor is None else {"X-Next-Cursor": next_cursor}
     return Response(body, headers=headers, media_type="application/json")
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from madsci.common.types.event import Event
+from madsci.common.types.health import TaskHealth
 
 
 class StoredEventReply(Event):
@@ -166,6 +167,67 @@ class FacetsReply(BaseModel):
     facets: dict[str, FacetReply]
 
 
+class ArchiveReply(BaseModel):
+    """What became of a request to archive."""
+
+    archived_count: int = Field(description="Events archived, or that would be, with `dry_run`.")
+    message: str
+    dry_run: bool = False
+
+
+class PurgeReply(BaseModel):
+    """What became of a request to delete."""
+
+    deleted_count: int = Field(description="Events deleted, or that would be, with `dry_run`.")
+    message: str
+    dry_run: bool = False
+
+
+class RetentionRuleReply(BaseModel):
+    """How long some of the events are kept. Null is for ever, or for every one."""
+
+    rule: str = Field(description="`rule 1`, `rule 2`, …, and `others` for all other events.")
+    event_types: list[str] | None
+    min_level: int | None
+    levels: list[int] | None
+    archive_after_days: float | None
+    delete_after_days: float | None = Field(description="Counted from when they were archived.")
+
+
+class RetentionRunReply(BaseModel):
+    """What a run did."""
+
+    started_at: str
+    duration_seconds: float
+    archived: int
+    deleted: int
+    rules: dict[str, dict[str, int]] = Field(description="The same by rule.")
+    held: int | None = Field(description="Events that are due and held; null when not counted.")
+    complete: bool = Field(description="False when the next run has to go on.")
+
+
+class RetentionPreview(BaseModel):
+    """What a run would find to do now."""
+
+    archive: dict[str, int] = Field(description="Events to archive, by rule.")
+    delete: dict[str, int] = Field(description="Archived events to delete, by rule.")
+    held: int = Field(description="Archived events that would be deleted if they were not held.")
+
+
+class RetentionReply(BaseModel):
+    """The policy by which events are archived and deleted."""
+
+    enabled: bool
+    check_interval_hours: int
+    archive_batch_size: int
+    max_batches_per_run: int
+    rules: list[RetentionRuleReply] = Field(description="The first that is about an event decides.")
+    legal_hold: list[dict[str, Any]] = Field(description="Selectors of what is never deleted.")
+    last_run: RetentionRunReply | None = Field(description="That of this server since its start.")
+    task: TaskHealth | None = Field(description="When it runs; null when that is switched off.")
+    preview: RetentionPreview | None = Field(description="On request.")
+
+
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI description of error replies with these statuses."""
     return {
@@ -181,9 +243,45 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 _MEANINGS = {
     400: "The request cannot be understood.",
     404: "There is no such event.",
+    409: "It is being done already.",
     413: "The body, or an event in it, is too large.",
     415: "The content encoding is not supported.",
     422: "The values of the request cannot be used.",
+    500: "The store failed; the detail says how.",
     504: "The question took too long; the detail says what to narrow.",
     503: "The server cannot take this now; send it again after `Retry-After` seconds.",
 }
+
+
+class BackupRequest(BaseModel):
+    """What a backup is made for."""
+
+    description: str | None = Field(None, description="A few words that become part of its name.")
+
+
+class OneBackup(BaseModel):
+    """A backup in the folder."""
+
+    path: str
+    created_at: str
+    size_bytes: int
+    is_valid: bool = Field(description="Whether its files have the sizes they should have.")
+    events: int | None = Field(description="Null where its maker did not say.")
+    database_version: str | None
+    description: str | None
+
+
+class BackupReply(OneBackup):
+    """The backup that was made."""
+
+    backup_path: str
+    status: str
+
+
+class BackupStatusReply(BaseModel):
+    """The backups that there are."""
+
+    backup_enabled: bool
+    backup_schedule: str | None
+    backup_dir: str
+    available_backups: list[OneBackup] = Field(description="The newest first.")

@@ -117,17 +117,15 @@ def parse_question(text: bytes, naive_zone: tzinfo | None) -> Question:
     return read_question(document, naive_zone)
 
 
-async def bounded_body(request: Request) -> bytes:
-    """Return the body of a request that holds a question.
+async def bounded_body(request: Request, limit: int = MAX_SELECTOR_BYTES) -> bytes:
+    """Return the body of a request that holds a question, or something else that is small.
 
     Raises:
-        TooLargeError: it is larger than any question.
+        TooLargeError: it has more bytes than the limit.
     """
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_SELECTOR_BYTES:
-            raise TooLargeError(
-                f"The selector has more than {MAX_SELECTOR_BYTES:,} bytes. Ask in parts."
-            )
+        if len(body) > limit:
+            raise TooLargeError(f"The body has more than {limit:,} bytes. Ask in parts.")
     return bytes(body)

@@ -24,6 +24,7 @@ _STATUS: Final[dict[type[errors.MadsciError], int]] = {
     errors.QueryTimeoutError: 504,
     errors.OverloadedError: 503,
     errors.StoreUnavailableError: 503,
+    errors.StoreInUseError: 409,
     errors.MadsciError: 500,
 }
 

@@ -1,0 +1,242 @@
+"""Archiving events, listing and deleting what is archived, and the policy that does it unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from madsci.common.clock import now_us
+from madsci.common.types.retention_settings import RetentionSettings
+from madsci.event_manager.api.events import CURSOR_HEADER, page_of
+from madsci.event_manager.api.models import (
+    ArchiveReply,
+    PurgeReply,
+    RetentionReply,
+    StoredEventReply,
+    problem_responses,
+)
+from madsci.event_manager.api.parameters import Cursor, Number, Offset, bounded_body
+from madsci.event_manager.model import query as queries
+from madsci.event_manager.model.json_reading import read_json, visible_names
+from madsci.event_manager.model.selector import And, In, Selector
+from madsci.event_manager.model.sorting import parse_sort
+from madsci.event_manager.model.tally import Tally
+from madsci.event_manager.retention.policy import ARCHIVED, OTHERS
+from madsci.event_manager.retention.request import ArchiveRequest, read_archive_request
+from madsci.event_manager.retention.service import Retention, RetentionTask, archivable
+from madsci.event_manager.search.service import Search
+from madsci.event_manager.tasks.runner import TaskRunner
+
+MAX_BODY_BYTES: Final = 16_000_000
+"""A request with half a million ids."""
+_IDS_AT_ONCE: Final = 1_000
+MAX_DAYS: Final = 3_650_000
+"""Ten thousand years, so that the time can be said."""
+_LATEST_ARCHIVED_FIRST: Final = parse_sort({"archived_at": -1})
+
+Days = Annotated[
+    float,
+    Query(
+        ge=0,
+        le=MAX_DAYS,
+        allow_inf_nan=False,
+        description="Deletes what was archived before; 0 for all that is archived.",
+    ),
+]
+DryRun = Annotated[bool, Query(description="Only count.")]
+Preview = Annotated[bool, Query(description="Whether to count what a run would do now.")]
+
+
+def retention_router(
+    retention: Retention,
+    search: Search,
+    runner: TaskRunner,
+    settings: RetentionSettings,
+    naive_zone: tzinfo | None,
+) -> APIRouter:
+    """Return the routes about how long events are kept.
+
+    What changes events works in a thread until it is done, also when the client has gone away; asked
+    again, it goes on. Times without an offset are read in ``naive_zone``.
+    """
+    router = APIRouter(tags=["retention"])
+
+    @router.post(
+        "/events/archive",
+        summary="Archive events",
+        response_model=ArchiveReply,
+        response_model_exclude_defaults=True,
+        responses=problem_responses(400, 413, 422, 503, 504),
+        openapi_extra=_ARCHIVE_BODY,
+    )
+    async def archive_events(request: Request) -> dict[str, Any]:
+        """Take events out of the lists: by id, before a date (exclusive), or by a selector.
+
+        They are kept, and found by `include_archived` and their ids. With ids the date is not looked
+        at; a date and a selector have to hold both.
+        """
+        body = await bounded_body(request, MAX_BODY_BYTES)
+        wanted = await run_in_threadpool(lambda: read_archive_request(_document(body), naive_zone))
+        if wanted.dry_run:
+            count = await _count(search, _selectors(wanted))
+            return _archived(count, f"{count} events would be archived", dry_run=True)
+        count = await run_in_threadpool(lambda: _archive(retention, wanted))
+        return _archived(count, f"Successfully archived {count} events")
+
+    @router.get(
+        "/events/archived",
+        summary="Get archived events",
+        response_model=dict[str, StoredEventReply],
+        responses={200: {"headers": CURSOR_HEADER}, **problem_responses(400, 422, 503, 504)},
+    )
+    async def get_archived_events(
+        number: Number = queries.DEFAULT_PAGE, offset: Offset = 0, cursor: Cursor = None
+    ) -> Response:
+        """Return archived events by id, those first that were archived last."""
+        sort = _LATEST_ARCHIVED_FIRST
+        after = None if cursor is None else queries.decode_cursor(cursor, sort)
+        page = await search.page(queries.Query(ARCHIVED, number, offset, after, sort))
+        return page_of(page.body, page.next_cursor)
+
+    @router.delete(
+        "/events/archived",
+        summary="Delete archived events for good",
+        response_model=PurgeReply,
+        response_model_exclude_defaults=True,
+        responses=problem_responses(422, 503, 504),
+    )
+    async def purge_events(older_than_days: Days = 365, *, dry_run: DryRun = False) -> dict[str, Any]:
+        """Delete what was archived so many days ago, but for what `legal_hold` holds."""
+        age = f"older than {older_than_days:g} days"
+        if dry_run:
+            count = await _count(search, [retention.purgeable(older_than_days)])
+            message = f"{count} archived events {age} would be deleted for good"
+            return {"deleted_count": count, "message": message, "dry_run": True}
+        count = await run_in_threadpool(lambda: retention.purge(older_than_days))
+        message = f"Permanently deleted {count} archived events {age}"
+        return {"deleted_count": count, "message": message}
+
+    @router.get(
+        "/retention",
+        summary="How long events are kept",
+        response_model=RetentionReply,
+        responses=problem_responses(422, 503, 504),
+    )
+    async def get_retention(*, preview: Preview = False) -> dict[str, Any]:
+        """Return the policy, what the last run did, and what one would do now if `preview` is true."""
+        last_run = retention.last_run
+        tasks = [one for one in runner.stats() if one.name == RetentionTask.name]
+        return {
+            "enabled": settings.retention_enabled,
+            "check_interval_hours": settings.retention_check_interval_hours,
+            "archive_batch_size": settings.archive_batch_size,
+            "max_batches_per_run": settings.max_batches_per_run,
+            "rules": _rules(settings),
+            "legal_hold": settings.legal_hold,
+            "last_run": None if last_run is None else last_run.members(),
+            "task": tasks[0] if tasks else None,
+            "preview": await _preview(search, retention) if preview else None,
+        }
+
+    return router
+
+
+def _document(body: bytes) -> object:
+    document, repairs = read_json(body)
+    return visible_names(document, repairs)
+
+
+def _archive(retention: Retention, wanted: ArchiveRequest) -> int:
+    if wanted.event_ids is not None:
+        return retention.archive_ids(wanted.event_ids, wanted.batch_size)
+    return retention.archive(wanted.selector or And(()), wanted.batch_size)
+
+
+def _archived(count: int, message: str, *, dry_run: bool = False) -> dict[str, Any]:
+    return {"archived_count": count, "message": message, "dry_run": dry_run}
+
+
+def _selectors(wanted: ArchiveRequest) -> list[Selector]:
+    """Return what a request would archive, as selectors that no event matches two of."""
+    if wanted.event_ids is None:
+        return [archivable(wanted.selector or And(()))]
+    return [
+        archivable(In(("_id",), tuple(wanted.event_ids[start : start + _IDS_AT_ONCE])))
+        for start in range(0, len(wanted.event_ids), _IDS_AT_ONCE)
+    ]
+
+
+async def _count(search: Search, selectors: Iterable[Selector]) -> int:
+    number = 0
+    for selector in selectors:
+        (counts,) = await search.tally(Tally(selector))
+        number += sum(one.count for one in counts)
+    return number
+
+
+async def _preview(search: Search, retention: Retention) -> dict[str, Any]:
+    now, policy = now_us(), retention.policy
+    counts: dict[str, Any] = {
+        what: {name: await _count(search, [selector]) for name, selector in due.of_rule.items()}
+        for what, due in (("archive", policy.to_archive(now)), ("delete", policy.to_delete(now)))
+    }
+    counts["held"] = await _count(search, [policy.held_back(now)] if policy.holds else [])
+    return counts
+
+
+def _rules(settings: RetentionSettings) -> list[dict[str, Any]]:
+    rules = [
+        {"rule": f"rule {number}", **rule.model_dump(mode="json")}
+        for number, rule in enumerate(settings.retention_rules, 1)
+    ]
+    others = {
+        **dict.fromkeys(("event_types", "min_level", "levels")),
+        "rule": OTHERS,
+        "archive_after_days": settings.soft_delete_after_days,
+        "delete_after_days": settings.hard_delete_after_days,
+    }
+    return [*rules, others]
+
+
+_ARCHIVE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "title": "ArchiveRequest",
+                    "additionalProperties": False,
+                    "properties": {
+                        "event_ids": {"type": "array", "items": {"type": "string"}},
+                        "before_date": {"type": "string", "format": "date-time"},
+                        "selector": {"type": "object", "additionalProperties": True},
+                        "batch_size": {
+                            "type": "integer",
+                            "minimum": 0,
+                            "description": "Events changed at once; 0 or none for the server's.",
+                        },
+                        "dry_run": {"type": "boolean", "description": "Only count."},
+                    },
+                },
+                "examples": {
+                    "date": {
+                        "summary": "Everything before this year",
+                        "value": {"before_date": "2026-01-01T00:00:00Z"},
+                    },
+                    "selector": {
+                        "summary": "The debug messages of an experiment",
+                        "value": {
+                            "selector": {"source.experiment_id": "exp-456", "log_level": "debug"},
+                        },
+                    },
+                },
+            }
+        },
+    }
+}

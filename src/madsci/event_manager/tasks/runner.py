@@ -1,0 +1,195 @@
+"""The thread that does the tasks, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from madsci.common.clock import Clock, iso, now_us
+from madsci.common.errors import MadsciError, StoreError
+from madsci.common.types.health import TaskHealth
+from madsci.event_manager.stores.base import EventStore
+from madsci.event_manager.tasks.task import Pauses, Progress, Task, sentence
+
+_logger = logging.getLogger(__name__)
+
+
+class TaskRunner:
+    """Does each task once a slot, of all servers of a store. Owns two threads.
+
+    One keeps the time and the turns; the other does the tasks, so that a turn is renewed however long
+    a task blocks, and nothing that a task raises ends the first. The task whose slot began first is
+    done first, so that one that takes long does not keep the others from their turn.
+
+    ``ends_on_failure`` names tasks that are not tried again when they failed, but for a store that
+    is away.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it needs, and how patient it is
+        self,
+        store: EventStore,
+        tasks: Sequence[Task],
+        holder: str,
+        *,
+        ends_on_failure: Collection[str] = (),
+        clock: Clock = now_us,
+        pauses: Pauses | None = None,
+    ) -> None:
+        self._store = store
+        self._holder = holder
+        self._clock = clock
+        self._pauses = pauses or Pauses()
+        self._lock = threading.Lock()
+        """Held by the thread that reads or changes the progress."""
+        self._progress = [
+            Progress(task, ends_on_failure=task.name in ends_on_failure) for task in tasks
+        ]
+        self._stopping = threading.Event()
+        self._worker = ThreadPoolExecutor(1, "task")
+        self._thread = threading.Thread(target=self._run, name="task-runner", daemon=True)
+
+    def start(self) -> None:
+        """Begin; without tasks there is no thread."""
+        if self._progress:
+            self._thread.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether tasks are done when their time comes."""
+        return not self._progress or self._thread.is_alive()
+
+    def stats(self) -> list[TaskHealth]:
+        """Return how it stands with each task."""
+        now = self._clock()
+        with self._lock:
+            return [one.health(now) for one in self._progress]
+
+    def close(self, deadline: float) -> bool:
+        """Tell the task at work to return, and stop; tell whether that was done in time (seconds)."""
+        self._stopping.set()
+        self._worker.shutdown(wait=False)
+        if self._thread.ident is not None:
+            self._thread.join(deadline)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            due = self._due()
+            if due is None:
+                self._stopping.wait(self._rest())
+            else:
+                self._try(*due)
+
+    def _due(self) -> tuple[Progress, int] | None:
+        now = self._clock()
+        with self._lock:
+            slots = [(one, one.due_slot(now)) for one in self._progress]
+        due = [(one, slot) for one, slot in slots if slot is not None]
+        return min(due, key=lambda pair: pair[1], default=None)
+
+    def _rest(self) -> float:
+        now = self._clock()
+        with self._lock:
+            looks = [look for one in self._progress if (look := one.next_look(now)) is not None]
+        seconds = (min(looks, default=now) - now) / 1_000_000
+        return min(max(seconds, 0.001), self._pauses.look) if looks else self._pauses.look
+
+    def _try(self, progress: Progress, slot: int) -> None:
+        task = progress.task
+        turn = _Turn(self._store, task.name, iso(slot), self._holder, self._pauses.turn)
+        try:
+            is_ours = turn.take()
+        except StoreError as error:
+            self._failed(progress, error)
+            return
+        if not is_ours:  # done, or another server is at it; if that one dies it ends undone
+            with self._lock:
+                progress.later(self._clock(), self._pauses.look)
+            return
+        with self._lock:
+            progress.started(self._clock())
+        failure = self._do(task, turn)
+        is_done = failure is None and not turn.was_denied
+        turn.give_back(done=is_done)
+        if failure is not None:
+            self._failed(progress, failure)
+            return
+        with self._lock:
+            if is_done:
+                progress.finished(slot)
+            else:
+                progress.interrupted(self._clock(), self._pauses)
+
+    def _do(self, task: Task, turn: _Turn) -> BaseException | None:
+        """Do the task in the other thread, keeping its turn; return what it raised."""
+
+        def keep_turn() -> bool:
+            return turn.keep(self._stopping)
+
+        def run() -> None:
+            if keep_turn():
+                task.run(keep_turn)
+
+        try:
+            done: Future[None] = self._worker.submit(run)
+        except RuntimeError:  # the runner is being closed
+            turn.was_denied = True
+            return None
+        while wait([done], self._pauses.turn / 3).not_done:
+            turn.renew()
+        return done.exception()
+
+    def _failed(self, progress: Progress, error: BaseException) -> None:
+        with self._lock:
+            progress.failed(self._clock(), error, self._pauses)
+        unforeseen = None if isinstance(error, MadsciError) else error
+        remedy = "It is not tried again until the server is restarted." if progress.ended else ""
+        _logger.error(
+            "The task %s failed. %s %s",
+            progress.task.name, sentence(error), remedy, exc_info=unforeseen,
+        )  # fmt: skip
+
+
+class _Turn:
+    """The turn of one task for one slot; taken and renewed by one thread, asked about by another."""
+
+    def __init__(self, store: EventStore, task: str, slot: str, holder: str, seconds: float) -> None:
+        self._store = store
+        self._task = task
+        self._slot = slot
+        self._holder = holder
+        self._seconds = seconds
+        self._until = 0.0
+        self.was_denied = False
+        """Whether the task was told to leave off."""
+
+    def take(self) -> bool:
+        """Take or renew it; tell whether it is ours. Raises what ``EventStore.take_turn`` raises."""
+        asked = time.monotonic()
+        if not self._store.take_turn(self._task, self._slot, self._holder, self._seconds):
+            return False
+        self._until = asked + self._seconds
+        return True
+
+    def renew(self) -> None:
+        """Keep it longer. A store that is away for a moment does not end it; its time does."""
+        try:
+            if not self.take():
+                self._until = 0.0
+        except StoreError as error:
+            _logger.warning("The turn of %s could not be renewed: %s", self._task, error.message)
+
+    def keep(self, stopping: threading.Event) -> bool:
+        """Tell the task whether to go on."""
+        if stopping.is_set() or time.monotonic() >= self._until:
+            self.was_denied = True
+        return not self.was_denied
+
+    def give_back(self, *, done: bool) -> None:
+        """End it. If the store cannot be told, it ends by itself, and the task is done once more."""
+        with contextlib.suppress(StoreError):
+            self._store.give_back_turn(self._task, self._holder, self._slot if done else None)

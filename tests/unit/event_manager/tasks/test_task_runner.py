@@ -1,0 +1,295 @@
+"""The runner: each slot done once, whatever tasks and stores do."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from madsci.common.clock import iso
+from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.event_manager.stores.memory import MemoryStore
+from madsci.event_manager.tasks.runner import TaskRunner
+from madsci.event_manager.tasks.schedule import Every
+from madsci.event_manager.tasks.task import Pauses
+from support.server import wait_until
+
+HOUR = 3_600_000_000
+HOURLY = Every(1)
+QUICK = Pauses(look=0.005, turn=0.06, first_retry=600, longest_retry=1000)
+
+
+class Clock:
+    """A time that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1000 * HOUR + HOUR // 2
+        self.looks = 0
+
+    def __call__(self) -> int:
+        self.looks += 1
+        return self.now
+
+    def await_looks(self) -> None:
+        """Wait until the runner has looked several times what is due."""
+        enough = self.looks + 10
+        wait_until(lambda: self.looks > enough, what="looks at the clock")
+
+
+@dataclass
+class Work:
+    """A task that does what it is given, and remembers its runs."""
+
+    act: Callable = lambda _: None
+    name: str = "work"
+    schedule: Every = HOURLY
+    runs: list[str] = field(default_factory=list)
+
+    def run(self, keep_turn):
+        self.runs.append(self.name)
+        self.act(keep_turn)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def start(clock):
+    """Start runners, and stop them at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*tasks, store=None, pauses=QUICK, **more) -> TaskRunner:
+            runner = TaskRunner(store or MemoryStore(), tasks, "me", clock=clock, pauses=pauses, **more)
+            runner.start()
+            stack.callback(runner.close, 10)
+            return runner
+
+        yield make
+
+
+def state(runner: TaskRunner, number: int = 0):
+    return runner.stats()[number]
+
+
+def await_state(runner: TaskRunner, **members):
+    """Wait until a task stands as it should."""
+
+    def is_so() -> bool:
+        shown = state(runner).model_dump()
+        return all(shown[name] == value for name, value in members.items())
+
+    wait_until(is_so, what=f"{members} in {state(runner)}")
+    return state(runner)
+
+
+def test_a_task_is_done_at_once_and_then_once_a_slot(start, clock):
+    work = Work()
+    runner = start(work)
+    shown = await_state(runner, last_outcome="done")
+    assert (shown.last_start, shown.next_start) == (iso(clock.now), iso(1001 * HOUR))
+    clock.now += HOUR // 4
+    clock.await_looks()
+    assert len(work.runs) == 1
+    clock.now += HOUR
+    wait_until(lambda: len(work.runs) == 2)
+
+
+def test_slots_that_were_missed_are_done_once(start, clock):
+    work = Work()
+    runner = start(work)
+    await_state(runner, last_outcome="done")
+    clock.now += 50 * HOUR
+    await_state(runner, last_outcome="done", next_start=iso(1051 * HOUR))
+    assert len(work.runs) == 2
+
+
+def test_what_was_done_before_a_restart_is_not_done_again(start, clock):
+    store, before, after = MemoryStore(), Work(), Work()
+    first = start(before, store=store)
+    await_state(first, last_outcome="done")
+    first.close(10)
+    second = start(after, store=store)
+    clock.await_looks()
+    assert after.runs == []
+    assert state(second).last_outcome is None
+    clock.now += HOUR
+    wait_until(lambda: after.runs)
+
+
+def test_a_failure_is_told_and_tried_again_later_and_later(start, clock, caplog):
+    def fail(_):
+        if len(work.runs) < 4:
+            raise StoreError("The table is gone.")
+
+    work = Work(fail)
+    runner = start(work)
+    shown = await_state(runner, failures=1)
+    assert (shown.last_outcome, shown.detail) == ("failed", "The table is gone.")
+    assert shown.next_start == iso(clock.now + 600_000_000)
+    assert not shown.ended
+    for failures, seconds in ((2, 600), (3, 1000)):  # doubled, but no longer than the longest
+        clock.now += seconds * 1_000_000
+        await_state(runner, failures=failures)
+    clock.now += 1_000_000_000
+    await_state(runner, failures=0, last_outcome="done", detail=None)
+    assert "The task work failed. The table is gone." in caplog.text
+
+
+def test_an_unforeseen_failure_ends_neither_the_runner_nor_the_others(start, caplog):
+    def fail(_):
+        raise KeyError("secret")
+
+    work, other = Work(fail), Work(name="other")
+    runner = start(work, other)
+    shown = await_state(runner, failures=1)
+    wait_until(lambda: other.runs)
+    assert runner.running
+    assert "KeyError" in shown.detail
+    assert "secret" not in shown.detail
+    assert "Traceback" in caplog.text
+
+
+def test_a_failure_may_be_the_last_one_but_not_where_the_store_is_only_away(start, clock, caplog):
+    errors = [StoreUnavailableError("The database is away."), StoreError("The table is gone.")]
+
+    def fail(_):
+        raise errors[len(work.runs) - 1]
+
+    work = Work(fail)
+    runner = start(work, ends_on_failure={"work"})
+    assert not await_state(runner, failures=1).ended
+    clock.now += 600_000_000
+    shown = await_state(runner, failures=2, ended=True)
+    assert shown.next_start is None
+    clock.now += 10 * HOUR
+    clock.await_looks()
+    assert len(work.runs) == 2
+    assert "not tried again until the server is restarted" in caplog.text
+
+
+def test_a_store_that_is_away_when_the_turn_is_taken_is_a_failure(start, clock):
+    class Away(MemoryStore):
+        away = True
+
+        def take_turn(self, *arguments):
+            if self.away:
+                raise StoreUnavailableError("The database is away.")
+            return super().take_turn(*arguments)
+
+    store, work = Away(), Work()
+    runner = start(work, store=store)
+    await_state(runner, failures=1, detail="The database is away.")
+    assert work.runs == []
+    store.away = False
+    clock.now += 600_000_000
+    await_state(runner, failures=0, last_outcome="done")
+
+
+class Leases(MemoryStore):
+    """A store whose turns are counted and may be lost."""
+
+    def __init__(self):
+        super().__init__()
+        self.taken = 0
+        self.lost = threading.Event()
+        self.given_back: list[str | None] = []
+
+    def take_turn(self, task, slot, holder, seconds):
+        if self.lost.is_set():
+            return False
+        self.taken += 1
+        return super().take_turn(task, slot, holder, seconds)
+
+    def give_back_turn(self, task, holder, done):
+        self.given_back.append(done)
+        super().give_back_turn(task, holder, done)
+
+
+def test_the_turn_is_renewed_while_a_task_blocks(start):
+    store, release = Leases(), threading.Event()
+    runner = start(Work(lambda _: release.wait(10)), store=store)
+    wait_until(lambda: store.taken > 3, what="renewals")
+    assert state(runner).running
+    release.set()
+    await_state(runner, last_outcome="done", running=False)
+    assert store.given_back == [iso(1000 * HOUR)]
+
+
+def test_a_task_hears_that_its_turn_is_lost_and_is_not_taken_for_done(start):
+    store, answers = Leases(), []
+
+    def act(keep_turn):
+        answers.append(keep_turn())
+        store.lost.set()
+        wait_until(lambda: not keep_turn(), what="the loss")
+
+    runner = start(Work(act), store=store)
+    await_state(runner, last_outcome="interrupted")
+    assert answers == [True]
+    assert store.given_back == [None]
+
+
+def test_closing_ends_a_rest_at_once_and_tells_the_task_at_work(start):
+    idle = start(Work(), pauses=Pauses())
+    await_state(idle, last_outcome="done")
+    assert idle.close(5)
+
+    store, begun = Leases(), threading.Event()
+
+    def act(keep_turn):
+        begun.set()
+        wait_until(lambda: not keep_turn(), what="the end")
+
+    busy = start(Work(act), store=store)
+    assert begun.wait(10)
+    assert busy.close(5)
+    assert store.given_back == [None]
+    assert state(busy).last_outcome == "interrupted"
+    assert not busy.running
+
+
+def test_a_task_that_does_not_leave_off_does_not_keep_the_server_from_stopping(start):
+    begun, release = threading.Event(), threading.Event()
+
+    def act(_):
+        begun.set()
+        release.wait(10)
+
+    runner = start(Work(act))
+    assert begun.wait(10)
+    assert not runner.close(0.05)
+    release.set()
+    assert runner.close(10)
+
+
+def test_a_task_that_always_is_due_does_not_starve_the_others(start, clock):
+    def act(_):
+        clock.now += HOUR  # longer than its own slot
+
+    long, other = Work(act, name="long"), Work(name="other", schedule=Every(3))
+    runner = start(long, other)
+    wait_until(lambda: len(long.runs) > 9)
+    runner.close(10)
+    assert len(other.runs) >= 3
+
+
+def test_without_tasks_there_is_nothing_to_run(start):
+    runner = start()
+    assert runner.running
+    assert runner.stats() == []
+    assert runner.close(1)
+
+
+def test_failures_are_errors_in_the_log(start, caplog):
+    def fail(_):
+        raise StoreError("The table is gone.")
+
+    runner = start(Work(fail))
+    await_state(runner, failures=1)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
