@@ -2,9 +2,9 @@
 
 The document is spread over typed columns for what every event has and every list sorts or filters by,
 and JSONB for what only the sender knows the shape of. Index upkeep is the limit of ingest, so there
-are few: a page of events in order, the same for serious events, the same for one node, and one
-inverted index for words, types and ids (see ``terms``). The first and the third also hold what
-histograms count by, so that counting does not touch the events themselves.
+are few: a page of events in order, the same for serious events, the same for one node, those that are
+archived, and one inverted index for words, types and ids (see ``terms``). The first and the third also
+hold what histograms count by, so that counting does not touch the events themselves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 _logger = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 SERIOUS_LEVEL: Final = 40
 """Events from this level on have an index of their own: they are few and often asked for."""
@@ -51,12 +51,16 @@ CREATE TABLE events (
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 PRAGMA application_id = {APPLICATION_ID};
 """
+_ARCHIVED: Final = """
+CREATE INDEX archived_events ON events (archived_at, event_id) WHERE archived = 1;
+"""
 _INDEXES: Final = f"""
 CREATE INDEX events_by_time ON events (event_timestamp, event_id, log_level, event_type, archived);
 CREATE INDEX serious_events_by_time ON events (event_timestamp, event_id)
     WHERE log_level >= {SERIOUS_LEVEL};
 CREATE INDEX events_by_node ON events (node_id, event_timestamp, event_id, log_level, archived)
     WHERE node_id IS NOT NULL;
+{_ARCHIVED}
 {terms.TABLE};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
@@ -70,7 +74,7 @@ DROP INDEX events_by_node;
 def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) -> None:
     """Make the tables in a new file, bring those of an older version up to date, accept the others.
 
-    Before an older file is changed, it is copied to ``<path>.before-schema-2`` if ``keeps_copy``.
+    Before an older file is changed, it is copied to ``<path>.before-schema-3`` if ``keeps_copy``.
 
     Raises:
         SchemaVersionError: the file belongs to another program or a newer version of this one.
@@ -84,10 +88,13 @@ def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) 
         with transaction(connection):
             connection.execute(_TABLES + _INDEXES)
         return
-    if application == APPLICATION_ID and version == 1:
+    if application == APPLICATION_ID and version in _UPGRADES:
         if keeps_copy:
             _keep_copy(connection, path)
-        _upgrade_from_1(connection, path)
+        number = connection.execute("SELECT count(*) FROM events").get
+        _logger.warning("%s is brought up to date: %d events get new indexes", path, number)
+        with transaction(connection):
+            _UPGRADES[version](connection)
         return
     if application != APPLICATION_ID:
         raise SchemaVersionError(
@@ -117,15 +124,19 @@ def described(connection: apsw.Connection) -> dict[str, str]:
     return {str(name): str(sql) for name, sql in rows}
 
 
-def _upgrade_from_1(connection: apsw.Connection, path: str) -> None:
-    """Make the indexes of this version; the events stay as they are. All of it or nothing happens."""
-    number = connection.execute("SELECT count(*) FROM events").get
-    _logger.warning("%s is brought up to date: %d events get new indexes", path, number)
-    with transaction(connection):
-        connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
-        events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
-        for seq, *row in events:
-            terms.insert(connection, seq, [terms.terms_of(to_event(row))])
+def _upgrade_from_1(connection: apsw.Connection) -> None:
+    """Make the indexes of this version; the events stay as they are."""
+    connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
+    events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
+    for seq, *row in events:
+        terms.insert(connection, seq, [terms.terms_of(to_event(row))])
+
+
+def _upgrade_from_2(connection: apsw.Connection) -> None:
+    connection.execute(f"{_ARCHIVED} PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+_UPGRADES: Final = {1: _upgrade_from_1, 2: _upgrade_from_2}
 
 
 def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:
