@@ -40,6 +40,7 @@ from madsci.event_manager.retention.service import Retention, RetentionTask
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.stores.factory import DEFAULT_STORE, Place, open_store, open_upkeep
+from madsci.event_manager.stores.upkeep import Upkeep
 from madsci.event_manager.tasks.cron import Cron
 from madsci.event_manager.tasks.runner import TaskRunner
 from madsci.event_manager.tasks.schedule import Every
@@ -70,6 +71,8 @@ class Parts:
     manager_id: str
     own_events: OwnEvents = field(init=False)
     retention: Retention = field(init=False)
+    upkeep: Upkeep | None = field(init=False)
+    """Looks after the database for the backups; none where there is nothing on disk."""
     backups: Backups = field(init=False)
     runner: TaskRunner = field(init=False)
 
@@ -83,7 +86,9 @@ class Parts:
             batch_size=settings.archive_batch_size,
             max_batches=settings.max_batches_per_run,
         )
-        self.backups = _backups(settings, self.own_events)
+        place = _place(settings)
+        self.upkeep = None if place.is_in_memory else open_upkeep(place)
+        self.backups = _backups(settings, self.upkeep, self.own_events)
         # A server of its own among all that share the store, whatever manager it stands for.
         self.runner = TaskRunner(
             self.store,
@@ -140,6 +145,8 @@ class Parts:
                 self.writer.stats.queued,
             )
         self.search.close()
+        if self.upkeep is not None:
+            self.upkeep.close()
         self.store.close()
 
 
@@ -153,12 +160,10 @@ def _place(settings: EventManagerSettings) -> Place:
     )
 
 
-def _backups(settings: EventManagerSettings, own_events: OwnEvents) -> Backups:
-    place, service = _place(settings), None
-    if not place.is_in_memory:
-        service = BackupService(
-            open_upkeep(place), settings.backup_dir, max_count=settings.backup_max_count
-        )
+def _backups(settings: EventManagerSettings, upkeep: Upkeep | None, own_events: OwnEvents) -> Backups:
+    service = None
+    if upkeep is not None:
+        service = BackupService(upkeep, settings.backup_dir, max_count=settings.backup_max_count)
     return Backups(service, settings.backup_dir, own_events)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from madsci.common.durability import sync_folder, write_durably
 from madsci.common.errors import StoreDamagedError
 
 METADATA: Final = "backup_metadata.json"
@@ -43,11 +43,24 @@ class Backup:
     created_at: datetime
     size_bytes: int
     is_valid: bool
-    events: int | None = None
-    database_version: str | None = None
-    checksum: str | None = None
-    suffix: str | None = None
-    is_ours: bool = False
+    suffix: str | None
+    metadata: dict[str, Any]
+
+    @property
+    def events(self) -> int | None:
+        """How many events it holds."""
+        number = self.metadata.get("events")
+        return number if isinstance(number, int) else None
+
+    @property
+    def checksum(self) -> str | None:
+        """The SHA-256 of its data, as hexadecimal digits."""
+        return _text(self.metadata.get("checksum"))
+
+    @property
+    def database_version(self) -> str | None:
+        """The version of the database that it was made of."""
+        return _text(self.metadata.get("database_version"))
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -58,8 +71,13 @@ class Backup:
             "is_valid": self.is_valid,
             "events": self.events,
             "database_version": self.database_version,
+            "checksum": self.checksum,
             "description": self.suffix,
         }
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def folder_name(database: str, moment: datetime, description: str | None) -> str:
@@ -71,32 +89,37 @@ def folder_name(database: str, moment: datetime, description: str | None) -> str
 
 def read_backup(path: Path, database: str) -> Backup | None:
     """Return the backup of a database in a folder; ``None`` where it is something else."""
-    match = _NAME.fullmatch(path.name.removeprefix(f"{database}_backup_"))
-    if not path.name.startswith(f"{database}_backup_") or match is None or not path.is_dir():
+    beginning = f"{database}_backup_"
+    match = _NAME.fullmatch(path.name.removeprefix(beginning))
+    if not path.name.startswith(beginning) or match is None or not path.is_dir():
         return None
-    metadata = _metadata(path)
-    files = data_files(path)
+    metadata, files = _metadata(path), data_files(path)
+    created_at = _told_moment(metadata) or _named_moment(match)
+    if created_at is None:
+        return None
     size = sum(file.stat().st_size for file in files)
-    told = metadata.get("backup_size")
+    # Earlier releases did not say of what their size is.
+    is_as_told = metadata.get("format") != FORMAT or metadata.get("backup_size") == size
     return Backup(
-        path,
-        _created_at(match),
-        size,
-        bool(files) and bool(metadata) and told in (None, size),
-        metadata.get("events"),
-        metadata.get("database_version"),
-        metadata.get("checksum"),
-        match["suffix"],
-        metadata.get("format") == FORMAT and metadata.get("database_name") == database,
+        path, created_at, size, bool(files and metadata and is_as_told), match["suffix"], metadata
     )
 
 
-def _created_at(match: re.Match[str]) -> datetime:
+def _told_moment(metadata: dict[str, Any]) -> datetime | None:
+    """Return when it was made, where that is told with an offset; names have none."""
+    try:
+        moment = datetime.fromisoformat(metadata.get("timestamp") or "")
+    except (TypeError, ValueError):
+        return None
+    return None if moment.tzinfo is None else moment
+
+
+def _named_moment(match: re.Match[str]) -> datetime | None:
     text = match["day"] + match["time"] + (match["us"] or "000000")
     try:
         return datetime.strptime(text, "%Y%m%d%H%M%S%f").astimezone()  # in local time, as the name says
-    except ValueError:
-        return datetime.fromtimestamp(0).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _metadata(path: Path) -> dict[str, Any]:
@@ -107,13 +130,27 @@ def _metadata(path: Path) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def data_folder(path: Path) -> Path:
-    """Return the folder of the data files of a backup: its only subfolder, or itself.
+def backup_folder(path: Path) -> Path:
+    """Return the folder of a backup that is named by it, or by the folder of its data."""
+    is_inside = not (path / METADATA).exists() and (path.parent / METADATA).exists()
+    return path.parent if is_inside else path
+
+
+def data_folder(path: Path, database: str) -> Path:
+    """Return the folder of the data files of a backup: that of the database, its only one, or itself.
 
     Raises:
-        StoreDamagedError: there are no data in it.
+        StoreDamagedError: there are no data in it, or those of several databases.
     """
-    for folder in (*_subfolders(path), path):
+    found = [folder for folder in _subfolders(path) if any(_data_files_in(folder))]
+    named = [folder for folder in found if folder.name == database]
+    if len(found) > 1 and not named:
+        names = ", ".join(folder.name for folder in found)
+        raise StoreDamagedError(
+            f"{path} holds several databases ({names}), and none of them is {database}. Name the folder"
+            " of one. Nothing was changed."
+        )
+    for folder in (*named, *found, path):
         if any(_data_files_in(folder)):
             return folder
     raise StoreDamagedError(f"There is no backup in {path}. Nothing was changed.")
@@ -148,33 +185,13 @@ def checksum_of(path: Path) -> str:
 def told_checksum(path: Path) -> str | None:
     """Return the checksum that a backup was given, if it was."""
     try:
-        return (path / CHECKSUM).read_text(encoding="utf-8").split()[0]
-    except (OSError, IndexError):
-        told = _metadata(path).get("checksum")
-        return told if isinstance(told, str) else None
+        return (path / CHECKSUM).read_text(encoding="utf-8").split()[0].lower()
+    except (OSError, IndexError, ValueError):
+        return _text(_metadata(path).get("checksum"))
 
 
 def write_metadata(path: Path, metadata: dict[str, Any]) -> None:
     """Write what is told of a backup beside its data, durably."""
-    _write(path / CHECKSUM, metadata["checksum"])
-    _write(path / METADATA, json.dumps(metadata, indent=2))
+    write_durably(path / CHECKSUM, metadata["checksum"])
+    write_durably(path / METADATA, json.dumps(metadata, indent=2))
     sync_folder(path)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Make names in a folder durable, where the system can."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

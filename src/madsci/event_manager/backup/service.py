@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import glob
+import logging
 import os
 import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from madsci.common.clock import Clock, from_us, now_us
-from madsci.common.errors import StoreDamagedError, StoreInUseError, StoreUnavailableError
+from madsci.common.durability import sync_folder
+from madsci.common.errors import (
+    SchemaVersionError,
+    StoreDamagedError,
+    StoreError,
+    StoreInUseError,
+    StoreUnavailableError,
+)
 from madsci.common.file_lock import try_lock
 from madsci.event_manager.backup import layout
 from madsci.event_manager.backup.layout import Backup
 from madsci.event_manager.stores.upkeep import DatabaseState, Progress, Upkeep
 
+_logger = logging.getLogger(__name__)
+
 SAFETY: Final = ("pre_migration", "pre_restore")
 """Descriptions of the backups that are made before something that may go wrong."""
-_SAFETY_COPIES: Final = 3
-"""So many of those are kept beside the others: one may belong to a migration that is to be repeated."""
+SAFETY_DAYS: Final = 30
+"""So long those stay, whatever else is made: what went wrong is not always noticed at once."""
+_SPARE: Final = 64 * 1024 * 1024
+"""Bytes that a backup leaves free on the disk, where a server may write, too."""
 
 
 def unseen(what: str, done: int, of: int | None) -> None:
@@ -32,11 +45,12 @@ class BackupService:
     """Backups of one database in one folder. Thread-safe; calls block.
 
     ``max_count`` backups are kept, the oldest goes when another one is made; it touches nothing in the
-    folder but complete backups of this database that this program made.
+    folder but complete backups of this database that this program made. Those of ``SAFETY`` are not
+    counted, and go when they are ``SAFETY_DAYS`` old.
     """
 
     def __init__(self, upkeep: Upkeep, folder: Path, *, max_count: int, clock: Clock = now_us) -> None:
-        self.folder = folder
+        self.folder = folder.absolute()
         self._upkeep = upkeep
         self._max_count = max_count
         self._clock = clock
@@ -45,26 +59,42 @@ class BackupService:
     def create(self, description: str | None = None, progress: Progress = unseen) -> Backup:
         """Make a backup while the database is served, read it back, and return it.
 
-        Everything that was acknowledged before is in it.
+        Everything that was acknowledged before is in it. Until it is whole, it is a hidden folder.
 
         Raises:
-            StoreInUseError: one is being made already.
+            StoreInUseError: one is being made already, by this or another program.
             StoreUnavailableError: the database or the folder cannot be used now.
+            StoreDamagedError: what was written cannot be read.
         """
-        name = layout.folder_name(self._upkeep.name, self._moment(), description)
+        return self._make(description, progress, rotate=True)
+
+    def _make(self, description: str | None, progress: Progress, *, rotate: bool) -> Backup:
         with self._alone(), _disk_errors(self.folder):
+            name = layout.folder_name(self._upkeep.name, self._moment(), description)
             part = self.folder / f".{name}.part"
+            self._refuse_without_space()
             try:
                 self._fill(part, progress)
                 part.rename(self.folder / name)
-                layout.sync_folder(self.folder)
+                sync_folder(self.folder)
             finally:  # where it did not become a backup, nothing stays
                 shutil.rmtree(part, ignore_errors=True)
-            self._rotate()
-        backup = layout.read_backup(self.folder / name, self._upkeep.name)
+            if rotate:
+                self._rotate()
+            backup = layout.read_backup(self.folder / name, self._upkeep.name)
         if backup is None:
             raise StoreDamagedError(f"The backup {name} was made, but cannot be read again.")
         return backup
+
+    def _refuse_without_space(self) -> None:
+        wanted = self._upkeep.size() + _SPARE
+        free = shutil.disk_usage(self.folder).free
+        if free < wanted:
+            raise StoreUnavailableError(
+                f"A backup of {self._upkeep.name} may take {wanted / 1e6:,.0f} MB, and {self.folder}"
+                f" has {free / 1e6:,.0f} MB left. Free space there, or choose another folder with"
+                " EVENT_BACKUP_DIR or --backup-dir."
+            )
 
     def _fill(self, part: Path, progress: Progress) -> None:
         moment = self._moment()
@@ -84,20 +114,28 @@ class BackupService:
                 "format": layout.FORMAT,
                 "timestamp": moment.isoformat(),
                 "engine": self._upkeep.engine,
+                "location": self._upkeep.location,
                 "database_name": self._upkeep.name,
                 "database_version": version,
                 "collections_count": dumped.collections,
                 "events": events,
+                "consistency": dumped.consistency,
                 "backup_size": sum(file.stat().st_size for file in layout.data_files(part)),
                 "checksum": layout.checksum_of(part),
             },
         )
+        sync_folder(part)
 
     def backups(self) -> list[Backup]:
-        """Return the backups of this database in the folder, the newest first."""
+        """Return the backups of this database in the folder, the newest first.
+
+        Raises:
+            StoreUnavailableError: the folder cannot be read.
+        """
         if not self.folder.is_dir():
             return []
-        found = (layout.read_backup(path, self._upkeep.name) for path in self.folder.iterdir())
+        with _disk_errors(self.folder):
+            found = [layout.read_backup(path, self._upkeep.name) for path in self.folder.iterdir()]
         return sorted(
             (one for one in found if one is not None), key=lambda one: one.created_at, reverse=True
         )
@@ -105,14 +143,19 @@ class BackupService:
     def verify(self, path: Path, progress: Progress = unseen) -> int:
         """Read a backup to its end; return how many events it holds.
 
+        ``path`` is its folder, that of its data, or its name in the folder of backups.
+
         Raises:
             StoreDamagedError: its checksum differs, or something in it cannot be read.
+            SchemaVersionError: a newer version of this program made it.
         """
-        data = layout.data_folder(path)
-        told, found = layout.told_checksum(path), layout.checksum_of(path)
+        backup = layout.backup_folder(self._found(path))
+        data = layout.data_folder(self._found(path), self._upkeep.name)
+        with _disk_errors(backup):
+            told, found = layout.told_checksum(backup), layout.checksum_of(backup)
         if told is not None and told != found:
             raise StoreDamagedError(
-                f"The backup {path} is not what was written: its data have the checksum {found}, and"
+                f"The backup {backup} is not what was written: its data have the checksum {found}, and"
                 f" should have {told}. Nothing was changed. Use another backup."
             )
         return self._upkeep.check(data, progress)
@@ -120,29 +163,69 @@ class BackupService:
     def restore(self, path: Path, progress: Progress = unseen) -> int:
         """Put a backup in the place of the database, whole; return how many events it holds.
 
-        It is verified first. What the database holds now is backed up as ``pre_restore``, if anything.
+        It is verified first. What the database holds now is backed up as ``pre_restore``, if anything,
+        and no other backup goes for that. A file that is too damaged, or too new, to be backed up stays
+        beside the restored one.
 
         Raises:
             StoreDamagedError: the backup is damaged; the database is as it was.
             StoreInUseError: a server works with the database.
+            SchemaVersionError: a newer version made the backup, or the database is another program's.
         """
         self.verify(path, progress)
         with self._upkeep.exclusive():
-            if self._upkeep.version().state is not DatabaseState.FRESH:
-                self.create("pre_restore", progress)
-            return self._upkeep.restore(layout.data_folder(path), progress)
+            self._back_up_before_restore(progress)
+            return self._upkeep.restore(self._data(path), progress)
+
+    def _back_up_before_restore(self, progress: Progress) -> None:
+        try:
+            if self._upkeep.version().state is DatabaseState.FRESH:
+                return
+        except StoreDamagedError as error:
+            self._go_on_without_backup(error)
+            return
+        try:
+            self._make("pre_restore", progress, rotate=False)
+        except (StoreDamagedError, SchemaVersionError) as error:  # the latter of a newer version
+            self._go_on_without_backup(error)
+
+    def _go_on_without_backup(self, error: StoreError) -> None:
+        if not self._upkeep.keeps_replaced:
+            raise error
+        _logger.warning("No backup could be made before restoring: %s", error.message)
 
     def put_back(self, path: Path, progress: Progress = unseen) -> int:
         """Restore a backup without making another one first; called inside ``Upkeep.exclusive``."""
         self.verify(path, progress)
-        return self._upkeep.restore(layout.data_folder(path), progress)
+        return self._upkeep.restore(self._data(path), progress)
+
+    def _found(self, path: Path) -> Path:
+        here = self.folder / path
+        return path if path.exists() or path.is_absolute() or not here.exists() else here
+
+    def _data(self, path: Path) -> Path:
+        return layout.data_folder(self._found(path), self._upkeep.name)
 
     def _rotate(self) -> None:
-        ours = [backup for backup in self.backups() if backup.is_ours]
-        safety = [backup for backup in ours if backup.suffix in SAFETY]
-        others = [backup for backup in ours if backup.suffix not in SAFETY]
-        for backup in (*others[self._max_count :], *safety[_SAFETY_COPIES:]):
-            shutil.rmtree(backup.path, ignore_errors=True)
+        ours = [backup for backup in self.backups() if backup.is_valid and self._is_ours(backup)]
+        oldest = self._moment() - timedelta(days=SAFETY_DAYS)
+        safety = [one for one in ours if one.suffix in SAFETY and one.created_at < oldest]
+        others = [one for one in ours if one.suffix not in SAFETY]
+        for backup in (*others[self._max_count :], *safety):
+            _logger.info("The backup %s makes room for newer ones", backup.path)
+            # Hidden first: what is deleted halfway when the process is killed is no backup any more.
+            part = backup.path.rename(self.folder / f".{backup.path.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _is_ours(self, backup: Backup) -> bool:
+        """Tell whether it is of this very database: others may have the same name elsewhere."""
+        wanted = {
+            "format": layout.FORMAT,
+            "engine": self._upkeep.engine,
+            "location": self._upkeep.location,
+            "database_name": self._upkeep.name,
+        }
+        return all(backup.metadata.get(name) == value for name, value in wanted.items())
 
     def _moment(self) -> datetime:
         return from_us(self._clock()).astimezone()
@@ -159,10 +242,12 @@ class BackupService:
                 lock = self.folder / f".{self._upkeep.name}.lock"
                 descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                if not try_lock(descriptor):
+                with _disk_errors(self.folder):
+                    is_ours = try_lock(descriptor)
+                if not is_ours:
                     raise StoreInUseError(refusal)
                 # Nobody else is at work, so these are what a killed process left.
-                for part in self.folder.glob(f".{self._upkeep.name}_backup_*.part"):
+                for part in self.folder.glob(f".{glob.escape(self._upkeep.name)}_backup_*.part"):
                     shutil.rmtree(part, ignore_errors=True)
                 yield
             finally:
@@ -177,6 +262,6 @@ def _disk_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreUnavailableError(
-            f"The backup could not be written to {folder}: {error}. Free space there, or choose another"
-            " folder with EVENT_BACKUP_DIR or --backup-dir."
+            f"The backups in {folder} cannot be worked with: {error}. Free space there, let this user"
+            " write there, or choose another folder with EVENT_BACKUP_DIR or --backup-dir."
         ) from error

@@ -30,6 +30,11 @@ class Place:
     collection: str = "events"
     integrity_seconds: float = 5.0
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether nothing of it outlives the server."""
+        return self.url is not None and self.url.startswith("memory:")
+
 
 def open_store(place: Place) -> EventStore:
     """Open the store of a place.
@@ -48,7 +53,7 @@ def open_store(place: Place) -> EventStore:
 
         path = place.default_path if url is None else Path(url.removeprefix(SQLITE_SCHEME))
         return SqliteStore(path, integrity_seconds=place.integrity_seconds)
-    if url.startswith("memory:"):
+    if place.is_in_memory:
         from madsci.event_manager.stores.memory import MemoryStore  # noqa: PLC0415
 
         return MemoryStore()

@@ -43,6 +43,8 @@ class Dumped:
 
     collections: int
     events: int
+    consistency: str = "as it was at one moment"
+    """What is in it of what was written meanwhile, for people."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class Upkeep(Protocol):
     location: str
     """Where the database is, for people. Never holds a password."""
 
+    keeps_replaced: bool
+    """Whether ``restore`` leaves what it replaces somewhere."""
+
     def version(self) -> DatabaseVersion:
         """Return what the database says about itself.
 
@@ -93,6 +98,10 @@ class Upkeep(Protocol):
         Raises:
             StoreInUseError: one of them is in it.
         """
+        ...
+
+    def size(self) -> int:
+        """Return about how many bytes a dump takes."""
         ...
 
     def dump(self, folder: Path, progress: Progress) -> Dumped:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import bson
 import msgspec
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.decimal128 import Decimal128, create_decimal128_context
 from bson.errors import InvalidDocument
 
@@ -29,7 +29,13 @@ from madsci.event_manager.stores.mongo.foreign import foreign_event, json_value
 
 MAX_DOCUMENT: Final = 16 * 1024 * 1024
 """Bytes of BSON in one document."""
-OPTIONS: Final = CodecOptions(dict[str, Any], tz_aware=True)
+OPTIONS: Final = CodecOptions(
+    dict[str, Any],
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    unicode_decode_error_handler="replace",
+)
+"""Reads every document, also one with dates beyond the year 9999 or with text that is not UTF-8."""
 
 _OWNERSHIP_IDS: Final = frozenset(ownership.OWNERSHIP_IDS)
 _DECIMALS: Final = create_decimal128_context()

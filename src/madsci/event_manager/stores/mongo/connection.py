@@ -46,7 +46,13 @@ def connect(url: str) -> Client:
         chosen: dict[str, Any] = {
             name: value for name, value in defaults.items() if name.lower() not in given
         }
-        return MongoClient(url, tz_aware=True, **chosen)
+        return MongoClient(
+            url,
+            tz_aware=True,
+            datetime_conversion="DATETIME_AUTO",
+            unicode_decode_error_handler="replace",
+            **chosen,
+        )
     except (PyMongoError, ValueError) as error:
         # The driver's own words may hold the password.
         raise SettingsError(

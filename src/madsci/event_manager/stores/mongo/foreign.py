@@ -15,12 +15,15 @@ from typing import Any, Final
 
 from bson import DBRef, Decimal128, ObjectId, Timestamp
 from bson.code import Code
+from bson.datetime_ms import DatetimeMS
 from bson.regex import Regex
 
 from madsci.common.clock import iso, to_us
 from madsci.common.types.event_reading import read_event
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
+_DIGITS: Final = 308
+"""Digits of the largest number that every reader of JSON knows."""
 _MEMBERS_OF_ANY_KIND: Final = ("source", "event_data", "extra", "exact")
 
 
@@ -39,6 +42,9 @@ def foreign_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None)
     received_at = reading.received_at
     if received_at is None and isinstance(arrived, ObjectId):
         received_at = to_us(arrived.generation_time)
+    name = plain.get("event_id")
+    if name not in (None, "", reading.event_id):
+        reading.extra.setdefault("event_id", name)
     moment = reading.event_timestamp
     if moment is None:
         moment = received_at or 0
@@ -85,6 +91,8 @@ def _other(value: Any) -> Any:
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
         return iso(to_us(aware))
+    if isinstance(value, DatetimeMS):  # beyond the year 9999
+        return f"{int(value)} ms since 1970"
     if isinstance(value, Decimal128):
         return _number(value)
     if isinstance(value, bytes):
@@ -105,7 +113,7 @@ def _name_of(number: float) -> str:
 def _number(value: Decimal128) -> Any:
     """Return a decimal as a number, where one of JSON's means the same, else as text."""
     decimal = value.to_decimal()
-    if not decimal.is_finite():
+    if not decimal.is_finite() or decimal.adjusted() > _DIGITS:
         return str(decimal)
     if decimal == decimal.to_integral_value():
         return int(decimal)

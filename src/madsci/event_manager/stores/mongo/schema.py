@@ -18,9 +18,18 @@ from madsci.event_manager.stores.mongo.connection import Collection, Database
 
 EVENTS: Final = "events"
 """The name of the collection of events in a schema; a lab may have given it another one."""
+UNREADABLE: Final = "unreadable_events"
+"""Where a migration puts documents that cannot be read as events, as they are."""
 _NOT_IMPLEMENTED: Final = 238
 _INDEX_NOT_FOUND: Final = 27
+_CONFLICTS: Final = frozenset({85, 86})
+"""Codes of a server that has an index of the same name, or for the same keys, already."""
 _OWN_INDEX: Final = "_id_"
+
+
+def schema_file() -> Path:
+    """Return the file of the schema of this version."""
+    return Path(str(files("madsci.event_manager").joinpath("schema.json")))
 
 
 class Index(BaseModel):
@@ -89,16 +98,28 @@ class Schema(BaseModel):
         try:
             return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, ValidationError) as error:
-            raise SettingsError(
-                f"The schema file {path} cannot be used: {error}. Name another one with --schema-file,"
-                " or leave it out for the one of this version."
-            ) from error
+            raise _unusable(path, str(error)) from error
+
+    @classmethod
+    def of_events(cls, path: Path) -> Schema:
+        """Read a schema file that this version can bring a database of events to.
+
+        Raises:
+            SettingsError: it is none.
+        """
+        schema, version = cls.read(path), cls.own().schema_version
+        if EVENTS not in schema.collections:
+            raise _unusable(path, f"it has no collection {EVENTS!r}, so it is not that of events")
+        if schema.schema_version != version:
+            raise _unusable(
+                path, f"it is of version {schema.schema_version}, and this program works with {version}"
+            )
+        return schema
 
     @classmethod
     def own(cls) -> Schema:
         """Return the schema of this version."""
-        text = files("madsci.event_manager").joinpath("schema.json").read_text(encoding="utf-8")
-        return cls.model_validate(json.loads(text))
+        return cls.read(schema_file())
 
     def indexes_of(self, events: str, *, is_mongodb: bool) -> list[Index]:
         """Return the indexes of the events, of the kinds that the server has."""
@@ -110,10 +131,18 @@ class Schema(BaseModel):
         return {events if name == EVENTS else name: one for name, one in self.collections.items()}
 
 
+def _unusable(path: Path, reason: str) -> SettingsError:
+    return SettingsError(
+        f"The schema file {path} cannot be used: {reason}. Name another one with --schema-file, or"
+        " leave it out for the one of this version."
+    )
+
+
 def ensure_indexes(database: Database, schema: Schema, events: str) -> list[str]:
     """Make the collections and indexes that are missing; return a sentence for each that cannot be.
 
-    Servers that speak MongoDB's protocol do not know all kinds of indexes.
+    Servers that speak MongoDB's protocol do not know all kinds of indexes. One with the name of ours
+    and other keys is replaced; one for the keys of ours under another name does its work.
     """
     there = set(database.list_collection_names())
     notes: list[str] = []
@@ -121,13 +150,27 @@ def ensure_indexes(database: Database, schema: Schema, events: str) -> list[str]
         if name not in there:
             _create(database, name)
         for index in wanted.indexes:
-            try:
-                database[name].create_indexes([index.model()])
-            except OperationFailure as error:
-                if error.code not in {_NOT_IMPLEMENTED, _INDEX_NOT_FOUND}:
-                    raise
-                notes.append(f"The server does not know the kind of index of {name}.{index.name}.")
+            note = _make(database[name], index)
+            if note:
+                notes.append(f"The index {name}.{index.name} was not made: {note}.")
     return notes
+
+
+def _make(collection: Collection, index: Index) -> str:
+    """Make an index unless it is there; return why it cannot be."""
+    try:
+        collection.create_indexes([index.model()])
+    except OperationFailure as error:
+        if error.code in {_NOT_IMPLEMENTED, _INDEX_NOT_FOUND}:
+            return "the server does not know this kind"
+        if error.code not in _CONFLICTS:
+            raise
+        there = collection.index_information().get(index.name)
+        if there is None:
+            return "there is one for the same"
+        collection.drop_index(index.name)
+        collection.create_indexes([index.model()])
+    return ""
 
 
 def _create(database: Database, name: str) -> None:
@@ -147,12 +190,9 @@ class Differences:
     collection_differences: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
-    def none(self) -> bool:
-        """Whether nothing that the schema wants is missing or different; more may be there."""
-        return not self.missing_collections and not any(
-            one["missing_indexes"] or one["different_indexes"]
-            for one in self.collection_differences.values()
-        )
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.missing_collections or self.extra_collections or self.collection_differences)
 
 
 def compare(database: Database, schema: Schema, events: str, *, is_mongodb: bool) -> Differences:
@@ -161,11 +201,11 @@ def compare(database: Database, schema: Schema, events: str, *, is_mongodb: bool
     there = set(database.list_collection_names())
     found = Differences(
         sorted(wanted.keys() - there),
-        sorted(name for name in there - wanted.keys() if not name.startswith("system.")),
+        sorted(one for one in there - wanted.keys() - {UNREADABLE} if not one.startswith("system.")),
     )
     for name in sorted(wanted.keys() & there):
         known = [one for one in wanted[name].indexes if is_mongodb or _is_simple(one)]
-        difference = _compare_indexes(database[name], known)
+        difference = compare_indexes(database[name], known)
         if any(difference.values()):
             found.collection_differences[name] = difference
     return found
@@ -175,13 +215,19 @@ def _is_simple(index: Index) -> bool:
     return not index.is_text and "partialFilterExpression" not in (index.model_extra or {})
 
 
-def _compare_indexes(collection: Collection, wanted: list[Index]) -> dict[str, Any]:
+def compare_indexes(collection: Collection, wanted: list[Index]) -> dict[str, Any]:
+    """Compare the indexes of a collection with those it should have; their names do not matter."""
     actual = {one["name"]: _described(one) for one in collection.list_indexes()}
     actual.pop(_OWN_INDEX, None)
     expected = {one.name: one.described() for one in wanted}
+    missing, extra = expected.keys() - actual.keys(), actual.keys() - expected.keys()
+    for name in sorted(missing):
+        same = next((one for one in sorted(extra) if actual[one] == expected[name]), None)
+        if same is not None:
+            missing, extra = missing - {name}, extra - {same}
     return {
-        "missing_indexes": sorted(expected.keys() - actual.keys()),
-        "extra_indexes": sorted(actual.keys() - expected.keys()),
+        "missing_indexes": sorted(missing),
+        "extra_indexes": sorted(extra),
         "different_indexes": list(_different(expected, actual)),
     }
 

@@ -28,10 +28,10 @@ from madsci.event_manager.stores.mongo.connection import (
     is_mongodb,
     masked,
 )
-from madsci.event_manager.stores.mongo.dump import finish_interrupted_restore
 from madsci.event_manager.stores.mongo.faults import TEMPORARY_CODES, is_temporary, translated
 from madsci.event_manager.stores.mongo.finding import Events
 from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
+from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
 from madsci.event_manager.stores.mongo.selecting import split
 from madsci.event_manager.stores.mongo.versions import check_version
 from madsci.event_manager.stores.tallying import tallied

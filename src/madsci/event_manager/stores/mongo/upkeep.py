@@ -11,30 +11,24 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from madsci.common.errors import StoreInUseError
 from madsci.event_manager.stores.mongo import turns
+from madsci.event_manager.stores.mongo.bson_files import check_dump
 from madsci.event_manager.stores.mongo.connection import DURABLE, connect, is_mongodb, masked
-from madsci.event_manager.stores.mongo.dump import (
-    check_dump,
-    dump_database,
-    finish_interrupted_restore,
-    restore_database,
-)
+from madsci.event_manager.stores.mongo.dump import dump_as_of_now
 from madsci.event_manager.stores.mongo.faults import translated
 from madsci.event_manager.stores.mongo.migrating import Migration
 from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, LIFETIME, RENEWAL, SERVERS
+from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore, restore_database
 from madsci.event_manager.stores.mongo.schema import Schema, compare
 from madsci.event_manager.stores.mongo.versions import read_version, record_version
 from madsci.event_manager.stores.upkeep import DatabaseVersion, Dumped, Progress, Step
 
 _logger = logging.getLogger(__name__)
-
-_SNAPSHOTS_REFUSED: Final = frozenset({20, 72, 123, 238, 246, 263})
-"""Codes of servers that have no snapshots for reading: no replica set, or an older release."""
 
 
 class MongoUpkeep:
@@ -47,22 +41,24 @@ class MongoUpkeep:
     """
 
     engine = "mongodb"
+    keeps_replaced = False
 
     def __init__(
         self, url: str, *, database: str, collection: str = "events", schema_file: Path | None = None
     ) -> None:
         self.name = database
         self.location = f"{database} at {masked(url)}"
-        self._schema = Schema.own() if schema_file is None else Schema.read(schema_file)
+        self._schema = Schema.own() if schema_file is None else Schema.of_events(schema_file)
         self._events = collection
-        self._is_held = False
+        self._holder: str | None = None
+        """Under which name the database is held now, if it is."""
         self._client = connect(url)
         self._database = self._client.get_database(database, write_concern=DURABLE)
 
     def version(self) -> DatabaseVersion:
         """Return what the database says about itself; see ``Upkeep``."""
         with translated(self.location):
-            return read_version(self._database, self.location)
+            return read_version(self._database, self.location, self._events)
 
     def expected_version(self) -> str:
         """Return the version of the schema."""
@@ -71,12 +67,12 @@ class MongoUpkeep:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep servers and others who look after it out of the database; see ``Upkeep``."""
-        if self._is_held:
+        if self._holder is not None:
             yield
             return
         holder = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
         with translated(self.location):
-            if not turns.hold(self._database, EXCLUSIVE, holder, LIFETIME):
+            if not self._hold(holder):
                 raise StoreInUseError(
                     f"The database {self.location} is being migrated or restored by another program."
                     f" Wait until it is done; one that was killed is in the way for {LIFETIME:g} s."
@@ -86,14 +82,14 @@ class MongoUpkeep:
             target=self._renew, args=(holder, ended), name="mongodb-exclusive", daemon=True
         )
         renewal.start()
-        self._is_held = True
+        self._holder = holder
         try:
             with translated(self.location):
                 self._refuse_servers()
                 finish_interrupted_restore(self._database)
             yield
         finally:
-            self._is_held = False
+            self._holder = None
             ended.set()
             renewal.join(RENEWAL)
             with translated(self.location):
@@ -108,32 +104,25 @@ class MongoUpkeep:
                 f" as there for {LIFETIME:g} s."
             )
 
+    def _hold(self, holder: str) -> bool:
+        return turns.hold(self._database, EXCLUSIVE, holder, LIFETIME)
+
     def _renew(self, holder: str, ended: threading.Event) -> None:
         while not ended.wait(RENEWAL):
             try:
-                turns.hold(self._database, EXCLUSIVE, holder, LIFETIME)
+                self._hold(holder)
             except PyMongoError as error:
                 _logger.warning("The hold on %s could not be renewed: %s", self.location, error)
+
+    def size(self) -> int:
+        """Return how many bytes the documents have."""
+        with translated(self.location):
+            return int(self._database.command("dbStats").get("dataSize", 0))
 
     def dump(self, folder: Path, progress: Progress) -> Dumped:
         """Write the database as BSON files; of one moment where the server has snapshots."""
         with translated(self.location):
-            if self._has_snapshots():
-                with self._client.start_session(snapshot=True) as session:
-                    return dump_database(self._database, folder, progress, session=session)
-            return dump_database(self._database, folder, progress)
-
-    def _has_snapshots(self) -> bool:
-        if not is_mongodb(self._client):
-            return False
-        try:
-            with self._client.start_session(snapshot=True) as session:
-                self._database[self._events].find_one({}, {"_id": 1}, session=session)
-        except OperationFailure as error:
-            if error.code in _SNAPSHOTS_REFUSED:
-                return False
-            raise
-        return True
+            return dump_as_of_now(self._database, folder, progress)
 
     def check(self, folder: Path, progress: Progress) -> int:
         """Read a dump to its end; return how many events it holds. Raises ``StoreDamagedError``."""
@@ -142,8 +131,16 @@ class MongoUpkeep:
     def restore(self, folder: Path, progress: Progress) -> int:
         """Put a dump in the place of what the database holds; see ``Upkeep``."""
         with translated(self.location):
-            check_dump(folder, progress)
-            return restore_database(self._client, self.name, folder, progress)
+            return restore_database(
+                self._client, self.name, folder, progress, confirm=self._confirm_hold
+            )
+
+    def _confirm_hold(self) -> None:
+        if self._holder is not None and not self._hold(self._holder):
+            raise StoreInUseError(
+                f"The hold on the database {self.location} was lost while the backup was loaded."
+                " Nothing was changed. Restore it again."
+            )
 
     def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
         """Return the steps from an older release's database to this version's."""
@@ -166,7 +163,7 @@ class MongoUpkeep:
     def record_version(self, note: str) -> None:
         """Say that the database has the expected version."""
         with translated(self.location):
-            record_version(self._database, self.expected_version(), note)
+            record_version(self._database, self.expected_version(), note, self._events)
 
     def differences(self) -> dict[str, Any]:
         """Return how the database differs from the schema, in the form of earlier releases."""
@@ -174,7 +171,7 @@ class MongoUpkeep:
             found = compare(
                 self._database, self._schema, self._events, is_mongodb=is_mongodb(self._client)
             )
-        return {} if found.none and not found.extra_collections else asdict(found)
+        return asdict(found) if found.any else {}
 
     def close(self) -> None:
         """End the connections."""

@@ -8,14 +8,15 @@ came.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from pymongo.errors import DuplicateKeyError
 
 from madsci.common.errors import SchemaVersionError
-from madsci.event_manager.stores.mongo.connection import Database
-from madsci.event_manager.stores.mongo.schema import Schema, ensure_indexes
+from madsci.common.settings.masking import REDACTED
+from madsci.event_manager.stores.mongo.connection import Database, Document
+from madsci.event_manager.stores.mongo.schema import EVENTS, Schema, ensure_indexes, schema_file
 from madsci.event_manager.stores.mongo.turns import TURNS
 from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion
 
@@ -39,37 +40,61 @@ def content(database: Database) -> list[str]:
     )
 
 
-def read_version(database: Database, location: str) -> DatabaseVersion:
-    """Return what a database says about itself.
+def read_version(database: Database, location: str, events: str) -> DatabaseVersion:
+    """Return what a database says about itself, and about its collection of events.
 
     Raises:
         SchemaVersionError: its record cannot be read.
     """
-    newest = database[VERSIONS].find_one({}, sort=[("applied_at", -1)])
-    if newest is not None:
-        version = newest.get("version")
-        if not isinstance(version, str) or not _VERSION.fullmatch(version):
-            raise SchemaVersionError(
-                f"The version of the database {location} cannot be read: its newest record in"
-                f" {VERSIONS} says {version!r:.80}. Nothing was changed. Correct or delete that record."
-            )
-        return DatabaseVersion(DatabaseState.TRACKED, version)
-    if all(database[name].find_one({}, {"_id": 1}) is None for name in content(database)):
+    newest = _newest(database)
+    if newest is None and not _is_empty(database):
+        # A server that starts at the same time records the version, and then writes.
+        newest = _newest(database)
+        if newest is None:
+            return DatabaseVersion(DatabaseState.UNTRACKED)
+    if newest is None:
         return DatabaseVersion(DatabaseState.FRESH)
-    return DatabaseVersion(DatabaseState.UNTRACKED)
+    version = newest.get("version")
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise SchemaVersionError(
+            f"The version of the database {location} cannot be read: its newest record in"
+            f" {VERSIONS} says {version!r:.80}. Nothing was changed. Correct or delete that record."
+        )
+    if not _is_told(newest, events) and database[events].find_one({}, {"_id": 1}) is not None:
+        return DatabaseVersion(DatabaseState.UNTRACKED)
+    return DatabaseVersion(DatabaseState.TRACKED, version)
 
 
-def record_version(database: Database, version: str, note: str) -> None:
-    """Say in the database which version it has from now on."""
-    entry = {"applied_at": datetime.now(timezone.utc), "migration_notes": note}
+def _newest(database: Database) -> Document | None:
+    return database[VERSIONS].find_one({}, sort=[("applied_at", -1)])
+
+
+def _is_empty(database: Database) -> bool:
+    return all(database[name].find_one({}, {"_id": 1}) is None for name in content(database))
+
+
+def _is_told(record: Document, events: str) -> bool:
+    """Whether a record is about a collection of events; those of earlier releases do not say."""
+    return events in record.get("collections", [events])
+
+
+def record_version(database: Database, version: str, note: str, events: str) -> None:
+    """Say in the database which version it, and a collection of events in it, has from now on."""
+    now, newest = datetime.now(timezone.utc), _newest(database)
+    applied_at = newest and newest.get("applied_at")
+    if isinstance(applied_at, datetime) and newest and newest.get("version") != version:
+        # The newest counts, also where it was made by a clock that is ahead of ours.
+        now = max(now, applied_at + timedelta(milliseconds=1))
+    entry = {"applied_at": now, "migration_notes": note}
+    told = {"$set": entry, "$addToSet": {"collections": events}}
     try:
-        database[VERSIONS].update_one({"version": version}, {"$set": entry}, upsert=True)
+        database[VERSIONS].update_one({"version": version}, told, upsert=True)
     except DuplicateKeyError:  # another server was quicker
-        return
+        database[VERSIONS].update_one({"version": version}, told)
 
 
 def check_version(database: Database, location: str, url: str, events: str) -> None:
-    """Return if a server may work with the database; a fresh one is made ready.
+    """Return if a server may work with the database; a fresh one, or collection, is made ready.
 
     ``url`` is shown in the commands that help, so it has no password.
 
@@ -77,13 +102,14 @@ def check_version(database: Database, location: str, url: str, events: str) -> N
         SchemaVersionError: it has another version, does not say which, or cannot be read.
     """
     schema = Schema.own()
-    found = read_version(database, location)
-    if found.state is DatabaseState.FRESH:
+    found = read_version(database, location, events)
+    newest = _newest(database)
+    if found.state is DatabaseState.FRESH or (
+        found.version == schema.schema_version and newest and not _is_told(newest, events)
+    ):
         ensure_indexes(database, schema, events)
-        record_version(
-            database, schema.schema_version,
-            f"Auto-initialized schema version {schema.schema_version}",
-        )  # fmt: skip
+        note = f"Auto-initialized schema version {schema.schema_version}"
+        record_version(database, schema.schema_version, note, events)
         return
     if found.version == schema.schema_version:
         return
@@ -122,10 +148,17 @@ def _advice(found: str, expected: str, commands: str) -> str:
 
 
 def _commands(url: str, database: str, events: str) -> str:
-    tool = f"python -m madsci.common.mongodb_migration_tool --db-url '{url}' --database '{database}'"
-    if events != "events":
-        tool += f" --collection-name '{events}'"
-    return (
-        f"Run one of:\n  {tool}\n  docker-compose run --rm event-manager {tool}"
-        " --schema-file '/app/madsci/event_manager/schema.json'"
+    names = f"--db-url '{url}' --database '{database}'"
+    if events != EVENTS:
+        names += f" --collection-name '{events}'"
+    tool = "python -m madsci.common.mongodb_migration_tool"
+    in_docker = " --schema-file '/app/madsci/event_manager/schema.json'"
+    # The tool finds the schema by itself where the database has its usual name.
+    own = "" if database == Schema.own().database else f" --schema-file '{schema_file()}'"
+    commands = (
+        f"Run one of:\n  {tool} {names}{own}\n"
+        f"  docker-compose run --rm event-manager {tool} {names}{in_docker}"
     )
+    if REDACTED in url:
+        commands += f"\nwith user and password in the place of {REDACTED}."
+    return commands

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import apsw
+
+from madsci.common.durability import sync_file
 
 _PAGES: Final = 2_000
 """Pages copied between two looks at the progress: 8 MB, some milliseconds."""
@@ -21,6 +22,7 @@ def copy_file(
 
     The connection must be in a transaction that has read: this is what makes the copy one moment's, and
     keeps it from starting anew whenever somebody writes (https://www.sqlite.org/c3ref/backup_finish.html).
+    Other threads run while pages are copied.
     """
     with closing(apsw.Connection(str(target))) as copy:
         with copy.backup("main", source, "main") as backup:
@@ -28,13 +30,4 @@ def copy_file(
                 backup.step(_PAGES)
                 on_pages(backup.page_count - backup.remaining, backup.page_count)
         copy.pragma("journal_mode", "DELETE")
-    sync(target)
-
-
-def sync(path: Path) -> None:
-    """Return when the content of a file is on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_file(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,13 @@ from typing import Any
 
 import apsw
 
+from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import SchemaVersionError, StoreDamagedError, StoreUnavailableError
 from madsci.event_manager.stores.sqlite import schema
-from madsci.event_manager.stores.sqlite.copying import copy_file, sync
+from madsci.event_manager.stores.sqlite.copying import copy_file
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.lock import lock
+from madsci.event_manager.stores.sqlite.swapping import RESTORING, forget_interrupted, replace_file
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 from madsci.event_manager.stores.upkeep import (
     DatabaseState,
@@ -32,11 +33,12 @@ class SqliteUpkeep:
     """Looks after one event file; see ``Upkeep``. A server may have it open meanwhile."""
 
     engine = "sqlite"
+    keeps_replaced = True
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
-        self.location = str(path)
-        self._path = path
+        self._path = path.absolute()
+        self.location = str(self._path)
         self._is_held = False
 
     def version(self) -> DatabaseVersion:
@@ -59,6 +61,7 @@ class SqliteUpkeep:
         descriptor = lock(self._path)
         self._is_held = True
         try:
+            forget_interrupted(self._path)
             yield
         finally:
             self._is_held = False
@@ -70,23 +73,32 @@ class SqliteUpkeep:
         target = folder / f"{self.name}.db"
         with translated(self.location), closing(self._open(self._path)) as file, snapshot(file):
             events = int(file.execute("SELECT count(*) FROM events").get)
-            copy_file(file, target, lambda done, whole: progress("pages", done, whole))
+            copy_file(file, target, lambda done, whole: progress("copying pages", done, whole))
+        sync_folder(folder)
         return Dumped(1, events)
+
+    def size(self) -> int:
+        """Return how many bytes a dump takes at most."""
+        files = (self._path, Path(f"{self._path}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def check(self, folder: Path, progress: Progress) -> int:
         """Check a copy's structure, and that it is of this program; return how many events it holds."""
         return _check(_copy_in(folder), progress)
 
     def restore(self, folder: Path, progress: Progress) -> int:
-        """Put a copy in the place of the file, in one step that happens or does not; see ``Upkeep``."""
-        source, beside = _copy_in(folder), Path(f"{self._path}.restoring")
+        """Put a copy in the place of the file, in one step that happens or does not; see ``Upkeep``.
+
+        The file that it replaces stays beside it as ``<path>.replaced-<time>``, also a damaged one.
+        """
+        source, beside = _copy_in(folder), Path(f"{self._path}{RESTORING}")
         try:
+            progress(f"copying {source.name}", 0, None)
             shutil.copyfile(source, beside)
-            sync(beside)
+            sync_file(beside)
             events = _check(beside, progress)
-            self._empty_log()
-            beside.replace(self._path)
-            _sync_folder(self._path.parent)
+            progress("swapping", 0, None)
+            replace_file(self._path, beside)
         except OSError as error:
             raise StoreUnavailableError(
                 f"{source} could not be restored to {self.location}: {error}. What was there is as it"
@@ -95,18 +107,6 @@ class SqliteUpkeep:
         finally:
             beside.unlink(missing_ok=True)
         return events
-
-    def _empty_log(self) -> None:
-        """Bring the log of changes into the old file: the new one must never meet it.
-
-        A file that is too damaged for that loses its log here, and is replaced in the next moment.
-        """
-        if not self._path.exists():
-            return
-        with contextlib.suppress(apsw.Error), closing(apsw.Connection(self.location)) as file:
-            file.pragma("wal_checkpoint(TRUNCATE)")
-        for ending in ("-wal", "-shm"):
-            Path(f"{self.location}{ending}").unlink(missing_ok=True)
 
     def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
         """Return the one step of a file of schema 1: its new indexes."""
@@ -171,6 +171,12 @@ def _copy_in(folder: Path) -> Path:
             f"{folder} holds {len(found)} files that end in .db, and a backup of an event file has one."
             " Nothing was changed."
         )
+    log = Path(f"{found[0]}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreDamagedError(
+            f"{found[0]} is no backup but the file of a server, some of whose changes are in {log.name}"
+            " only. Nothing was changed. Back that server up, and restore the backup."
+        )
     return found[0]
 
 
@@ -201,8 +207,3 @@ def _open_unchanging(path: Path) -> apsw.Connection:
 
 def _damaged(path: Path, reason: str) -> StoreDamagedError:
     return StoreDamagedError(f"{path} is damaged: {reason}. Nothing was changed. Use another backup.")
-
-
-def _sync_folder(path: Path) -> None:
-    with contextlib.suppress(OSError):  # Windows opens no folders
-        sync(path)

@@ -1,0 +1,83 @@
+"""Backups of the database of a running server: asked for, or by a schedule; each leaves an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from madsci.common.errors import InvalidInputError, MadsciError
+from madsci.common.types.event_type import EventType
+from madsci.common.types.log_level import EventLogLevel
+from madsci.event_manager.backup.layout import Backup
+from madsci.event_manager.backup.service import BackupService
+from madsci.event_manager.tasks.schedule import Schedule
+from madsci.event_manager.tasks.task import KeepTurn
+
+NIGHTLY = "0 2 * * *"
+"""When backups are made that are enabled without a schedule."""
+
+
+class Recorder(Protocol):
+    """Keeps events that the server has to tell; see ``OwnEvents``."""
+
+    def record(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> None:
+        """Keep an event, or log why not."""
+        ...
+
+
+class Backups:
+    """The backups of a server. Thread-safe; calls block.
+
+    ``service`` is ``None`` where the store keeps nothing on disk.
+    """
+
+    def __init__(self, service: BackupService | None, folder: Path, events: Recorder) -> None:
+        self._service = service
+        self.folder = folder
+        self._events = events
+
+    def create(self, description: str | None) -> Backup:
+        """Make a backup and tell of it, also of one that failed.
+
+        Raises:
+            InvalidInputError: the store keeps nothing that could be backed up.
+            StoreInUseError: one is being made already.
+            StoreError: it could not be made.
+        """
+        if self._service is None:
+            raise InvalidInputError(
+                "The memory store keeps nothing that could be backed up. Set EVENT_DB_URL to another."
+            )
+        try:
+            backup = self._service.create(description)
+        except MadsciError as error:
+            self._events.record(
+                EventType.BACKUP_CREATE, EventLogLevel.ERROR, f"A backup failed: {error.message}"
+            )
+            raise
+        self._events.record(
+            EventType.BACKUP_CREATE,
+            EventLogLevel.INFO,
+            f"A backup of {backup.events:,} events was made: {backup.path}",
+            **backup.as_json(),
+        )
+        return backup
+
+    def available(self) -> list[Backup]:
+        """Return the backups that there are, the newest first."""
+        return [] if self._service is None else self._service.backups()
+
+
+@dataclass(frozen=True)
+class BackupTask:
+    """Backups by a schedule as a task."""
+
+    backups: Backups
+    schedule: Schedule
+    name: str = "backup"
+
+    def run(self, keep_turn: KeepTurn) -> None:
+        """Make one."""
+        if keep_turn():
+            self.backups.create("scheduled")
