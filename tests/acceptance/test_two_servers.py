@@ -8,7 +8,9 @@ from contextlib import closing
 
 import pytest
 
+from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.mongo.connection import connect
+from madsci.event_manager.stores.mongo.store import MongoStore
 from support.load import Load
 from support.server import ServerProcess, wait_until
 
@@ -22,7 +24,11 @@ def two_servers(tmp_path, mongo_url, mongo_database):
     for name in ("one", "other"):
         folder = tmp_path / name
         folder.mkdir()
-        settings = {"EVENT_DB_URL": mongo_url, "EVENT_DATABASE_NAME": mongo_database}
+        settings = {
+            "EVENT_DB_URL": mongo_url,
+            "EVENT_DATABASE_NAME": mongo_database,
+            "EVENT_BACKUP_DIR": str(folder / "backups"),
+        }
         servers.append(ServerProcess(folder, **settings))
     yield servers
     for server in servers:
@@ -32,9 +38,13 @@ def two_servers(tmp_path, mongo_url, mongo_database):
 
 def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_url, mongo_database):
     one, other = two_servers
-    one.start()
-    other.start()
-    with Load(one, 3, "one-", 0.02) as load, Load(other, 3, "other-", 0.02) as other_load:
+    old = [f"old-{number}" for number in range(300)]
+    with closing(MongoStore(mongo_url, database=mongo_database)) as store:
+        store.append([StoredEvent(name, "log", 20, False, 0, 0, {}, "{}") for name in old])
+    for server in two_servers:
+        server.environment |= {"EVENT_RETENTION_ENABLED": "true", "EVENT_BACKUP_ENABLED": "true"}
+        server.start()
+    with Load(one, 3, "one-", 0.1) as load, Load(other, 3, "other-", 0.1) as other_load:
         for _ in range(3):
             before = len(load.acknowledged)
             wait_until(lambda before=before: len(load.acknowledged) > before + 200, 60, "new events")
@@ -47,10 +57,18 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
             one.start()
     acknowledged = {*load.acknowledged, *other_load.acknowledged}
     with closing(connect(mongo_url)) as client:
-        stored = Counter(one["_id"] for one in client[mongo_database]["events"].find({}, {"_id": 1}))
-    assert acknowledged - set(stored) == set(), "acknowledged events are missing"
-    assert max(stored.values()) == 1
+        events = client[mongo_database]["events"]
+        wait_until(lambda: events.find_one({"event_type": "backup_create"}), 60, "the backup")
+        stored = list(events.find({}, {"event_type": 1, "archived": 1, "event_data.task": 1}))
+    ids = Counter(event["_id"] for event in stored)
+    assert acknowledged - set(ids) == set(), "acknowledged events are missing"
+    assert max(ids.values()) == 1
     assert len(acknowledged) > 1_000
+    assert {event["_id"] for event in stored if event["archived"]} == set(old)
+    assert [event["event_type"] for event in stored].count("backup_create") == 1
+    assert [event["event_data"].get("task") for event in stored].count("retention") == 1
+    folders = [server.directory / "backups" for server in two_servers]
+    assert len([backup for folder in folders for backup in folder.glob("*_backup_*")]) == 1
 
 
 def test_what_one_server_stored_the_other_shows_at_once(two_servers):
