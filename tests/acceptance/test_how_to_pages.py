@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from support.server import running_server
+
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 
 
@@ -80,6 +82,15 @@ def test_keeping_and_deleting(server, tmp_path):
     events = run_page("keep-and-delete", server, tmp_path)
     assert events["Pump polled"]["archived"] is True
     assert events["Plate moved"]["archived"] is False
+
+
+def test_backing_up(tmp_path):
+    with running_server(tmp_path, EVENT_BACKUP_DIR=str(tmp_path / "backups")) as server:
+        events = run_page("back-up-and-restore", server, tmp_path)
+        (backup,) = server.get("backup/status")["available_backups"]
+    assert events["Plate moved"]["event_data"]["plate"] == "P7"
+    assert backup["is_valid"] is True
+    assert backup["description"] == "before_the_upgrade"
 
 
 def test_threads_and_executors(server, tmp_path):

@@ -17,11 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from madsci.event_manager.backup.service import BackupService
-
 from madsci.common.clock import zone_named
-from madsci.common.errors import MadsciError, SettingsError
+from madsci.common.errors import MadsciError, SettingsError, StoreError
 from madsci.common.settings import command_line_values, resolve_madsci_path, settings_help
+from madsci.event_manager.backup.service import BackupService
+from madsci.event_manager.backup.telling import tell_of_restore
 from madsci.event_manager.migration.copying import copy_events
 from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return action()
     except MadsciError as error:
         sys.stderr.write(f"{error.message}\n")
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         return 1
@@ -86,7 +86,7 @@ def _action(words: Sequence[str]) -> Callable[[], int]:
         schema_file = find_schema_file(settings.database or "")
     place = _place(settings.db_url, settings.database, settings.collection_name)
     upkeep = open_upkeep(place, schema_file)
-    return lambda: _with_upkeep(upkeep, settings)
+    return lambda: _with_upkeep(upkeep, place, settings)
 
 
 def _help() -> int:
@@ -112,7 +112,7 @@ def _place(url: str, database: str | None, collection: str) -> Place:
     return replace(place, database=database) if database else place
 
 
-def _with_upkeep(upkeep: Upkeep, settings: MigrationSettings) -> int:
+def _with_upkeep(upkeep: Upkeep, place: Place, settings: MigrationSettings) -> int:
     with closing(upkeep):
         if settings.validate_schema:
             return _validate(upkeep, settings)
@@ -121,7 +121,7 @@ def _with_upkeep(upkeep: Upkeep, settings: MigrationSettings) -> int:
         with Bars(shown=not settings.json_output) as bars:
             backups = BackupService(upkeep, settings.backup_dir, max_count=settings.backup_max_count)
             if settings.restore_from is not None:
-                lines, report = _restore(upkeep, backups, settings.restore_from, bars)
+                lines, report = _restore(place, upkeep, backups, settings.restore_from, bars)
             elif settings.backup_only:
                 lines, report = _back_up(upkeep, backups, bars)
             else:
@@ -132,10 +132,15 @@ def _with_upkeep(upkeep: Upkeep, settings: MigrationSettings) -> int:
 _Outcome = tuple[list[str], dict[str, Any]]
 
 
-def _restore(upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars) -> _Outcome:
+def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars) -> _Outcome:
     events = backups.restore(path, bars)
-    line = f"{path} was restored into {upkeep.location}: {events:,} events."
-    return [line], {"restored": str(path), "events": events}
+    lines = [f"{path} was restored into {upkeep.location}: {events:,} events."]
+    try:
+        with closing(open_store(place)) as store:
+            tell_of_restore(store, path, events)
+    except StoreError as error:  # such as a database of an earlier release, which is to be migrated
+        lines.append(f"No event could be kept that says so: {error.message}")
+    return lines, {"restored": str(path), "events": events}
 
 
 def _back_up(upkeep: Upkeep, backups: BackupService, bars: Bars) -> _Outcome:
@@ -204,6 +209,8 @@ def _say(settings: MigrationSettings, lines: Iterable[str], report: dict[str, An
 
 
 def _copy_action(words: Sequence[str]) -> Callable[[], int]:
+    if {"-h", "--help"} & set(words):
+        return _help
     given: dict[str, str] = {}
     rest = list(words)
     as_json = "--json" in rest

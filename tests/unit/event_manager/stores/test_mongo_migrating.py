@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
 from madsci.common.clock import iso
+from madsci.common.errors import StoreError
 from madsci.event_manager.stores.mongo.codec import to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import connect, is_mongodb
 from madsci.event_manager.stores.mongo.migrating import Migration
@@ -184,6 +186,14 @@ def test_what_cannot_be_an_event_is_kept_aside_as_it_was(collection):
     assert list(collection.database[UNREADABLE].find()) == [odd]
 
 
+def test_what_has_no_room_as_text_is_kept_aside_as_it_was(collection):
+    odd = old("frame", event_data={"pixels": bytes(13_000_000)})
+    collection.write(odd, old("a"))
+    collection.migrate()
+    assert set(collection.found()) == {"a"}
+    assert collection.database[UNREADABLE].find_one({"_id": "frame"}) == odd
+
+
 def test_an_event_that_is_ours_is_left_alone(collection):
     event = to_event(old("a", event_data={"n": 1}), CHICAGO)
     collection.events.insert_one(RawBSONDocument(to_bson(event)))
@@ -221,7 +231,8 @@ def test_indexes_of_earlier_releases_go_and_those_of_the_lab_stay(collection):
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=20)
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20)
     | st.binary(max_size=5) | st.just(OBJECT_ID)
     | st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001 - as drivers take it
     lambda inner: st.lists(inner, max_size=3)
@@ -241,7 +252,11 @@ NAMES = [
         min_size=1, max_size=5,
     )
 )  # fmt: skip
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_whatever_a_collection_holds_every_document_is_an_event_afterwards_or_kept_aside(
     collection, documents
 ):
@@ -258,3 +273,20 @@ def test_whatever_a_collection_holds_every_document_is_an_event_afterwards_or_ke
     assert collection.pending()["normalise events"] == 0
     for document in collection.events.find():
         assert to_event(document).event_id == document["_id"]
+
+
+def test_a_server_of_another_release_that_goes_on_writing_is_noticed(collection, monkeypatch):
+    collection.write(old("a"))
+    numbers = itertools.count()
+    writing = Collection.bulk_write
+
+    def somebody_writes(self, *arguments, **options):
+        collection.events.insert_one(old(f"b{next(numbers)}"))
+        return writing(self, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Collection, "bulk_write", somebody_writes)
+        with pytest.raises(StoreError, match="another release works with the database"):
+            collection.migrate()
+    collection.migrate()
+    assert collection.pending()["normalise events"] == 0

@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError, CursorNotFound, DuplicateKeyError, Wr
 
 from madsci.common.errors import InvalidEventError, StoreError
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.mongo.codec import OPTIONS, reduced, to_bson, to_event
+from madsci.event_manager.stores.mongo.codec import MAX_DOCUMENT, OPTIONS, reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import Collection, Document
 from madsci.event_manager.stores.mongo.faults import is_temporary
 from madsci.event_manager.stores.mongo.schema import UNREADABLE
@@ -34,6 +34,8 @@ _READ_AT_ONCE: Final = 500
 _CHANGED_AT_ONCE: Final = 50
 """Documents changed in one request. FerretDB 1.24 stands still for ever beyond some sixty of them."""
 _BYTES_AT_ONCE: Final = 8 * 1024 * 1024
+_ROOM: Final = MAX_DOCUMENT - 64 * 1024
+"""Bytes of a document that can lie aside, beside what is said about it there."""
 _PASSES: Final = 4
 """How often the events are gone through until there is nothing left to change."""
 
@@ -133,15 +135,11 @@ class Normalisation:
             event = to_event(document, self._zone)
         except InvalidEventError:
             return _Odd(key, raw, None)
-        if isinstance(key, str) and self._is_ours(document, event):
+        made = to_bson(event, decimals=self._decimals)
+        if isinstance(key, str) and _is_ours(document, event, made):
             return None
-        return _Odd(key, raw, event)
-
-    def _is_ours(self, document: Document, event: StoredEvent) -> bool:
-        there = _text_of(document)
-        if there == _text_of(_decoded(to_bson(event, decimals=self._decimals))):
-            return True
-        return "exact" in document and there == _text_of(_decoded(reduced(event)))
+        # Values that JSON does not have may need more room than a document has.
+        return _Odd(key, raw, event if len(made) <= _ROOM else None)
 
     def _replace(self, found: list[_Odd]) -> None:
         if not found:
@@ -221,6 +219,13 @@ class Normalisation:
 
 
 _OTHER_MEMBERS: Final = StoredEvent.__struct_fields__[1:]
+
+
+def _is_ours(document: Document, event: StoredEvent, made: bytes) -> bool:
+    there = _text_of(document)
+    if there == _text_of(_decoded(made)):
+        return True
+    return "exact" in document and there == _text_of(_decoded(reduced(event)))
 
 
 def _decoded(document: bytes) -> Document:
