@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from pymongo.errors import OperationFailure
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
-from madsci.event_manager.stores.mongo.connection import connect, is_mongodb
+from madsci.event_manager.stores.mongo.connection import is_mongodb
 from madsci.event_manager.stores.mongo.finding import Events
 from madsci.event_manager.stores.mongo.store import MongoStore
+from support import mongo_servers
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = [
@@ -128,25 +130,33 @@ def under_event_data(selector: dict) -> dict:
 
 
 @pytest.fixture(scope="module")
-def server_is_mongodb(mongo_url) -> bool:
-    with contextlib.closing(connect(mongo_url)) as client:
-        return is_mongodb(client)
+def store(mongo_url):
+    """A store on the server, emptied by each test."""
+    name = f"pushed_down_{uuid.uuid4().hex}"
+    with contextlib.closing(MongoStore(mongo_url, database=name)) as store:
+        yield store
+    mongo_servers.drop_database(mongo_url, name)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_the_server_finds_what_the_filter_means(case, mongo_url, mongo_database, server_is_mongodb):
+def test_the_server_finds_what_the_filter_means(case, store):
     tree = parse_selector(under_event_data(case["selector"]))
-    with contextlib.closing(MongoStore(mongo_url, database=mongo_database)) as store:
-        store.append(
-            [
-                StoredEvent(str(one["_id"]), "log", 20, False, 0, 0, {}, encode_json(one))
-                for one in case["docs"]
-            ]
-        )
-        trusting = Events(store.collection, is_mongodb=True)
-        try:
-            found = Counter(one.event_id for one in trusting.find(Query(tree)).events)
-        except OperationFailure as error:
-            found = Counter([f"refused: {error}"])
+    ids = [str(one["_id"]) for one in case["docs"]]
+    store.append(
+        [
+            StoredEvent(name, "log", 20, False, 0, 0, {}, encode_json(one))
+            for name, one in zip(ids, case["docs"], strict=True)
+        ]
+    )
+    trusting = Events(store.collection, is_mongodb=True)
+    try:
+        found = Counter(one.event_id for one in trusting.find(Query(tree)).events)
+    except OperationFailure as error:
+        found = Counter([f"refused: {error}"])
+    finally:
+        store.archive(ids, 0)
+        store.delete(ids)
     is_right = found == Counter(str(one) for one in case["expected_ids"])
-    assert is_right == (server_is_mongodb or case["name"] not in DIFFERENT), found
+    assert is_right == (
+        is_mongodb(store.collection.database.client) or case["name"] not in DIFFERENT
+    ), found
