@@ -35,12 +35,12 @@ class MigrationSettings(MadsciSettings):
         SettingTraits(
             environment=(
                 "MONGODB_MIGRATION_DB_URL",
+                "EVENT_DB_URL",  # the database of the server goes before those of others
                 "MONGO_DB_URL",
                 "MONGODB_URL",
                 "MONGO_URL",
                 "DATABASE_URL",
                 "DB_URL",
-                "EVENT_DB_URL",
             ),
             synonyms=("mongo_db_url", "document_db_url"),
             credentials=True,
