@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from madsci.common.errors import InvalidInputError, MadsciError, OverloadedError
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.backup.layout import Backup
 from madsci.event_manager.backup.service import BackupService, unseen
+from madsci.event_manager.ingest.own_events import Recorder
 from madsci.event_manager.stores.upkeep import Progress
 from madsci.event_manager.tasks.schedule import Schedule
 from madsci.event_manager.tasks.task import KeepTurn
 
 NIGHTLY = "0 2 * * *"
 """When backups are made that are enabled without a schedule."""
-
-
-class Recorder(Protocol):
-    """Keeps events that the server has to tell; see ``OwnEvents``."""
-
-    def record(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> None:
-        """Keep an event, or log why not."""
-        ...
 
 
 class Backups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from madsci.common.clock import Clock, now_us
 from madsci.common.errors import MadsciError
@@ -19,6 +19,14 @@ _logger = logging.getLogger(__name__)
 
 _PATIENCE: Final = 30.0
 """Seconds to wait for the writer: as long as stopping may take."""
+
+
+class Recorder(Protocol):
+    """Keeps events that the server has to tell; see ``OwnEvents``."""
+
+    def record(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> None:
+        """Keep an event, or log why not."""
+        ...
 
 
 class OwnEvents:

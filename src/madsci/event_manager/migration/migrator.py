@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from madsci.common.errors import MadsciError, SchemaVersionError, StoreError
-from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion, Progress, Upkeep
+from madsci.event_manager.stores.upkeep import (
+    DatabaseState,
+    DatabaseVersion,
+    Progress,
+    Upkeep,
+    is_newer,
+)
 
 
 class Backups(Protocol):
@@ -111,7 +117,7 @@ def migrate(
 
 def _begun(upkeep: Upkeep, *, dry_run: bool) -> MigrationReport:
     found, expected = upkeep.version(), upkeep.expected_version()
-    if found.version is not None and _numbers(found.version) > _numbers(expected):
+    if found.version is not None and is_newer(found.version, expected):
         raise SchemaVersionError(
             f"{upkeep.location} has version {found.version}, which is newer than {expected}. Use the"
             " version of the Event Manager that wrote it, or restore a backup."
@@ -124,10 +130,6 @@ def _begun(upkeep: Upkeep, *, dry_run: bool) -> MigrationReport:
         needed=found.version != expected,
         dry_run=dry_run,
     )
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in version.split(".")]
 
 
 def _backup(upkeep: Upkeep, backups: Backups, progress: Progress) -> Path | None:

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from madsci.common.clock import Clock, iso, now_us
 from madsci.common.errors import OverloadedError, QueryTimeoutError
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
+from madsci.event_manager.ingest.own_events import Recorder
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import MAX_PAGE
 from madsci.event_manager.model.selector import And, Selector
@@ -32,14 +33,6 @@ MAX_WAITING: Final = 4
 """Requests that may wait for another one to end. Each occupies a thread."""
 _COUNTING_SECONDS: Final = 10.0
 """Time for counting what is held, which nobody waits for and nothing depends on."""
-
-
-class Recorder(Protocol):
-    """Keeps events that the server has to tell; see ``OwnEvents``."""
-
-    def record(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> None:
-        """Keep an event, or log why not."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,15 @@ class DatabaseVersion:
     version: str | None = None
 
 
+def is_newer(version: str, other: str) -> bool:
+    """Tell whether a version, numbers with dots between, is newer than another one."""
+    return _numbers(version) > _numbers(other)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 @dataclass(frozen=True)
 class Dumped:
     """What a dump holds: everything that was acknowledged before it began, as it was."""

@@ -18,7 +18,7 @@ from madsci.common.settings.masking import REDACTED
 from madsci.event_manager.stores.mongo.connection import Database, Document
 from madsci.event_manager.stores.mongo.schema import EVENTS, Schema, ensure_indexes, schema_file
 from madsci.event_manager.stores.mongo.turns import TURNS
-from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion
+from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion, is_newer
 
 VERSIONS: Final = "schema_versions"
 RESTORING: Final = "__restoring"
@@ -127,15 +127,6 @@ def check_version(database: Database, location: str, url: str, events: str) -> N
         f"Expected: {schema.schema_version}\n"
         f"Current: {found.version}\n" + _advice(found.version or "", schema.schema_version, commands)
     )
-
-
-def is_newer(version: str, other: str) -> bool:
-    """Tell whether a version is newer than another one."""
-    return _numbers(version) > _numbers(other)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def _advice(found: str, expected: str, commands: str) -> str:
