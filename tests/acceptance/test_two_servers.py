@@ -44,7 +44,14 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
     for server in two_servers:
         server.environment |= {"EVENT_RETENTION_ENABLED": "true", "EVENT_BACKUP_ENABLED": "true"}
         server.start()
-    with Load(one, 3, "one-", 0.1) as load, Load(other, 3, "other-", 0.1) as other_load:
+    with (
+        Load(one, 3, "one-", 0.1) as load,
+        Load(other, 3, "other-", 0.1) as other_load,
+        closing(connect(mongo_url)) as client,
+    ):
+        events = client[mongo_database]["events"]
+        for done in ({"event_type": "backup_create"}, {"event_data.task": "retention"}):
+            wait_until(lambda done=done: events.find_one(done), 60, f"an event with {done}")
         for _ in range(3):
             before = len(load.acknowledged)
             wait_until(lambda before=before: len(load.acknowledged) > before + 200, 60, "new events")
@@ -58,7 +65,6 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
     acknowledged = {*load.acknowledged, *other_load.acknowledged}
     with closing(connect(mongo_url)) as client:
         events = client[mongo_database]["events"]
-        wait_until(lambda: events.find_one({"event_type": "backup_create"}), 60, "the backup")
         stored = list(events.find({}, {"event_type": 1, "archived": 1, "event_data.task": 1}))
     ids = Counter(event["_id"] for event in stored)
     assert acknowledged - set(ids) == set(), "acknowledged events are missing"

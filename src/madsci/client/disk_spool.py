@@ -223,6 +223,7 @@ class DiskSpool:
             else:
                 self._bequeath(inherited)
         with self._lock:
+            self._writer.count_all()
             lane = self._lane
             if lane.waiting or lane.losses.count:
                 self._writer.finish()

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -217,7 +217,7 @@ class Lane:
                 self._on_damage(line.raw)
                 with self.lock:
                     done = min(done + 1, segment.count)
-                    self._lose(1, segment.first_moment, segment.last_moment)
+                    self.lose(1, segment.first_moment, segment.last_moment)
                     self._settle(segment, line.end, done)
                 continue
             size += len(line.body) + 1
@@ -239,7 +239,7 @@ class Lane:
         if offset >= segment.size:
             missing = segment.count - done - segment.is_torn
             if missing > 0:
-                self._lose(missing, segment.first_moment, segment.last_moment)
+                self.lose(missing, segment.first_moment, segment.last_moment)
             done = segment.count
         self.waiting -= done - segment.done
         segment.offset, segment.done = offset, done
@@ -263,11 +263,12 @@ class Lane:
             self.waiting -= lost
             self._retire(segment)
             segment.delete()  # at once, if the system can: the disk needs the room
-            self._lose(lost, segment.first_moment, segment.last_moment)
+            self.lose(lost, segment.first_moment, segment.last_moment)
             self._write_cursor()
             return lost
 
-    def _lose(self, count: int, first_moment: int, last_moment: int) -> None:
+    def lose(self, count: int, first_moment: int, last_moment: int) -> None:
+        """Count events that are gone. Moments are microseconds since the epoch."""
         self.lost += count
         self.losses.add(count, first_moment, last_moment)
 
@@ -351,6 +352,17 @@ class Lane:
         self.waiting += 1
         if self.waiting == 1:
             self.oldest_moment = moment
+
+    def recount(self, found: Iterable[tuple[Segment, tuple[int, int]]], moment: int) -> None:
+        """Set the bytes and events of segments to what was found in them, and all sums anew."""
+        for segment, (size, count) in found:
+            segment.size, segment.count = size, count
+            segment.last_moment = moment
+            segment.first_moment = segment.first_moment or moment
+            self.last_position = max(self.last_position, segment.base + count)
+        self.size = sum(segment.size for segment in self.segments if segment.is_on_disk)
+        self.waiting = sum(segment.waiting for segment in self.segments)
+        self.oldest_moment = self.oldest_moment or moment
 
 
 def segments_of(directory: Path, token: str) -> list[tuple[Path, int]]:

@@ -96,10 +96,18 @@ class LaneWriter:
                 elif not 0 <= moment - self._unsynced_since < self._late:
                     self._sync_late(segment, moment)
             finally:
+                if not is_counted:
+                    self._recount(is_whole=True)
                 self._is_writing = False
-                if self._interrupting or not is_counted:
+                if self._interrupting:
                     self._recount()
             return lane.waiting
+
+    def count_all(self) -> None:
+        """Count what an append has left uncounted because an exception came out of a signal handler."""
+        with self._lock:
+            if self._is_writing or self._interrupting:
+                self._recount(is_whole=True)
 
     def make_known(self) -> None:
         """Tell threads that wait for room to look again."""
@@ -108,9 +116,8 @@ class LaneWriter:
 
     def tend(self) -> None:
         """Sync and close what is due."""
+        self.count_all()
         with self._lock:
-            if self._interrupting:
-                self._recount()
             sealed, self._sealed = self._sealed, []
             current, since = self._current, self._unsynced_since
         settings = self._settings
@@ -181,15 +188,45 @@ class LaneWriter:
         self._interrupting.append((segment, len(line), moment))
         return self.lane.waiting
 
-    def _recount(self) -> None:
-        """Count what was written but not counted, because a signal came in between."""
-        while self._interrupting:
-            self.lane.note(*self._interrupting.pop(0))
-        segment = self._current
-        if segment is not None:
-            surplus = segment.measure() - segment.size
-            if surplus > 0:  # an exception came out of a handler just after the write
-                self.lane.note(segment, surplus, time.time_ns() // 1000)
+    def _recount(self, *, is_whole: bool = False) -> None:
+        """Count what was written but not counted, because a signal came in between.
+
+        All of it anew, if an exception came out of a handler: it may have come amidst counting.
+        """
+        while True:
+            self._is_writing = True  # a handler that comes now leaves its event to this loop
+            if is_whole:
+                self._count_anew()
+            while self._interrupting:
+                self._note_interrupting(*self._interrupting[0])
+                del self._interrupting[0]
+            self._is_writing = False
+            if not self._interrupting:
+                return
+
+    def _note_interrupting(self, segment: Segment, size: int, moment: int) -> None:
+        if segment in self.lane.segments:
+            self.lane.note(segment, size, moment)
+        else:  # to make room, it was dropped before this was counted
+            self.lane.lose(1, moment, moment)
+
+    def _count_anew(self) -> None:
+        lane, current = self.lane, self._current
+        for segment in lane.segments:
+            if segment is not current and not segment.is_sealed:
+                segment.is_sealed = True
+                self._sealed.append(segment)
+        while True:
+            pending = self._interrupting[:]
+            touched = {one for one, _, _ in pending} | {current}
+            found = [(one, one.measure()) for one in lane.segments if one in touched]
+            if len(self._interrupting) == len(pending):
+                break
+        del self._interrupting[: len(pending)]
+        lane.recount(found, time.time_ns() // 1000)
+        for segment, _, moment in pending:
+            if segment not in lane.segments:
+                lane.lose(1, moment, moment)
 
     # Room, with the lock held.
 
@@ -223,8 +260,6 @@ class LaneWriter:
         return segment
 
     def _leave_disk(self, reason: str) -> Segment:
-        if self._current is not None:
-            self._current.cut()
         if self._trouble is None:
             self._trouble = reason
             self.notices.append(

@@ -130,9 +130,12 @@ class Segment:
         """Append a line; it is counted by ``note``.
 
         Raises:
-            OSError: it could not be written as a whole.
+            OSError: it could not be written as a whole; what was written of it is taken away.
         """
-        if os.write(self._writer, line) != len(line):
+        written = os.write(self._writer, line)
+        if written != len(line):
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._writer, os.fstat(self._writer).st_size - written)
             raise OSError("the disk took only a part of an event")
 
     def note(self, size: int, moment: int) -> None:
@@ -192,18 +195,17 @@ class Segment:
         descriptor, self._reader = self._reader, -1
         _close(descriptor)
 
-    def cut(self) -> None:
-        """Take away what a failed write left behind the counted lines."""
-        with contextlib.suppress(OSError):
-            os.ftruncate(self._writer, self.size)
-
     def has_vanished(self) -> bool:
         """Tell whether somebody deleted the file."""
         return self.path is not None and not self.path.exists()
 
-    def measure(self) -> int:
-        """Return the size as it is, also of what is not counted."""
-        return os.fstat(self._writer).st_size if self._writer >= 0 else self.size
+    def measure(self) -> tuple[int, int]:
+        """Return how many bytes and how many events there are, counted or not."""
+        try:
+            content = self.path.read_bytes() if self.path is not None else b""
+        except OSError:  # deleted under us: what was counted is the best that is known
+            return self.size, self.count
+        return len(content), content.count(b"\n")
 
     def delete(self) -> None:
         """Delete the file if the system lets us: Windows does not while it is open."""
@@ -235,12 +237,9 @@ class MemorySegment(Segment):
         """Append a line; it is counted by ``note``."""
         self._content += line
 
-    def measure(self) -> int:
-        """Return the size as it is, also of what is not counted."""
-        return len(self._content)
-
-    def cut(self) -> None:
-        """Do nothing: memory takes all or nothing."""
+    def measure(self) -> tuple[int, int]:
+        """Return how many bytes and how many events there are, counted or not."""
+        return len(self._content), self._content.count(b"\n")
 
     def delete(self) -> None:
         """Let the memory go."""

@@ -1,0 +1,135 @@
+"""Appending to a lane: signal handlers that log, wherever they come, lose and damage nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from madsci.client import disk_spool, lane, lane_writer, segments
+from madsci.client.disk_spool import DiskSpool
+from madsci.client.lane_writer import DiskSpoolSettings
+
+INTERRUPTED_FILES = {module.__file__ for module in (disk_spool, lane, lane_writer, segments)}
+
+
+class Interruptions:
+    """Calls a function amid another one, as a signal handler is called: between two of its opcodes."""
+
+    def __init__(self, handler, places):
+        self._handler = handler
+        self._places = set(places)
+        self.passed = 0
+
+    def run(self, function):
+        before = sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            return function()
+        finally:
+            sys.settrace(before)
+
+    def _trace(self, frame, event, _):
+        if frame.f_code.co_filename not in INTERRUPTED_FILES:
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        if event == "opcode":
+            self.passed += 1
+            if self.passed in self._places:
+                self._handler()
+        return self._trace
+
+
+def body(event_id):
+    return b'{"event_id":"%b","event_data":"%b"}' % (event_id.encode(), b"x" * (len(event_id) * 7))
+
+
+@pytest.fixture
+def spool(tmp_path):
+    spool = DiskSpool(tmp_path / "spool", DiskSpoolSettings(fsync="none"))
+    spool.append("first", body("first"))
+    yield spool
+    spool.abandon()
+
+
+def interrupted_append(spool, name, places, *, error=None):
+    """Append an event, and others at places within that; return their names and the opcodes passed."""
+    names = [name]
+
+    def handle():
+        names.append(f"{name}-{len(names)}")
+        spool.append(names[-1], body(names[-1]))
+        if error is not None:
+            raise error
+
+    interruptions = Interruptions(handle, places)
+    with contextlib.suppress(ZeroDivisionError):
+        interruptions.run(lambda: spool.append(name, body(name)))
+    return names, interruptions.passed
+
+
+def drain(spool):
+    found = []
+    while batch := spool.read(100, 1_000_000):
+        found += [event.event_id for event in batch]
+        spool.acknowledge(batch[-1].position)
+    return found
+
+
+def file_bytes(spool):
+    return sum(path.stat().st_size for path in Path(spool.directory).glob("*.events"))
+
+
+def test_one_or_two_handlers_at_any_place_of_an_append_lose_nothing(spool):
+    drain(spool)
+    _, last = interrupted_append(spool, "measured", ())
+    drain(spool)
+    random.seed(1)
+    pairs = [(place,) for place in range(1, last + 1)]
+    pairs += [(place, place + random.randrange(1, 80)) for (place,) in pairs * 4]
+    for number, places in enumerate(pairs):
+        names, _ = interrupted_append(spool, f"e{number}", places)
+        assert spool.stats().queued == len(names), places
+        found = drain(spool)
+        assert sorted(found) == sorted(names), places
+        assert spool.stats().queued == 0
+        assert spool.settled_position == spool.last_position
+    assert spool.stats().dropped == 0
+    assert not list(spool.tend())
+
+
+def test_an_exception_out_of_a_handler_leaves_what_was_written_whole(spool):
+    drain(spool)
+    _, last = interrupted_append(spool, "measured", ())
+    drain(spool)
+    for place in range(1, last + 1):
+        names, _ = interrupted_append(spool, f"e{place}", (place,), error=ZeroDivisionError())
+        later = f"later{place}"
+        spool.append(later, body(later))
+        assert not list(spool.tend())
+        found = drain(spool)
+        assert {names[1], later} <= set(found) <= {*names, later}, place
+        assert spool.stats().queued == 0
+    assert spool.stats().dropped == 0
+
+
+@pytest.mark.parametrize("limit", [1_200, 4_000])
+def test_handlers_at_any_place_while_the_spool_is_full_are_all_accounted_for(tmp_path, limit):
+    spool = DiskSpool(tmp_path / "spool", DiskSpoolSettings(fsync="none", max_bytes=limit))
+    random.seed(2)
+    put = 0
+    for number in range(600):
+        names, _ = interrupted_append(spool, f"e{number}", (random.randrange(1, 400),))
+        put += len(names)
+        assert file_bytes(spool) <= limit + 600
+    spool.tend()
+    stats = spool.stats()
+    assert stats.dropped > 0
+    assert stats.queued + stats.dropped == put
+    assert len(drain(spool)) == stats.queued
+    assert spool.stats().queued == 0
+    spool.close()
