@@ -162,7 +162,7 @@ messages = st.sampled_from(
     )
 )
 events = st.builds(
-    lambda moment, level, alert, archived, trace, source, data, extra: StoredEvent(
+    lambda moment, level, alert, archived, archived_at, trace, source, data, extra: StoredEvent(
         "",
         "log",
         level,
@@ -174,13 +174,14 @@ events = st.builds(
         trace,
         None,
         archived,
-        None,
+        archived_at if archived else None,
         extra,
     ),
     st.integers(-3, 3),
     st.sampled_from([0, 20, 40, 50]),
     st.booleans(),
     st.booleans(),
+    st.none() | st.integers(-1, 1),
     st.sampled_from([None, "", "a", "1"]),
     sources,
     documents | messages,

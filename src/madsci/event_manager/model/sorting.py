@@ -25,7 +25,8 @@ PLAIN: Final = frozenset(
     {"_id", "event_type", "log_level", "alert", "event_timestamp", "received_at", "archived"}
 )
 """Members that every event has, of one kind each."""
-_NULLABLE: Final = frozenset({"trace_id", "span_id", "archived_at"})
+NULLABLE: Final = frozenset({"trace_id", "span_id", "archived_at"})
+"""Members that hold text or nothing."""
 _NESTED: Final = frozenset({"source", "event_data", "extra"})
 
 
@@ -40,6 +41,11 @@ class SortKey:
     def is_plain(self) -> bool:
         """Whether every event has a value of one kind there, which is its own place."""
         return len(self.path) == 1 and self.path[0] in PLAIN
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is a member of the event itself, with a value of one kind or none."""
+        return len(self.path) == 1 and self.path[0] in PLAIN | NULLABLE
 
 
 Sort = tuple[SortKey, ...]
@@ -84,7 +90,7 @@ def _key(name: object, direction: object) -> SortKey:
     path = tuple(name.split("."))
     if path[0] == "event_id":
         path = ("_id", *path[1:])
-    is_known = path[0] in _NESTED if len(path) > 1 else path[0] in PLAIN | _NULLABLE | _NESTED
+    is_known = path[0] in _NESTED if len(path) > 1 else path[0] in PLAIN | NULLABLE | _NESTED
     if not is_known or len(name) > _MAX_PATH or any(char in _UNSPEAKABLE for char in name):
         raise _invalid(
             f"events cannot be sorted by {name!r:.80}. Use a member of events, or a path that begins"

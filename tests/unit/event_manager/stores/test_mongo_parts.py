@@ -23,7 +23,7 @@ from madsci.common.errors import (
 )
 from madsci.event_manager.model.selector import And
 from madsci.event_manager.model.selector_parser import parse_selector
-from madsci.event_manager.model.sorting import NEWEST_FIRST, parse_sort
+from madsci.event_manager.model.sorting import NEWEST_FIRST, general_place, parse_sort
 from madsci.event_manager.model.tally import GROUPINGS, Buckets, Count, Tally
 from madsci.event_manager.stores.mongo.connection import connect, masked
 from madsci.event_manager.stores.mongo.counting import counts, pipeline
@@ -178,6 +178,24 @@ class TestWhatTheServerIsAsked:
         assert behind((1, "b"), parse_sort(["alert"])) == {
             "$or": [{"alert": {"$gt": True}}, {"alert": True, "_id": {"$gt": "b"}}]
         }
+
+    def test_a_page_begins_behind_a_place_that_may_be_null(self):
+        rising, falling = parse_sort(["archived_at"]), parse_sort(["-archived_at"])
+        null, text = general_place(None), general_place("x")
+        assert behind((*null, "b"), rising) == {
+            "$or": [{"archived_at": {"$ne": None}}, {"archived_at": None, "_id": {"$gt": "b"}}]
+        }
+        assert behind((*text, "b"), rising) == {
+            "$or": [{"archived_at": {"$gt": "x"}}, {"archived_at": "x", "_id": {"$gt": "b"}}]
+        }
+        assert behind((*text, "b"), falling) == {
+            "$or": [
+                {"archived_at": {"$lt": "x"}},
+                {"archived_at": None},
+                {"archived_at": "x", "_id": {"$lt": "b"}},
+            ]
+        }
+        assert behind((*null, "b"), falling) == {"archived_at": None, "_id": {"$lt": "b"}}
 
 
 class TestCounting:

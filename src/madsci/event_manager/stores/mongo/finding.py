@@ -15,8 +15,9 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Page, Place, Query
 from madsci.event_manager.model.selector import TIME_FIELDS, Selector
-from madsci.event_manager.model.sorting import Sort, in_order, is_behind, place
+from madsci.event_manager.model.sorting import NULLABLE, Sort, in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.values import Kind
 from madsci.event_manager.stores.mongo.codec import to_event
 from madsci.event_manager.stores.mongo.compile import Filter
 from madsci.event_manager.stores.mongo.connection import Collection, Cursor, Document
@@ -40,7 +41,7 @@ class Events:
 
     def find(self, query: Query) -> Page:
         """Return the page of events that answers the question; raises the driver's errors."""
-        if all(key.is_plain for key in query.sort):
+        if all(key.is_member for key in query.sort):
             return self._in_order_of_server(query)
         return self._in_our_order(query)
 
@@ -96,15 +97,33 @@ def _page(events: list[StoredEvent], query: Query) -> Page:
 
 
 def behind(after: Place, sort: Sort) -> Filter:
-    """Return the filter of what comes after a place in an order of plain keys."""
+    """Return the filter of what comes after a place in an order of members."""
     ways: list[Filter] = []
     equal: Filter = {}
-    for key, value in zip(sort, after, strict=True):
+    for key, value in zip(sort, _stored_values(after, sort), strict=True):
         name = key.path[0]
-        stored = _stored(name, value)
-        ways.append({**equal, name: {"$lt" if key.descending else "$gt": stored}})
-        equal = {**equal, name: stored}
+        ways += [{**equal, **later} for later in _later(name, value, descending=key.descending)]
+        equal = {**equal, name: value}
     return ways[0] if len(ways) == 1 else {"$or": ways}
+
+
+def _later(name: str, value: Any, *, descending: bool) -> list[Filter]:
+    """Return the filters of what stands behind a value: null is before everything else."""
+    if value is None:
+        return [] if descending else [{name: {"$ne": None}}]
+    if name in NULLABLE and descending:
+        return [{name: {"$lt": value}}, {name: None}]
+    return [{name: {"$lt" if descending else "$gt": value}}]
+
+
+def _stored_values(after: Place, sort: Sort) -> Iterator[Any]:
+    values = iter(after)
+    for key in sort:
+        if key.is_plain:
+            yield _stored(key.path[0], next(values))
+        else:
+            kind, _, text = islice(values, 3)
+            yield text if kind == Kind.TEXT else None
 
 
 def _stored(name: str, value: Any) -> Any:
