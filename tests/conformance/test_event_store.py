@@ -324,6 +324,16 @@ class TestOtherCalls:
         assert store.remember("id", "2") == "1"
         assert store.remember("other", "2") == "2"
 
+    def test_facts_are_what_was_given_and_not_what_the_store_keeps_for_itself(self, store):
+        assert store.facts() == {}
+        store.append([event("a")])
+        store.archive(["a"], 1)
+        store.delete(["a"])
+        store.take_turn("task", "1", "me", 60)
+        store.give_back_turn("task", "me", "1")
+        store.remember("id", "1")
+        assert store.facts() == {"id": "1"}
+
     def test_a_store_says_what_and_where_it_is(self, store):
         assert store.engine in {"memory", "sqlite", "mongodb"}
         assert store.location
@@ -342,9 +352,10 @@ class TestOtherCalls:
             lambda store: store.find(Query()),
             lambda store: store.count(),
             lambda store: store.remember("a", "b"),
+            lambda store: store.facts(),
             lambda store: store.check(),
         ],
-        ids=["append", "append nothing", "get", "find", "count", "remember", "check"],
+        ids=["append", "append nothing", "get", "find", "count", "remember", "facts", "check"],
     )
     def test_calls_after_closing_say_so(self, store, call):
         store.append([event("a")])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ class CopyReport:
     stored: int = 0
     there_before: int = 0
     checksum: str = ""
+    other_facts: dict[str, str] = field(default_factory=dict)
+    """Facts of the source of which the target has others."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -43,12 +45,16 @@ class CopyReport:
             f" copied, {self.there_before:,} were there before."
         )
         yield f"Every one was read back and is the same (SHA-256 {self.checksum})."
+        for key, value in self.other_facts.items():
+            yield f"{self.target} has another {key} and keeps it; the source says {value}."
 
 
 def copy_events(
     source: EventStore, target: EventStore, bookmark: Path, progress: Progress
 ) -> CopyReport:
     """Copy every event, archived ones too, with every member; read each back from the target.
+
+    Facts about the lab, such as the ids of managers, go along where the target has none of them.
 
     ``bookmark`` is a file that remembers how far it came, so that a copy that was interrupted goes
     on there; copying twice changes nothing.
@@ -66,6 +72,9 @@ def copy_events(
             f" {target.location} {target.count():,}. Somebody writes or deletes events there. Stop the"
             " servers of both, and copy again."
         )
+    report.other_facts = {
+        key: value for key, value in source.facts().items() if target.remember(key, value) != value
+    }
     return report
 
 

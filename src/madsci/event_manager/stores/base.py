@@ -133,6 +133,10 @@ class EventStore(EventReader, Protocol):
         """Keep a small fact durably the first time it is given; return the fact that is kept."""
         ...
 
+    def facts(self) -> dict[str, str]:
+        """Return everything that ``remember`` has kept."""
+        ...
+
     def check(self) -> None:
         """Return if the store can be read; raise a ``StoreError`` that says why not."""
         ...

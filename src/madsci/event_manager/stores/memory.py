@@ -124,6 +124,11 @@ class MemoryStore:
         self._check_open()
         return self._facts.setdefault(key, value)
 
+    def facts(self) -> dict[str, str]:
+        """Return everything that ``remember`` has kept."""
+        self._check_open()
+        return dict(self._facts)
+
     def check(self) -> None:
         """Raise if the store is closed."""
         self._check_open()

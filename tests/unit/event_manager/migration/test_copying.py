@@ -105,6 +105,19 @@ def test_copying_again_changes_nothing(new_store, tmp_path):
     assert everything(target) == everything(source)
 
 
+def test_facts_go_along_and_those_that_are_others_in_the_target_are_told(stores, tmp_path):
+    source, target = stores["sqlite"], stores["mongodb"]
+    source.remember("manager_id/one", "1")
+    source.remember("manager_id/two", "2")
+    target.remember("manager_id/two", "3")
+    report = copy_events(source, target, tmp_path / "mark", unseen)
+    assert target.facts() == {"manager_id/one": "1", "manager_id/two": "3"}
+    assert report.other_facts == {"manager_id/two": "2"}
+    assert list(report.sentences())[-1].endswith(
+        "has another manager_id/two and keeps it; the source says 2."
+    )
+
+
 def test_an_event_that_is_another_one_in_the_target_is_named(new_store, tmp_path):
     source, target = new_store(), new_store()
     source.append(events()[:10])

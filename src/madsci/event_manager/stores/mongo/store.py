@@ -238,6 +238,11 @@ class MongoStore:
                 return str(kept["value"])
             return value
 
+    def facts(self) -> dict[str, str]:
+        """Return everything that ``remember`` has kept."""
+        with self._using():
+            return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
+
     def check(self) -> None:
         """Return if the collection can be read."""
         with self._using():

@@ -9,6 +9,12 @@ import apsw
 LAST_SEQ: Final = "last_seq"
 """The greatest number that an event ever had, kept since the event may be deleted and no number may
 come again."""
+_DONE: Final = "done/"
+
+
+def done_key(task: str) -> str:
+    """Return the key of the slot for which a task was done last."""
+    return f"{_DONE}{task}"
 
 
 def fact(connection: apsw.Connection, key: str) -> str | None:
@@ -20,3 +26,12 @@ def fact(connection: apsw.Connection, key: str) -> str | None:
 def set_fact(connection: apsw.Connection, key: str, value: str) -> None:
     """Keep a fact in place of what was kept under its key."""
     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+
+def facts_about_the_lab(connection: apsw.Connection) -> dict[str, str]:
+    """Return the facts that are about more than this file and its tasks."""
+    return {
+        str(key): str(value)
+        for key, value in connection.execute("SELECT key, value FROM facts")
+        if key != LAST_SEQ and not str(key).startswith(_DONE)
+    }

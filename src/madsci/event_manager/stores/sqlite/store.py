@@ -18,7 +18,13 @@ from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Dispo
 from madsci.event_manager.stores.sqlite import schema, terms
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
-from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, fact, set_fact
+from madsci.event_manager.stores.sqlite.facts import (
+    LAST_SEQ,
+    done_key,
+    fact,
+    facts_about_the_lab,
+    set_fact,
+)
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.lock import lock
 from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
@@ -151,13 +157,13 @@ class SqliteStore:
     def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
         """Tell whether the task is still to be done; nobody else has this file open."""
         del holder, seconds
-        return self._change(lambda writer: fact(writer, _done(task)) or "") < slot
+        return self._change(lambda writer: fact(writer, done_key(task)) or "") < slot
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """Remember what was done."""
         del holder
         if done is not None:
-            self._change(lambda writer: set_fact(writer, _done(task), done))
+            self._change(lambda writer: set_fact(writer, done_key(task), done))
 
     def remember(self, key: str, value: str) -> str:
         """Keep a fact the first time it is given; return the one that is kept."""
@@ -169,6 +175,10 @@ class SqliteStore:
             return value if kept is None else kept
 
         return self._change(keep)
+
+    def facts(self) -> dict[str, str]:
+        """Return everything that ``remember`` has kept."""
+        return self._change(facts_about_the_lab)
 
     def _change(self, change: Callable[[apsw.Connection], Changed]) -> Changed:
         """Return what a change of the file gives, made in a transaction of its own."""
@@ -210,7 +220,3 @@ def _set_up_writer(connection: apsw.Connection) -> None:
 
 def _terms_of(outcome: AppendOutcome) -> str | None:
     return terms.terms_of(outcome.event) if outcome.disposition is Disposition.STORED else None
-
-
-def _done(task: str) -> str:
-    return f"done/{task}"
