@@ -89,9 +89,8 @@ def test_a_run_under_load_loses_no_event_and_is_not_repeated_after_a_restart(tmp
     with Load(server, 3, "new-", 0.05) as load:
         wait_until(lambda: task(server)["last_outcome"] == "done", 60, "the run")
         during = len(load.acknowledged)
-    seconds = server.get("retention")["last_run"]["duration_seconds"]
     assert server.stop() in STOPPED
-    assert during / seconds > 1000
+    assert during > 300, "a run is of some thirty batches: others write between any two"
 
     server.start()
     wait_until(lambda: server.get("health")["healthy"])

@@ -99,7 +99,7 @@ def test_the_end_of_a_root_context_waits_for_nobody_and_loses_nothing(
     for number in range(3):
         with event_client_context(name="root", number=number) as client:
             client.info("x")
-    assert time.monotonic() - began < 2.0  # close_timeout_seconds is 5
+    assert time.monotonic() - began < 4.5  # close_timeout_seconds is 5
     assert len(peer.events) == 0
     peer.hold.set()
     wait_until(lambda: len(peer.events) == 3)

@@ -212,7 +212,7 @@ def test_the_timeout_is_for_each_wait_and_not_for_the_whole(client, exporter, tm
     started = time.monotonic()
     with pytest.raises(ServerUnreachableError, match=r"[Tt]imed? ?out"):
         client.export(tmp_path / "b.csv", timeout=0.3)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 2  # when the first piece would come
     assert names_in(tmp_path) == ["a.csv"]
 
 
