@@ -8,6 +8,9 @@ import json
 
 import pytest
 
+from madsci.common.errors import QueryTimeoutError
+from madsci.event_manager.stores.memory import MemoryStore
+
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
 NDJSON = {"Accept": "application/x-ndjson"}
 
@@ -228,6 +231,23 @@ class TestFiles:
         lines = reply.text.splitlines()
         assert len(lines) == 150
         assert json.loads(lines[0]) == plates.get("/event/e0000").json()
+
+    def test_how_many_events_come_is_said_only_where_it_is_known(self, plates, serve):
+        class SlowToCount(MemoryStore):
+            def tally(self, tallies):
+                raise QueryTimeoutError("The question was stopped.")
+
+        def total(client, body):
+            return client.post("/events/export", json=body).headers.get("X-Total-Count")
+
+        cursor = query(plates, {"limit": 100, "sort": "event_timestamp"}).headers["X-Next-Cursor"]
+        assert total(plates, {"selector": {"log_level": 40}, "limit": 7}) == "7"
+        assert total(plates, {"sort": "event_timestamp", "cursor": cursor}) is None
+        slow = serve(store=SlowToCount())
+        slow.post("/event", json={"_id": "e"})
+        reply = slow.get("/events/export")
+        assert len(reply.text.splitlines()) == 1
+        assert "X-Total-Count" not in reply.headers
 
     def test_a_table_has_a_column_for_every_path(self, plates):
         body = {"selector": {"log_level": 40}, "sort": "-event_timestamp"}

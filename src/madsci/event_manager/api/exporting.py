@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, tzinfo
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from madsci.common.clock import UTC
+from madsci.common.errors import QueryTimeoutError
 from madsci.event_manager.api.events import QUESTION_BODY
 from madsci.event_manager.api.models import problem_responses
 from madsci.event_manager.api.parameters import question_of_request
@@ -43,7 +45,8 @@ def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
         """Stream everything that matches, the oldest first unless `sort` says otherwise.
 
         Only what was received before the export began is in it. What fails on the way cuts the reply
-        off. `X-Total-Count` tells how many events there are to come.
+        off. `X-Total-Count` tells how many events match, unless counting takes too long, or `cursor`
+        begins amidst them.
         """
         kind = format_named(format)
         sort = question.sort or OLDEST_FIRST
@@ -51,26 +54,22 @@ def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
         limit = question.limit or queries.NO_LIMIT
         query = queries.Query(question.selector, limit, after=after, sort=sort)
         chosen = question.fields if fields is None else parse_fields(fields)
-        (counts,) = await search.tally(Tally(question.selector))
-        headers = {
-            "Content-Disposition": f'attachment; filename="{_file_name(kind.suffix)}"',
-            "X-Total-Count": str(min(limit, sum(one.count for one in counts))),
-        }
+        headers = {"Content-Disposition": f'attachment; filename="{_file_name(kind.suffix)}"'}
+        if after is None:
+            # Each part of the stream has the budget for itself: it may be made where counting may not.
+            with contextlib.suppress(QueryTimeoutError):
+                (counts,) = await search.tally(Tally(question.selector))
+                headers["X-Total-Count"] = str(min(limit, sum(one.count for one in counts)))
         return await stream_of(search, format, query, chosen, headers)
 
-    router.get(
-        "/events/export",
-        summary="Export events as a file",
-        response_class=StreamingResponse,
-        responses={200: {"content": content}, **problem_responses(400, 413, 422, 503, 504)},
-    )(export_events)
-    router.post(
-        "/events/export",
-        summary="Export events as a file",
-        response_class=StreamingResponse,
-        responses={200: {"content": content}, **problem_responses(400, 413, 422, 503, 504)},
-        openapi_extra=QUESTION_BODY,
-    )(export_events)
+    for register, extra in ((router.get, None), (router.post, QUESTION_BODY)):
+        register(
+            "/events/export",
+            summary="Export events as a file",
+            response_class=StreamingResponse,
+            responses={200: {"content": content}, **problem_responses(400, 413, 422, 503, 504)},
+            openapi_extra=extra,
+        )(export_events)
     return router
 
 

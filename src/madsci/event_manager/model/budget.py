@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final
 
@@ -26,6 +27,11 @@ class Budget:
     def is_over(self) -> bool:
         """Whether the time is used up."""
         return time.monotonic() > self._deadline
+
+    def milliseconds(self) -> int:
+        """Return what is left as databases take it, 0 for no limit; raises what ``check`` raises."""
+        self.check()
+        return max(1, int(self.left * 1000)) if math.isfinite(self.seconds) else 0
 
     def check(self) -> None:
         """Raise ``QueryTimeoutError`` if the time is used up."""

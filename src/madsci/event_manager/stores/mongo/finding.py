@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -78,9 +77,7 @@ class Events:
 
     def _read(self, cursor: Cursor, left: Selector | None, budget: Budget) -> Matching:
         with cursor.batch_size(_READ_AT_ONCE):
-            if math.isfinite(budget.seconds):
-                budget.check()
-                cursor.max_time_ms(max(1, int(budget.left * 1000)))
+            cursor.max_time_ms(budget.milliseconds())
             for found in cursor:
                 budget.check()
                 event = to_event(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,7 +14,6 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from madsci.common.clock import iso
 from madsci.common.errors import StoreError
 from madsci.common.ids import new_ulid
-from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -187,7 +185,7 @@ class MongoStore:
         groups = self.collection.aggregate(
             counting.pipeline(condition, tally),
             allowDiskUse=True,
-            maxTimeMS=_milliseconds(tally.budget),
+            maxTimeMS=tally.budget.milliseconds(),
         )
         return counting.counts(list(groups), tally)
 
@@ -263,12 +261,6 @@ class MongoStore:
 
 def _own_name() -> str:
     return f"{SERVERS}{socket.gethostname()}-{os.getpid()}-{new_ulid()}"
-
-
-def _milliseconds(budget: Budget) -> int:
-    """Return what is left of a budget; 0 is no limit to the server."""
-    budget.check()
-    return max(1, int(budget.left * 1000)) if math.isfinite(budget.seconds) else 0
 
 
 def _chunks(event_ids: Sequence[str]) -> Iterator[list[str]]:
