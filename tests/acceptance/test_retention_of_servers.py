@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -108,10 +109,11 @@ def test_a_run_under_load_loses_no_event_and_is_not_repeated_after_a_restart(tmp
 def test_a_run_that_was_killed_is_finished_after_the_restart(tmp_path):
     with closing(sqlite(tmp_path)) as store:
         fill(store, 10_000)
-    server = ServerProcess(tmp_path, **POLICY).start()
-    archived = {"archived": True}
-    wait_until(lambda: server.post("events/count", archived).json["count"] > 7_500, 30, "some batches")
-    server.kill()
+    server = ServerProcess(tmp_path, EVENT_ARCHIVE_BATCH_SIZE="200", **POLICY).start()  # 50 batches
+    with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as beside:
+        archived = "SELECT count(*) FROM events WHERE archived"
+        wait_until(lambda: beside.execute(archived).fetchone()[0] > 8_000, 60, "some batches")
+        server.kill()
     with closing(sqlite(tmp_path)) as store:
         assert reports(store) == []
     server.start()
