@@ -212,14 +212,14 @@ class LaneWriter:
 
     def _count_anew(self) -> None:
         lane, current = self.lane, self._current
-        for segment in lane.segments:
+        for segment in [*lane.segments]:  # handlers may add to them
             if segment is not current and not segment.is_sealed:
                 segment.is_sealed = True
                 self._sealed.append(segment)
         while True:
             pending = self._interrupting[:]
             touched = {one for one, _, _ in pending} | {current}
-            found = [(one, one.measure()) for one in lane.segments if one in touched]
+            found = [(one, one.measure()) for one in [*lane.segments] if one in touched]
             if len(self._interrupting) == len(pending):
                 break
         del self._interrupting[: len(pending)]
