@@ -18,7 +18,7 @@ _EXCEPTION_PARTS: Final = ("exception_type", "exception_message")
 _LEVEL_NAMES: Final = {int(level): level.name.lower() for level in EventLogLevel}
 
 _renderers: dict[bool, Any] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def write_record(record: Record, output_format: str) -> None:

@@ -360,9 +360,8 @@ class Lane:
             segment.last_moment = moment
             segment.first_moment = segment.first_moment or moment
             self.last_position = max(self.last_position, segment.base + count)
-        segments = [*self.segments]  # signal handlers may add to them
-        self.size = sum(segment.size for segment in segments if segment.is_on_disk)
-        self.waiting = sum(segment.waiting for segment in segments)
+        self.size = sum(segment.size for segment in self.segments if segment.is_on_disk)
+        self.waiting = sum(segment.waiting for segment in self.segments)
         self.oldest_moment = self.oldest_moment or moment
 
 

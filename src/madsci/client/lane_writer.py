@@ -55,7 +55,7 @@ class LaneWriter:
         self._sealed: list[Segment] = []  # to be synced and closed by the tending thread
         self._number = 0
         self._is_writing = False
-        self._interrupting: list[tuple[Segment, int, int]] = []
+        self._interrupting: list[tuple[Segment | None, bytes, int]] = []
         self._unsynced_since = 0
         self._trouble: str | None = None
 
@@ -75,19 +75,7 @@ class LaneWriter:
             self._is_writing = True
             is_counted = False
             try:
-                segment = self._current
-                if (
-                    segment is None
-                    or segment.size + size > self.segment_bytes
-                    or lane.size + size > self.limit
-                ):
-                    segment = self._make_room(size)
-                try:
-                    segment.write(line)
-                except OSError as error:
-                    segment = self._leave_disk(str(error))
-                    segment.write(line)
-                lane.note(segment, size, moment)
+                segment = self._put(line, moment)
                 is_counted = True
                 if self._is_synced_always:
                     self._sync([segment])
@@ -102,6 +90,18 @@ class LaneWriter:
                 if self._interrupting:
                     self._recount()
             return lane.waiting
+
+    def _put(self, line: bytes, moment: int) -> Segment:
+        lane, segment, size = self.lane, self._current, len(line)
+        if segment is None or segment.size + size > self.segment_bytes or lane.size + size > self.limit:
+            segment = self._make_room(size)
+        try:
+            segment.write(line)
+        except OSError as error:
+            segment = self._leave_disk(str(error))
+            segment.write(line)
+        lane.note(segment, size, moment)
+        return segment
 
     def count_all(self) -> None:
         """Count what an append has left uncounted because an exception came out of a signal handler."""
@@ -174,18 +174,17 @@ class LaneWriter:
     # Signals, with the lock held.
 
     def _append_interrupting(self, line: bytes, moment: int) -> int:
-        """Append in a signal handler that came amidst an append, which counts this one, too."""
+        """Append in a signal handler that came amidst an append, which counts this one, too.
+
+        Where there is no file yet, or the disk takes nothing, that one also writes it.
+        """
         segment = self._current
         try:
             if segment is not None:
                 segment.write(line)
         except OSError:
             segment = None
-        if segment is None:  # the very first is still being made, or the disk takes nothing
-            segment = self.lane.begin_memory(self._next_number())
-            segment.is_sealed = True
-            segment.write(line)
-        self._interrupting.append((segment, len(line), moment))
+        self._interrupting.append((segment, line, moment))
         return self.lane.waiting
 
     def _recount(self, *, is_whole: bool = False) -> None:
@@ -204,28 +203,30 @@ class LaneWriter:
             if not self._interrupting:
                 return
 
-    def _note_interrupting(self, segment: Segment, size: int, moment: int) -> None:
-        if segment in self.lane.segments:
-            self.lane.note(segment, size, moment)
+    def _note_interrupting(self, segment: Segment | None, line: bytes, moment: int) -> None:
+        if segment is None:
+            self._put(line, moment)
+        elif segment in self.lane.segments:
+            self.lane.note(segment, len(line), moment)
         else:  # to make room, it was dropped before this was counted
             self.lane.lose(1, moment, moment)
 
     def _count_anew(self) -> None:
         lane, current = self.lane, self._current
-        for segment in [*lane.segments]:  # handlers may add to them
+        for segment in lane.segments:
             if segment is not current and not segment.is_sealed:
                 segment.is_sealed = True
                 self._sealed.append(segment)
         while True:
             pending = self._interrupting[:]
             touched = {one for one, _, _ in pending} | {current}
-            found = [(one, one.measure()) for one in [*lane.segments] if one in touched]
+            found = [(one, one.measure()) for one in lane.segments if one in touched]
             if len(self._interrupting) == len(pending):
                 break
-        del self._interrupting[: len(pending)]
+        self._interrupting[: len(pending)] = [one for one in pending if one[0] is None]
         lane.recount(found, time.time_ns() // 1000)
-        for segment, _, moment in pending:
-            if segment not in lane.segments:
+        for one, _, moment in pending:
+            if one is not None and one not in lane.segments:
                 lane.lose(1, moment, moment)
 
     # Room, with the lock held.

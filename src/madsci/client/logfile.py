@@ -62,7 +62,7 @@ class LogFile:
         self._max_bytes = config.log_max_bytes if config.log_rotation_type == "size" else 0
         self._handler = _open_handler(path, config)
         self._size = path.stat().st_size
-        self._has_warned = False
+        self._has_warned = self._is_busy = False
 
     def write(self, body: bytes) -> None:
         """Append one encoded event and hand it to the operating system.
@@ -73,15 +73,29 @@ class LogFile:
         handler = self._handler
         handler.acquire()
         try:
-            if self._is_due(len(body) + 1):
-                self._rotate()
-            if handler.stream is None:
-                handler.stream = handler._open()  # noqa: SLF001 - as the handlers themselves do
-            handler.stream.write(body.decode() + "\n")
-            handler.stream.flush()
-            self._size += len(body) + 1
+            if self._is_busy:  # a signal handler, in the middle of what follows
+                with self.path.open("ab") as beside:
+                    beside.write(body + b"\n")
+                return
+            self._is_busy = True
+            try:
+                self._write(body)
+            finally:
+                self._is_busy = False
+                if self.users <= 0:  # it was given back meanwhile
+                    self.close()
         finally:
             handler.release()
+
+    def _write(self, body: bytes) -> None:
+        handler = self._handler
+        if self._is_due(len(body) + 1):
+            self._rotate()
+        if handler.stream is None:
+            handler.stream = handler._open()  # noqa: SLF001 - as the handlers themselves do
+        handler.stream.write(body.decode() + "\n")
+        handler.stream.flush()
+        self._size += len(body) + 1
 
     def read_lines(self) -> Iterator[tuple[str, float]]:
         """Yield the lines of the file and its rotated predecessors, the oldest first.
@@ -100,7 +114,15 @@ class LogFile:
                 warn_locally(f"The log file {path} cannot be read: {error}")
 
     def close(self) -> None:
-        """Close the file; the next write opens it again."""
+        """Close the file; the next write opens it again, until it is done if nobody uses the file."""
+        self._handler.acquire()
+        try:
+            if not self._is_busy:  # a signal handler asks amid a write, which closes when it is done
+                self._close()
+        finally:
+            self._handler.release()
+
+    def _close(self) -> None:
         try:
             self._handler.close()
         except OSError as error:  # what the disk has no room for was told of when it was written

@@ -78,8 +78,8 @@ class Outputs:
             self.write_locally(record)
         if _diversion:
             _diversion[-1](record.body)
-        elif self.sender is not None:
-            self.sender.put(record.event_id, record.body)
+        elif (sender := self.sender) is not None:
+            sender.put(record.event_id, record.body)
 
     def write_locally(self, record: Record) -> None:
         """Log the event on console and in the file."""
@@ -87,9 +87,10 @@ class Outputs:
             self.open()
         if self._config.log_console_enabled:
             write_record(record, self._config.log_output_format)
-        if self.log_file is not None:
+        file = self.log_file  # another thread, or a signal handler, may close this client now
+        if file is not None:
             try:
-                self.log_file.write(record.body)
+                file.write(record.body)
             except OSError as error:
                 self._file_trouble(error)
 

@@ -24,6 +24,7 @@ from madsci.client.losses import losses_event
 from madsci.client.retry import Backoff, is_temporary
 from madsci.client.spool import Backlog, RejectedEvent, Spool, SpooledEvent
 from madsci.client.transport import SendReport, Transport
+from madsci.client.wake import Wake
 from madsci.common.errors import EventServerError, ServerRefusedError
 
 _log = logging.getLogger(__name__)
@@ -89,12 +90,13 @@ class Sender:
         """Set everything that belongs to the thread; also what a forked child starts from."""
         self._lock = threading.RLock()
         self._progress = threading.Condition()
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._wake_at = _NEVER  # how many waiting events wake the thread
         self._nudges = 0  # how often somebody asked for haste
         self._flush_to = 0  # the position up to which somebody waits
         self._closing_at: float | None = None
         self._thread: threading.Thread | None = None
+        self._is_starting = False
         self._backlog: Backlog | None = None
         self._is_own_turn = True
 
@@ -185,16 +187,21 @@ class Sender:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is not None and self._thread.is_alive():
+            if self._is_starting:  # a signal handler, in the middle of what follows
                 return
-            self._closing_at = None
-            thread = threading.Thread(target=self._run, name="madsci-event-sender", daemon=True)
-            self._thread = thread
+            self._is_starting = True
             try:
+                if self._thread is not None and self._thread.is_alive():
+                    return
+                self._closing_at = None
+                thread = threading.Thread(target=self._run, name="madsci-event-sender", daemon=True)
+                self._thread = thread
                 thread.start()
             except RuntimeError as error:  # the interpreter is ending, or the system is out of threads
                 self._thread = None
                 self._last_error = str(error)
+            finally:
+                self._is_starting = False
 
     def forget_parent(self) -> None:
         """Begin anew in a forked child: the thread stayed with the parent, and so do its events."""

@@ -179,29 +179,48 @@ class MemorySpool:
     def _clear(self) -> None:
         # Re-entrant, because a signal handler may log while the same thread is inside append().
         self._lock = threading.RLock()
+        self._arriving: deque[tuple[str, bytes]] = deque()
+        """Events without a place; more than one only where a signal handler leaves its own."""
+        self._is_placing = False
         self._events: deque[SpooledEvent] = deque()
         self._bytes = 0
 
     def append(self, event_id: str, body: bytes) -> int:
         """Add an event as encoded JSON; return how many are waiting now."""
+        self._arriving.append((event_id, body))
         with self._lock:
-            events = self._events
-            self._last = position = self._last + 1
-            events.append(SpooledEvent(position, event_id, body, time.monotonic()))
-            self._bytes += len(body)
-            while len(events) > self._max_events or (self._bytes > self._max_bytes and len(events) > 1):
-                lost = events.popleft()
-                self._bytes -= len(lost.body)
-                self._dropped += 1
-                moment = now_us() - round((time.monotonic() - lost.appended_at) * 1e6)
-                self._losses.add(1, moment, moment)
-            return len(events)
+            self._place_all()
+            return len(self._events)
+
+    def _place_all(self) -> None:
+        # A signal handler in the middle of this leaves its event to whom it interrupts.
+        while self._arriving and not self._is_placing:
+            self._is_placing = True
+            try:
+                while self._arriving:
+                    self._place(*self._arriving[0])
+                    self._arriving.popleft()
+            finally:
+                self._is_placing = False
+
+    def _place(self, event_id: str, body: bytes) -> None:
+        events = self._events
+        self._last += 1
+        events.append(SpooledEvent(self._last, event_id, body, time.monotonic()))
+        self._bytes += len(body)
+        while len(events) > self._max_events or (self._bytes > self._max_bytes and len(events) > 1):
+            lost = events.popleft()
+            self._bytes -= len(lost.body)
+            self._dropped += 1
+            moment = now_us() - round((time.monotonic() - lost.appended_at) * 1e6)
+            self._losses.add(1, moment, moment)
 
     def read(self, max_events: int, max_bytes: int) -> list[SpooledEvent]:
         """Return the oldest waiting events within the bounds, but at least one if any waits."""
         batch: list[SpooledEvent] = []
         size = 0
         with self._lock:
+            self._place_all()
             for event in self._events:
                 size += len(event.body) + 1
                 if batch and (size > max_bytes or len(batch) >= max_events):
@@ -230,7 +249,8 @@ class MemorySpool:
     @property
     def last_position(self) -> int:
         """The position of the newest event that was ever appended."""
-        return self._last
+        with self._lock:
+            return self._last + len(self._arriving)
 
     @property
     def settled_position(self) -> int:

@@ -30,8 +30,9 @@ class UlidFactory:
         self._start()
 
     def _start(self) -> None:
-        self._lock = threading.Lock()
-        self._maker = 0
+        # Re-entrant, because a signal handler may need an id while the same thread makes one.
+        self._lock = threading.RLock()
+        self._is_making = False
         self._millisecond = 0
         self._time_text = ""
         self._tail = 0
@@ -42,20 +43,20 @@ class UlidFactory:
     def make(self) -> str:
         """Return a ULID that is greater than every one made before by this factory."""
         now = time.time_ns() // 1_000_000
-        thread = threading.get_ident()
-        if self._maker == thread:
-            return _text(now, 10) + _text(self._random.getrandbits(_RANDOM_BITS), 16)
         with self._lock:
-            self._maker = thread
-            tail = self._tail + 1
-            if now > self._millisecond or tail >= _RANDOM_LIMIT:
-                self._millisecond = max(now, self._millisecond + 1)
-                self._time_text = _text(self._millisecond, 10)
-                tail = self._random.getrandbits(_RANDOM_BITS)
-            self._tail = tail
-            made = self._time_text + _text(tail, 16)
-            self._maker = 0
-        return made
+            if self._is_making:
+                return _text(now, 10) + _text(self._random.getrandbits(_RANDOM_BITS), 16)
+            self._is_making = True
+            try:
+                tail = self._tail + 1
+                if now > self._millisecond or tail >= _RANDOM_LIMIT:
+                    self._millisecond = max(now, self._millisecond + 1)
+                    self._time_text = _text(self._millisecond, 10)
+                    tail = self._random.getrandbits(_RANDOM_BITS)
+                self._tail = tail
+                return self._time_text + _text(tail, 16)
+            finally:
+                self._is_making = False
 
     def forget(self) -> None:
         """Start anew, so that a forked child does not repeat the ids of its parent."""

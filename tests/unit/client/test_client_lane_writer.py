@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,36 +11,9 @@ import pytest
 from madsci.client import disk_spool, lane, lane_writer, segments
 from madsci.client.disk_spool import DiskSpool
 from madsci.client.lane_writer import DiskSpoolSettings
+from support.interruptions import Interruptions
 
 INTERRUPTED_FILES = {module.__file__ for module in (disk_spool, lane, lane_writer, segments)}
-
-
-class Interruptions:
-    """Calls a function amid another one, as a signal handler is called: between two of its opcodes."""
-
-    def __init__(self, handler, places):
-        self._handler = handler
-        self._places = set(places)
-        self.passed = 0
-
-    def run(self, function):
-        before = sys.gettrace()
-        sys.settrace(self._trace)
-        try:
-            return function()
-        finally:
-            sys.settrace(before)
-
-    def _trace(self, frame, event, _):
-        if frame.f_code.co_filename not in INTERRUPTED_FILES:
-            return None
-        frame.f_trace_opcodes = True
-        frame.f_trace_lines = False
-        if event == "opcode":
-            self.passed += 1
-            if self.passed in self._places:
-                self._handler()
-        return self._trace
 
 
 def body(event_id):
@@ -66,7 +38,7 @@ def interrupted_append(spool, name, places, *, error=None):
         if error is not None:
             raise error
 
-    interruptions = Interruptions(handle, places)
+    interruptions = Interruptions(handle, places, INTERRUPTED_FILES.__contains__)
     with contextlib.suppress(ZeroDivisionError):
         interruptions.run(lambda: spool.append(name, body(name)))
     return names, interruptions.passed
@@ -100,6 +72,17 @@ def test_one_or_two_handlers_at_any_place_of_an_append_lose_nothing(spool):
         assert spool.settled_position == spool.last_position
     assert spool.stats().dropped == 0
     assert not list(spool.tend())
+
+
+def test_a_handler_at_any_place_of_the_very_first_append_loses_nothing(tmp_path):
+    place = passed = 1
+    while place <= passed:
+        spool = DiskSpool(tmp_path / str(place), DiskSpoolSettings(fsync="none"))
+        names, passed = interrupted_append(spool, "first", (place,))
+        assert sorted(drain(spool)) == sorted(names), place
+        assert spool.settled_position == spool.last_position == len(names)
+        spool.close()
+        place += 1
 
 
 def test_an_exception_out_of_a_handler_leaves_what_was_written_whole(spool):

@@ -28,7 +28,7 @@ class GlobalMadsciContext:
 
     _context: ClassVar[MadsciContext | None] = None
     _is_set: ClassVar[bool] = False
-    _lock: ClassVar[threading.Lock] = threading.Lock()
+    _lock: ClassVar[threading.RLock] = threading.RLock()
 
     @classmethod
     def get_context(cls) -> MadsciContext:

@@ -1,0 +1,102 @@
+"""Signal handlers may log at any place of a log call: nothing is lost, and nothing stands still."""
+
+from __future__ import annotations
+
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+import madsci.client
+import madsci.common
+from madsci.client.testing import RecordingTransport
+from support.interruptions import Interruptions
+
+OURS = (str(Path(madsci.client.__file__).parent), str(Path(madsci.common.__file__).parent))
+pytestmark = pytest.mark.timeout(60, method="thread")
+
+
+def is_traced(filename: str) -> bool:
+    return filename.startswith(OURS) or filename == threading.__file__
+
+
+class Robot:
+    """A client whose log calls are interrupted."""
+
+    def __init__(self, client):
+        self.client = client
+        self.logged: list[str] = []
+
+    def log(self):
+        self.logged.append(f"e{len(self.logged)}")
+        self.client.info("moved", plate=self.logged[-1])
+
+    def interrupted(self, places, handler=None):
+        """Log once, interrupted at these places; return how many places there are."""
+        interruptions = Interruptions(handler or self.log, places, is_traced)
+        interruptions.run(self.log)
+        return interruptions.passed
+
+
+@pytest.fixture(params=["on disk", "in memory"])
+def make_robot(request, make_client, peer):
+    """Make robots whose events wait on disk or in memory, with what has come of each at its server."""
+
+    def on_disk():
+        peer.events.clear()
+        robot = Robot(make_client(event_server_url=peer.url))
+        return robot, lambda: [event["event_data"]["plate"] for event in peer.events.values()]
+
+    def in_memory():
+        server = RecordingTransport()
+        robot = Robot(make_client(transport=server))
+        return robot, lambda: [event.event_data["plate"] for event in server.events]
+
+    return on_disk if request.param == "on disk" else in_memory
+
+
+def places_of_a_first_call(make_robot) -> int:
+    robot, _ = make_robot()
+    places = robot.interrupted(())
+    assert robot.client.flush(20)
+    robot.client.close()
+    return places
+
+
+def test_a_handler_that_logs_may_come_at_any_place_of_a_log_call(make_robot):
+    robot, arrived = make_robot()
+    robot.log()
+    places = robot.interrupted(())
+    random.seed(3)
+    for place in range(1, places + 1, 2):
+        robot.interrupted((place, place + random.randrange(1, 100)))
+    assert robot.client.flush(20)
+    assert sorted(arrived()) == sorted(robot.logged)
+
+
+def test_the_very_first_log_call_may_be_interrupted(make_robot):
+    places = places_of_a_first_call(make_robot)
+    for place in range(1, places + 1, max(places // 150, 1)):
+        robot, arrived = make_robot()
+        robot.interrupted((place,))
+        assert robot.client.flush(20), place
+        assert sorted(arrived()) == sorted(robot.logged), place
+        robot.client.close()
+
+
+def test_a_handler_may_wait_for_the_server_and_close_the_client(make_robot):
+    places = places_of_a_first_call(make_robot)
+    for place in range(1, places + 1, max(places // 150, 1)):
+        robot, arrived = make_robot()
+
+        def handle(robot=robot):
+            robot.log()
+            robot.client.flush(0.001)
+            robot.client.close()
+
+        robot.log()
+        robot.interrupted((place,), handle)
+        assert robot.client.flush(20), place
+        assert sorted(set(arrived())) == sorted(robot.logged), place
+        robot.client.close()
