@@ -234,6 +234,15 @@ def test_a_directory_that_is_not_there_is_said_so(client, tmp_path):
         client.export(tmp_path / "nowhere" / "a.csv")
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C raises, also where the shell started the tests in the background and so ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_whatever_ends_an_export_no_part_of_it_stays(client, exporter, tmp_path, wait_until):
     class Full(io.BytesIO):
         def write(self, data):
