@@ -78,8 +78,8 @@ class Outputs:
             self.write_locally(record)
         if _diversion:
             _diversion[-1](record.body)
-        elif (sender := self.sender) is not None:
-            sender.put(record.event_id, record.body)
+        elif self.sender is not None:
+            self.sender.put(record.event_id, record.body)
 
     def write_locally(self, record: Record) -> None:
         """Log the event on console and in the file."""

@@ -17,6 +17,7 @@ from starlette.middleware.cors import CORSMiddleware
 from madsci.common.clock import zone_named
 from madsci.common.ids import new_ulid
 from madsci.common.settings import resolve_madsci_path
+from madsci.common.types.backup_settings import DEFAULT_SCHEDULE
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api import problems
 from madsci.event_manager.api.backup import backup_router
@@ -28,7 +29,7 @@ from madsci.event_manager.api.openapi import describe_hot_routes
 from madsci.event_manager.api.rate_limit import RateLimit, Window
 from madsci.event_manager.api.retention import retention_router
 from madsci.event_manager.api.summaries import summaries_router
-from madsci.event_manager.backup.routine import NIGHTLY, Backups, BackupTask
+from madsci.event_manager.backup.routine import Backups, BackupTask
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.health import HealthCheck
 from madsci.event_manager.ingest.admission import Admission
@@ -116,7 +117,6 @@ class Parts:
         """
         # Before anything is opened: what cannot be used is said at once.
         Policy.from_settings(settings, zone_named(settings.naive_timezone))
-        _backup_schedule(settings)
         store = open_store(_place(settings))
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
@@ -164,11 +164,11 @@ def _backups(settings: EventManagerSettings, upkeep: Upkeep | None, own_events: 
     service = None
     if upkeep is not None:
         service = BackupService(upkeep, settings.backup_dir, max_count=settings.backup_max_count)
-    return Backups(service, settings.backup_dir, own_events)
+    return Backups(service, own_events)
 
 
 def _backup_schedule(settings: EventManagerSettings) -> Cron:
-    return Cron(settings.backup_schedule or NIGHTLY, zone_named(settings.naive_timezone))
+    return Cron(settings.backup_schedule or DEFAULT_SCHEDULE, zone_named(settings.naive_timezone))
 
 
 def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:

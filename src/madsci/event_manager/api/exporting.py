@@ -19,7 +19,6 @@ from madsci.event_manager.export.formats import FORMATS, format_named
 from madsci.event_manager.export.projection import parse_fields
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.sorting import OLDEST_FIRST
-from madsci.event_manager.model.tally import Tally
 from madsci.event_manager.search.question import Question
 from madsci.event_manager.search.service import Search
 
@@ -58,8 +57,7 @@ def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
         if after is None:
             # Each part of the stream has the budget for itself: it may be made where counting may not.
             with contextlib.suppress(QueryTimeoutError):
-                (counts,) = await search.tally(Tally(question.selector))
-                headers["X-Total-Count"] = str(min(limit, sum(one.count for one in counts)))
+                headers["X-Total-Count"] = str(min(limit, await search.count(question.selector)))
         return await stream_of(search, format, query, chosen, headers)
 
     for register, extra in ((router.get, None), (router.post, QUESTION_BODY)):

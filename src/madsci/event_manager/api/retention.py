@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import tzinfo
 from typing import Annotated, Any, Final
 
@@ -25,8 +24,7 @@ from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
 from madsci.event_manager.model.selector import And, In, Selector
 from madsci.event_manager.model.sorting import parse_sort
-from madsci.event_manager.model.tally import Tally
-from madsci.event_manager.retention.policy import ARCHIVED, OTHERS
+from madsci.event_manager.retention.policy import ARCHIVED, Policy
 from madsci.event_manager.retention.request import ArchiveRequest, read_archive_request
 from madsci.event_manager.retention.service import Retention, RetentionTask, archivable
 from madsci.event_manager.search.service import Search
@@ -83,7 +81,7 @@ def retention_router(
         body = await bounded_body(request, MAX_BODY_BYTES)
         wanted = await run_in_threadpool(lambda: read_archive_request(_document(body), naive_zone))
         if wanted.dry_run:
-            count = await _count(search, _selectors(wanted))
+            count = sum([await search.count(selector) for selector in _selectors(wanted)])
             return _archived(count, f"{count} events would be archived", dry_run=True)
         count = await run_in_threadpool(lambda: _archive(retention, wanted))
         return _archived(count, f"Successfully archived {count} events")
@@ -114,7 +112,7 @@ def retention_router(
         """Delete what was archived so many days ago, but for what `legal_hold` holds."""
         age = f"older than {older_than_days:g} days"
         if dry_run:
-            count = await _count(search, [retention.purgeable(older_than_days)])
+            count = await search.count(retention.purgeable(older_than_days))
             message = f"{count} archived events {age} would be deleted for good"
             return {"deleted_count": count, "message": message, "dry_run": True}
         count = await run_in_threadpool(lambda: retention.purge(older_than_days))
@@ -136,7 +134,7 @@ def retention_router(
             "check_interval_hours": settings.retention_check_interval_hours,
             "archive_batch_size": settings.archive_batch_size,
             "max_batches_per_run": settings.max_batches_per_run,
-            "rules": _rules(settings),
+            "rules": _rules(retention.policy, settings),
             "legal_hold": settings.legal_hold,
             "last_run": None if last_run is None else last_run.members(),
             "task": tasks[0] if tasks else None,
@@ -171,36 +169,28 @@ def _selectors(wanted: ArchiveRequest) -> list[Selector]:
     ]
 
 
-async def _count(search: Search, selectors: Iterable[Selector]) -> int:
-    number = 0
-    for selector in selectors:
-        (counts,) = await search.tally(Tally(selector))
-        number += sum(one.count for one in counts)
-    return number
-
-
 async def _preview(search: Search, retention: Retention) -> dict[str, Any]:
     now, policy = now_us(), retention.policy
     counts: dict[str, Any] = {
-        what: {name: await _count(search, [selector]) for name, selector in due.of_rule.items()}
+        what: {name: await search.count(selector) for name, selector in due.of_rule.items()}
         for what, due in (("archive", policy.to_archive(now)), ("delete", policy.to_delete(now)))
     }
-    counts["held"] = await _count(search, [policy.held_back(now)] if policy.holds else [])
+    counts["held"] = await search.count(policy.held_back(now)) if policy.holds else 0
     return counts
 
 
-def _rules(settings: RetentionSettings) -> list[dict[str, Any]]:
-    rules = [
-        {"rule": f"rule {number}", **rule.model_dump(mode="json")}
-        for number, rule in enumerate(settings.retention_rules, 1)
+def _rules(policy: Policy, settings: RetentionSettings) -> list[dict[str, Any]]:
+    about_all: dict[str, Any] = dict.fromkeys(("event_types", "min_level", "levels"))
+    about = [*(rule.model_dump(mode="json") for rule in settings.retention_rules), about_all]
+    return [
+        {
+            **members,
+            "rule": rule.name,
+            "archive_after_days": rule.archive_after_days,
+            "delete_after_days": rule.delete_after_days,
+        }
+        for rule, members in zip(policy.rules, about, strict=True)
     ]
-    others = {
-        **dict.fromkeys(("event_types", "min_level", "levels")),
-        "rule": OTHERS,
-        "archive_after_days": settings.soft_delete_after_days,
-        "delete_after_days": settings.hard_delete_after_days,
-    }
-    return [*rules, others]
 
 
 _ARCHIVE_BODY: dict[str, Any] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from madsci.common.errors import InvalidInputError, MadsciError, OverloadedError
 from madsci.common.types.event_type import EventType
@@ -15,9 +14,6 @@ from madsci.event_manager.stores.upkeep import Progress
 from madsci.event_manager.tasks.schedule import Schedule
 from madsci.event_manager.tasks.task import KeepTurn
 
-NIGHTLY = "0 2 * * *"
-"""When backups are made that are enabled without a schedule."""
-
 
 class Backups:
     """The backups of a server. Thread-safe; calls block.
@@ -25,9 +21,8 @@ class Backups:
     ``service`` is ``None`` where the store keeps nothing on disk.
     """
 
-    def __init__(self, service: BackupService | None, folder: Path, events: Recorder) -> None:
+    def __init__(self, service: BackupService | None, events: Recorder) -> None:
         self._service = service
-        self.folder = folder
         self._events = events
 
     def create(self, description: str | None, progress: Progress = unseen) -> Backup:

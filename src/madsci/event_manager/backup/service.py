@@ -150,7 +150,7 @@ class BackupService:
             SchemaVersionError: a newer version of this program made it.
         """
         backup = layout.backup_folder(self._found(path))
-        data = layout.data_folder(self._found(path), self._upkeep.name)
+        data = self._data(path)
         with _disk_errors(backup):
             told, found = layout.told_checksum(backup), layout.checksum_of(backup)
         if told is not None and told != found:

@@ -42,13 +42,23 @@ class OwnEvents:
 
         Blocks until it is kept, so it is called by threads other than that of the event loop.
         """
-        now = self._clock()
-        data = encode_json({"message": message, **members})
-        event = StoredEvent(
-            new_ulid(), event_type.value, int(level), False, now, now, self._source, data
-        )  # fmt: skip
+        event = own_event(self._clock(), self._source, event_type, level, message, **members)
         _logger.log(int(level), message)
         try:
             self._writer.submit(event).result(_PATIENCE)
         except (MadsciError, concurrent.futures.TimeoutError, asyncio.CancelledError) as error:
             _logger.error("This could not be kept as an event (%r): %s", error, message)  # noqa: TRY400
+
+
+def own_event(
+    now: int,
+    source: dict[str, str],
+    event_type: EventType,
+    level: EventLogLevel,
+    message: str,
+    /,
+    **members: Any,
+) -> StoredEvent:
+    """Return an event that the program itself has to tell; ``now`` is microseconds since the epoch."""
+    data = encode_json({"message": message, **members})
+    return StoredEvent(new_ulid(), event_type.value, int(level), False, now, now, source, data)

@@ -71,6 +71,11 @@ class Search:
         job = TallyJob(tallies, self._seconds)
         return await self._ask(lambda: self._answering.ask(job))
 
+    async def count(self, selector: Selector) -> int:
+        """Return how many events match; raises what ``page`` raises."""
+        (counts,) = await self.tally(Tally(selector))
+        return sum(one.count for one in counts)
+
     async def span(self, selector: Selector) -> tuple[int, int] | None:
         """Return the times of the first and the last match; raises what ``page`` raises."""
         job = SpanJob(selector, self._seconds)

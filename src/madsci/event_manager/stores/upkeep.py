@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Progress = Callable[[str, int, int | None], None]
 """Is told what is done (in a word or two), how much of it, and of how much, where that is known."""
@@ -46,13 +46,16 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+ONE_MOMENT: Final = "as it was at one moment"
+
+
 @dataclass(frozen=True)
 class Dumped:
     """What a dump holds: everything that was acknowledged before it began, as it was."""
 
     collections: int
     events: int
-    consistency: str = "as it was at one moment"
+    consistency: str = ONE_MOMENT
     """What is in it of what was written meanwhile, for people."""
 
 

@@ -18,14 +18,13 @@ from madsci.event_manager.stores.mongo import bson_files
 from madsci.event_manager.stores.mongo.bson_files import AT_ONCE, OTHERS
 from madsci.event_manager.stores.mongo.connection import Collection, Database, is_mongodb
 from madsci.event_manager.stores.mongo.versions import content
-from madsci.event_manager.stores.upkeep import Dumped, Progress
+from madsci.event_manager.stores.upkeep import ONE_MOMENT, Dumped, Progress
 
 _logger = logging.getLogger(__name__)
 
 _NO_SNAPSHOT: Final = frozenset({20, 72, 123, 238, 239, 246, 263})
 """Codes of servers that have no snapshot: not in a replica set, an older release, or no longer (239),
 since they keep one for minutes only (``minSnapshotHistoryWindowInSeconds``)."""
-_ONE_MOMENT: Final = "as it was at one moment"
 _AT_LEAST: Final = "all that was acknowledged before it began"
 
 
@@ -63,7 +62,7 @@ def dump_database(
     }
     sync_folder(folder)
     events = sum(number for name, number in numbers.items() if name not in OTHERS)
-    return Dumped(len(numbers), events, _AT_LEAST if session is None else _ONE_MOMENT)
+    return Dumped(len(numbers), events, _AT_LEAST if session is None else ONE_MOMENT)
 
 
 def ordinary_collections(database: Database) -> dict[str, dict[str, Any]]:

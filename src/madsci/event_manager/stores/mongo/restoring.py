@@ -8,8 +8,6 @@ opens the database after a crash swaps the rest.
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +18,6 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure
 
 from madsci.common.errors import StoreDamagedError, StoreError, StoreInUseError
-from madsci.common.ids import new_ulid
 from madsci.event_manager.stores.mongo import bson_files, turns
 from madsci.event_manager.stores.mongo.bson_files import AT_ONCE, Fingerprint
 from madsci.event_manager.stores.mongo.connection import (
@@ -187,7 +184,7 @@ def _journal(database: Database) -> dict[str, Any] | None:
 
 @contextmanager
 def _swapping(database: Database) -> Iterator[bool]:
-    holder = f"{socket.gethostname()}-{os.getpid()}-{new_ulid()}"
+    holder = turns.new_holder()
     is_ours = turns.hold(database, _SWAP, holder, _LEASE)
     try:
         yield is_ours

@@ -58,6 +58,11 @@ class Index(BaseModel):
         """Whether it is an index of words."""
         return any(direction == "text" for _, direction in self.keys)
 
+    @property
+    def is_simple(self) -> bool:
+        """Whether all servers that speak MongoDB's protocol have such indexes."""
+        return not self.is_text and "partialFilterExpression" not in (self.model_extra or {})
+
     def model(self) -> IndexModel:
         """Return the index as the driver takes it."""
         options = dict(self.model_extra or {})
@@ -78,6 +83,10 @@ class CollectionSchema(BaseModel):
 
     description: str | None = None
     indexes: list[Index] = Field(default_factory=list)
+
+    def known_indexes(self, *, is_mongodb: bool) -> list[Index]:
+        """Return the indexes of the kinds that the server has."""
+        return [one for one in self.indexes if is_mongodb or one.is_simple]
 
 
 class Schema(BaseModel):
@@ -123,8 +132,7 @@ class Schema(BaseModel):
 
     def indexes_of(self, events: str, *, is_mongodb: bool) -> list[Index]:
         """Return the indexes of the events, of the kinds that the server has."""
-        indexes = self.named(events)[events].indexes
-        return [one for one in indexes if is_mongodb or _is_simple(one)]
+        return self.named(events)[events].known_indexes(is_mongodb=is_mongodb)
 
     def named(self, events: str) -> dict[str, CollectionSchema]:
         """Return the collections, that of events under its name in the database."""
@@ -204,15 +212,11 @@ def compare(database: Database, schema: Schema, events: str, *, is_mongodb: bool
         sorted(one for one in there - wanted.keys() - {UNREADABLE} if not one.startswith("system.")),
     )
     for name in sorted(wanted.keys() & there):
-        known = [one for one in wanted[name].indexes if is_mongodb or _is_simple(one)]
+        known = wanted[name].known_indexes(is_mongodb=is_mongodb)
         difference = compare_indexes(database[name], known)
         if any(difference.values()):
             found.collection_differences[name] = difference
     return found
-
-
-def _is_simple(index: Index) -> bool:
-    return not index.is_text and "partialFilterExpression" not in (index.model_extra or {})
 
 
 def compare_indexes(collection: Collection, wanted: list[Index]) -> dict[str, Any]:

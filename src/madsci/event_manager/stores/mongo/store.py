@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -13,7 +11,6 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from madsci.common.clock import iso
 from madsci.common.errors import StoreError
-from madsci.common.ids import new_ulid
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -62,7 +59,7 @@ class MongoStore:
         self._client = connect(url)
         self._database = self._client.get_database(database, write_concern=DURABLE)
         self.collection = self._database[collection]
-        self._presence = Presence(self._database, self.location, _own_name())
+        self._presence = Presence(self._database, self.location, f"{SERVERS}{turns.new_holder()}")
         self._closed = False
         try:
             with translated(self.location):
@@ -257,10 +254,6 @@ class MongoStore:
         if self._closed:
             raise StoreError("The store is closed.")
         return translated(self.location)
-
-
-def _own_name() -> str:
-    return f"{SERVERS}{socket.gethostname()}-{os.getpid()}-{new_ulid()}"
 
 
 def _chunks(event_ids: Sequence[str]) -> Iterator[list[str]]:

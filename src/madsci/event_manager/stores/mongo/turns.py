@@ -6,11 +6,14 @@ nobody's way for long and the clocks of the servers need not agree.
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 from pymongo.errors import DuplicateKeyError
 
+from madsci.common.ids import new_ulid
 from madsci.event_manager.stores.mongo.connection import Database
 
 TURNS: Final = "turns"
@@ -19,6 +22,11 @@ also have ``task``, ``slot`` and whether it is ``done``."""
 
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BEYOND: Final = "\uffff"
+
+
+def new_holder() -> str:
+    """Return a name that no other holder has, and that tells people the host and the process."""
+    return f"{socket.gethostname()}-{os.getpid()}-{new_ulid()}"
 
 
 def take_turn(database: Database, task: str, slot: str, holder: str, seconds: float) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +68,7 @@ class MongoUpkeep:
         if self._holder is not None:
             yield
             return
-        holder = f"{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
+        holder = turns.new_holder()
         with translated(self.location):
             if not self._hold(holder):
                 raise StoreInUseError(

@@ -24,7 +24,7 @@ VERSIONS: Final = "schema_versions"
 RESTORING: Final = "__restoring"
 REPLACED: Final = "__replaced"
 JOURNAL: Final = "restore_journal"
-"""Names of what a restore needs for a while; see ``dump``."""
+"""Names of what a restore needs for a while; see ``restoring``."""
 
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 

@@ -109,7 +109,7 @@ class SqliteUpkeep:
         return events
 
     def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
-        """Return the one step of a file of schema 1: its new indexes."""
+        """Return the one step of a file of an older schema: its new indexes."""
         del naive_zone
 
         def pending(_: Progress) -> int:
