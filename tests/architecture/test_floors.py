@@ -67,6 +67,19 @@ MANAGER = "madsci.event_manager"
         (["madsci.common"], sorted(SERVER_LIBRARIES), []),
         # A robot's program pays only for the SDK.
         (["madsci.client"], [MANAGER, *sorted(SERVER_LIBRARIES | DRIVERS)], []),
+        # The rooms of the client: what waits knows nobody, and logging never needs the reading side.
+        (
+            ["madsci.client.spool"],
+            [f"madsci.client.{room}" for room in ("delivery", "writing", "reading", "event_client")],
+            [],
+        ),
+        (
+            ["madsci.client.delivery"],
+            [f"madsci.client.{room}" for room in ("writing", "reading", "event_client")],
+            [],
+        ),
+        (["madsci.client.writing"], ["madsci.client.reading", "madsci.client.event_client"], []),
+        (["madsci.client.reading"], ["madsci.client.event_client", "madsci.client.spool"], []),
         # The server can never log to itself over HTTP.
         ([MANAGER], ["madsci.client"], []),
         # The model and the stores know no service, no framework, no loop.
@@ -146,7 +159,7 @@ def test_lower_floors_do_not_know_higher_ones(modules, forbidden, exceptions):
 BROAD = {
     "madsci.event_manager.api.hot_routes": 1,
     "madsci.event_manager.ingest.writer": 1,
-    "madsci.client.sender": 1,
+    "madsci.client.delivery.sender": 1,
     "madsci.client.logging_handler": 1,
     "madsci.common.jsonable": 1,
 }
@@ -193,5 +206,5 @@ def test_only_settings_and_entry_points_read_the_environment():
     ]
     assert [name for name in readers if not name.startswith("madsci.common.settings")] in (
         [],
-        ["madsci.client.console"],
+        ["madsci.client.writing.console"],
     )

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from madsci.client.disk_spool import DiskSpool
-from madsci.client.lane_writer import DiskSpoolSettings
-from madsci.client.segments import encode_line
+from madsci.client.spool.disk_spool import DiskSpool
+from madsci.client.spool.lane_writer import DiskSpoolSettings
+from madsci.client.spool.segments import encode_line
 
 SMALL = DiskSpoolSettings(segment_bytes=400, fsync="none")
 

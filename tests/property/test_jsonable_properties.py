@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madsci.client.record import encode_source, make_record
+from madsci.client.writing.record import encode_source, make_record
 from madsci.common.jsonable import to_jsonable
 
 scalars = (

@@ -17,17 +17,17 @@ from typing import Any, Final
 
 from typing_extensions import Self
 
-from madsci.client.async_administration import AsyncAdministration
-from madsci.client.console import warn_locally
-from madsci.client.logfile import log_file_path
-from madsci.client.outputs import Outputs
-from madsci.client.queries import EventReader
-from madsci.client.record import EventSource, make_record
-from madsci.client.redaction import shared_redaction
-from madsci.client.sender import SenderStats
-from madsci.client.spool import RejectedEvent
-from madsci.client.transport import HttpTransport, Transport
-from madsci.client.writing import DEBUG, LogCalls
+from madsci.client.delivery.sender import SenderStats
+from madsci.client.delivery.transport import HttpTransport, Transport
+from madsci.client.reading.async_administration import AsyncAdministration
+from madsci.client.reading.event_reader import EventReader
+from madsci.client.spool.contract import RejectedEvent
+from madsci.client.writing.console import warn_locally
+from madsci.client.writing.log_calls import DEBUG, LogCalls
+from madsci.client.writing.log_file import log_file_path
+from madsci.client.writing.outputs import Outputs
+from madsci.client.writing.record import EventSource, make_record
+from madsci.client.writing.redaction import shared_redaction
 from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.errors import SettingsError
 from madsci.common.types.client_config import EventClientConfig

@@ -29,7 +29,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from madsci.client.event_client import EventClient
-from madsci.client.processors import LOG_TYPES, message_text
+from madsci.client.writing.arguments import LOG_TYPES, message_text
 from madsci.common.jsonable import attempt, to_text
 from madsci.common.types.client_config import EventClientConfig
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from madsci.client.event_client import EventClient
 from madsci.client.logging_handler import is_of_sender, own_client
-from madsci.client.processors import LOG_TYPES, message_text
+from madsci.client.writing.arguments import LOG_TYPES, message_text
 from madsci.common.clock import from_us, parse_instant
 from madsci.common.jsonable import attempt, to_text
 from madsci.common.types.log_level import EventLogLevel, level_number

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from madsci.client import dead_letters, lane_writer
-from madsci.client.dead_letters import DeadLetters
-from madsci.client.disk_spool import DiskSpool
-from madsci.client.lane_writer import DiskSpoolSettings
-from madsci.client.outputs import spool_directory
-from madsci.client.retry import Backoff
-from madsci.client.segments import Segment
-from madsci.client.sender import Sender, SenderSettings
+from madsci.client.delivery.retry import Backoff
+from madsci.client.delivery.sender import Sender, SenderSettings
+from madsci.client.delivery.transport import HttpTransport, Rejection, SendReport
+from madsci.client.spool import lane_writer
+from madsci.client.spool import rejected as dead_letters
+from madsci.client.spool.disk_spool import DiskSpool
+from madsci.client.spool.lane_writer import DiskSpoolSettings
+from madsci.client.spool.rejected import DeadLetters
+from madsci.client.spool.segments import Segment
 from madsci.client.testing import RecordingTransport
-from madsci.client.transport import HttpTransport, Rejection, SendReport
+from madsci.client.writing.outputs import spool_directory
 from madsci.common.errors import ServerUnreachableError
 
 OPEN_FILES = Path("/proc/self/fd")

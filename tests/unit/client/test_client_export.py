@@ -294,6 +294,6 @@ def test_importing_the_client_brings_nothing_that_only_getting_data_out_needs(tm
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert loaded.isdisjoint({
-        "tqdm", "pandas", "polars", "numpy", "asyncio", "urllib3", "madsci.client.exporting",
-        "madsci.client.importing", "madsci.client.frames",
+        "tqdm", "pandas", "polars", "numpy", "asyncio", "urllib3", "madsci.client.reading.exporting",
+        "madsci.client.reading.importing", "madsci.client.reading.frames",
     })  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from madsci.client import importing
+from madsci.client.reading import importing
 from madsci.common.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from madsci.client import disk_spool, lane, lane_writer, segments
-from madsci.client.disk_spool import DiskSpool
-from madsci.client.lane_writer import DiskSpoolSettings
+from madsci.client.spool import disk_spool, lane, lane_writer, segments
+from madsci.client.spool.disk_spool import DiskSpool
+from madsci.client.spool.lane_writer import DiskSpoolSettings
 from support.interruptions import Interruptions
 
 INTERRUPTED_FILES = {module.__file__ for module in (disk_spool, lane, lane_writer, segments)}

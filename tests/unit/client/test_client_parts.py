@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 
 import pytest
 
-from madsci.client.retry import MAX_RETRY_AFTER, Backoff, is_temporary, parse_retry_after
-from madsci.client.spool import MemorySpool, SpooledEvent
+from madsci.client.delivery.retry import MAX_RETRY_AFTER, Backoff, is_temporary, parse_retry_after
+from madsci.client.delivery.transport import HttpTransport
+from madsci.client.spool.contract import MemorySpool, SpooledEvent
 from madsci.client.testing import capture_events
-from madsci.client.transport import HttpTransport
 
 
 def events(count, text="x"):

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
+from madsci.client.delivery.transport import SendReport
 from madsci.client.event_client import EventClient
 from madsci.client.logging_handler import EventClientHandler
 from madsci.client.testing import RecordingTransport, capture_events
-from madsci.client.transport import SendReport
 from madsci.common.types.event_types import EventLogLevel, EventType
 
 
@@ -194,7 +194,7 @@ def test_a_client_that_was_given_stays_open(client):
 
 
 def test_what_the_client_has_to_say_does_not_come_back(logger, client):
-    for name in ("madsci.client", "madsci.client.sender"):
+    for name in ("madsci.client", "madsci.client.delivery.sender"):
         record = logger.makeRecord(name, 30, "f.py", 1, "trouble", (), None)
         with capture_events() as events:
             logger.handle(record)

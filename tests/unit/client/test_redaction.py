@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from madsci.client.redaction import MAX_NAMES, Redaction
 from madsci.client.testing import capture_events
+from madsci.client.writing.redaction import MAX_NAMES, Redaction
 from madsci.common.settings import REDACTED
 from madsci.common.types.event_types import Event
 

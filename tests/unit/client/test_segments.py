@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.client.cursor import Cursor, decode_cursor, encode_cursor
-from madsci.client.losses import Losses
-from madsci.client.segments import (
+from madsci.client.spool.contract import event_id_of
+from madsci.client.spool.cursor import Cursor, decode_cursor, encode_cursor
+from madsci.client.spool.losses import Losses
+from madsci.client.spool.segments import (
     MemorySegment,
     Segment,
     decode_line,
@@ -14,7 +15,6 @@ from madsci.client.segments import (
     file_name,
     parse_file_name,
 )
-from madsci.client.spool import event_id_of
 
 
 def fill(segment, *bodies):

@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from madsci.client.retry import Backoff
-from madsci.client.sender import Sender, SenderSettings
-from madsci.client.shared_senders import release_sender, share_sender
-from madsci.client.spool import MemorySpool
+from madsci.client.delivery.retry import Backoff
+from madsci.client.delivery.sender import Sender, SenderSettings
+from madsci.client.delivery.shared import release_sender, share_sender
+from madsci.client.delivery.transport import HttpTransport, Rejection, SendReport
+from madsci.client.spool.contract import MemorySpool
 from madsci.client.testing import RecordingTransport
-from madsci.client.transport import HttpTransport, Rejection, SendReport
 from madsci.common.errors import ServerUnreachableError
 
 QUICK = Backoff(base=0.001, cap=0.002)

@@ -48,3 +48,17 @@ def level_number(value: Any) -> int | None:
         return int(EventLogLevel[name])
     digits = name.removeprefix("-")
     return int(name) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004
+
+
+def level_filter(level: object) -> int | None:
+    """Read a level filter: ``None`` and -1 mean no filter.
+
+    Raises:
+        ValueError: it is no level.
+    """
+    if level is None or level == -1:
+        return None
+    number = level_number(level)
+    if number is None:
+        raise ValueError(f"{level!r} is not a level; give a name such as INFO or an integer.")
+    return number

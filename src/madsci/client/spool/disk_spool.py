@@ -15,18 +15,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from madsci.client.adoption import directory_size, has_lanes, next_orphan
-from madsci.client.dead_letters import DeadLetters
-from madsci.client.lane import Lane
-from madsci.client.lane_writer import DiskSpoolSettings, LaneWriter
-from madsci.client.losses import Losses
-from madsci.client.spool import (
+from madsci.client.spool.adoption import directory_size, has_lanes, next_orphan
+from madsci.client.spool.contract import (
     MAX_REJECTED,
     Backlog,
     RejectedEvent,
     SpooledEvent,
     SpoolStats,
 )
+from madsci.client.spool.lane import Lane
+from madsci.client.spool.lane_writer import DiskSpoolSettings, LaneWriter
+from madsci.client.spool.losses import Losses
+from madsci.client.spool.rejected import DeadLetters
 from madsci.common.ids import new_ulid
 
 LOOK_INTERVAL: Final = 3.0

@@ -97,7 +97,7 @@ def _lift_exception(draft: Draft, message: object) -> None:
 
 def _lift_stack(draft: Draft) -> None:
     if attempt(bool, draft.data.pop("stack_info", None)):
-        own = __name__.rpartition(".")[0]
+        own = "madsci.client"
         frames = [
             frame
             for frame, _ in traceback.walk_stack(None)

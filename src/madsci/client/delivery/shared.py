@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from madsci.client.sender import Sender
+from madsci.client.delivery.sender import Sender
 
 _shared: dict[str, tuple[Sender, int]] = {}
 _shared_lock = threading.RLock()

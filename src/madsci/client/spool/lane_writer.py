@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from madsci.client.lane import Lane
-from madsci.client.segments import Segment, encode_line
-from madsci.client.spool import MAX_QUEUE_BYTES
+from madsci.client.spool.contract import MAX_QUEUE_BYTES
+from madsci.client.spool.lane import Lane
+from madsci.client.spool.segments import Segment, encode_line
 
 SEGMENT_BYTES: Final = 4 << 20
 _SHARE: Final = 8

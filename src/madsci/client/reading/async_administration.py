@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from madsci.client.administration import Administration
-from madsci.client.async_reading import AsyncQuestions
-from madsci.client.queries import Moment
+from madsci.client.reading.administration import Administration
+from madsci.client.reading.async_questions import AsyncQuestions
+from madsci.client.reading.event_reader import Moment
 
 
 class AsyncAdministration(AsyncQuestions, Administration):

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import Any, Final
 
-from madsci.client.record import Record
+from madsci.client.writing.record import Record
 from madsci.common.clock import iso, to_us
 from madsci.common.jsonable import attempt
 from madsci.common.types.log_level import EventLogLevel

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-from madsci.client.replies import Reply, StreamedReply
-from madsci.client.retry import MAX_BACKOFF, parse_retry_after
-from madsci.client.transport import HttpTransport
+from madsci.client.delivery.replies import Reply, StreamedReply
+from madsci.client.delivery.retry import MAX_BACKOFF, parse_retry_after
+from madsci.client.delivery.transport import HttpTransport
 from madsci.common.errors import QueryTimeoutError, ServerRefusedError, ServerUnreachableError
 from madsci.common.types.client_config import EventClientConfig
 

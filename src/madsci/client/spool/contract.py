@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from madsci.client.losses import Losses
+from madsci.client.spool.losses import Losses
 from madsci.common.clock import now_us
 
 MAX_QUEUE_BYTES: Final = 256_000_000

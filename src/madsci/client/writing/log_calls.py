@@ -9,18 +9,17 @@ from typing import Any
 
 from typing_extensions import Self
 
-from madsci.client.console import warn_locally
-from madsci.client.outputs import Outputs
-from madsci.client.processors import LOG_TYPES, Draft, find_event, make_draft, message_text
-from madsci.client.queries import read_level
-from madsci.client.record import EventSource, make_data_record, make_record, record_event
-from madsci.client.redaction import Redaction
+from madsci.client.writing.arguments import LOG_TYPES, Draft, find_event, make_draft, message_text
+from madsci.client.writing.console import warn_locally
+from madsci.client.writing.outputs import Outputs
+from madsci.client.writing.record import EventSource, make_data_record, make_record, record_event
+from madsci.client.writing.redaction import Redaction
 from madsci.common.context.client import HIERARCHY, current_event_context
 from madsci.common.ids import new_ulid
 from madsci.common.jsonable import to_jsonable
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
-from madsci.common.types.log_level import EventLogLevel
+from madsci.common.types.log_level import EventLogLevel, level_filter
 
 DEBUG, INFO, WARNING, ERROR, CRITICAL = 10, 20, 30, 40, 50
 _NOTHING: Any = object()
@@ -127,7 +126,7 @@ class LogCalls:
         once; with another ``level`` it is another event and gets an id of its own.
         """
         try:
-            number = read_level(level)
+            number = level_filter(level)
         except ValueError as error:
             self._trouble(error)
             number = None

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any, Final
 
-from madsci.client.processors import LIFTED
+from madsci.client.writing.arguments import LIFTED
 from madsci.common.settings import REDACTED
 
 MAX_NAMES: Final = 10_000

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from madsci.client.losses import losses_event
-from madsci.client.retry import Backoff, is_temporary
-from madsci.client.spool import Backlog, RejectedEvent, Spool, SpooledEvent
-from madsci.client.transport import SendReport, Transport
-from madsci.client.wake import Wake
+from madsci.client.delivery.retry import Backoff, is_temporary
+from madsci.client.delivery.transport import SendReport, Transport
+from madsci.client.delivery.wake import Wake
+from madsci.client.spool.contract import Backlog, RejectedEvent, Spool, SpooledEvent
+from madsci.client.spool.losses import losses_event
 from madsci.common.errors import EventServerError, ServerRefusedError
 
 _log = logging.getLogger(__name__)

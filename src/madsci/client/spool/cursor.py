@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from madsci.client.losses import Losses
+from madsci.client.spool.losses import Losses
 
 CURSOR_BYTES: Final = 256
 """More than a cursor ever takes."""

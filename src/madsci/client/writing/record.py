@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from madsci.client.processors import LOG_TYPES, Draft, make_draft
-from madsci.client.redaction import Redaction, shared_redaction
+from madsci.client.writing.arguments import LOG_TYPES, Draft, make_draft
+from madsci.client.writing.redaction import Redaction, shared_redaction
 from madsci.common.clock import iso, to_us
 from madsci.common.ids import new_ulid
 from madsci.common.jsonable import to_jsonable, to_text

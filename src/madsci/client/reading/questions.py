@@ -7,16 +7,16 @@ from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from madsci.client.console import warn_locally
-from madsci.client.local_log import read_log, select_local
-from madsci.client.outputs import Outputs
-from madsci.client.queries import EventReader, Moment, events_params
-from madsci.client.selection import Fields, Selection, Sort, as_list
+from madsci.client.reading.event_reader import EventReader, Moment, events_params
+from madsci.client.reading.local_log import read_log, select_local
+from madsci.client.reading.selection import Fields, Selection, Sort, as_list
+from madsci.client.writing.console import warn_locally
+from madsci.client.writing.outputs import Outputs
 from madsci.common.errors import EventServerError
 from madsci.common.types.event import Event
 
 if TYPE_CHECKING:
-    from madsci.client.importing import ImportReport
+    from madsci.client.reading.importing import ImportReport
 
 READ_FLUSH_SECONDS: Final = 2.0
 """How long reading waits for this client's own events to arrive first."""
@@ -181,7 +181,7 @@ class Questions:
             ValueError: the format cannot be told, or there is none of this name.
             OSError: the file cannot be written.
         """
-        from madsci.client.exporting import export_events  # noqa: PLC0415 - most programs only log
+        from madsci.client.reading.exporting import export_events  # noqa: PLC0415 - most programs only log
 
         selection = Selection(selector, sort, include_archived, fields)
         asker = self._reader_for(timeout).asker
@@ -206,7 +206,7 @@ class Questions:
             InvalidInputError: the file is gzip, and damaged.
             OSError: the file cannot be read.
         """
-        from madsci.client.importing import Import  # noqa: PLC0415 - most programs only log
+        from madsci.client.reading.importing import Import  # noqa: PLC0415 - most programs only log
 
         if self._reader is None:
             raise _no_server()
@@ -235,7 +235,7 @@ class Questions:
             ServerUnreachableError: the server does not answer in time.
             ServerRefusedError: the server answers with an error.
         """
-        from madsci.client.frames import frame_library, make_frame  # noqa: PLC0415 - see import_events
+        from madsci.client.reading.frames import frame_library, make_frame  # noqa: PLC0415 - see import_events
 
         module = frame_library(library)
         selection = Selection(selector, sort, include_archived, fields)

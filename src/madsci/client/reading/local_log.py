@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from madsci.client.logfile import LogFile, read_event_line
+from madsci.client.writing.log_file import LogFile, read_event_line
 from madsci.common.clock import iso, to_us
 from madsci.common.types.event import Event
 

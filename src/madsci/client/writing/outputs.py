@@ -10,16 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from madsci.client.console import warn_locally, write_record
-from madsci.client.disk_spool import DiskSpool
-from madsci.client.lane_writer import DiskSpoolSettings
-from madsci.client.logfile import LogFile, log_file_path, release_log_file, share_log_file
-from madsci.client.record import Record
-from madsci.client.retry import Backoff
-from madsci.client.sender import Sender, SenderSettings
-from madsci.client.shared_senders import release_sender, share_sender
-from madsci.client.spool import MemorySpool, Spool
-from madsci.client.transport import HttpTransport, Transport, normalised
+from madsci.client.delivery.retry import Backoff
+from madsci.client.delivery.sender import Sender, SenderSettings
+from madsci.client.delivery.shared import release_sender, share_sender
+from madsci.client.delivery.transport import HttpTransport, Transport, normalised
+from madsci.client.spool.contract import MemorySpool, Spool
+from madsci.client.spool.disk_spool import DiskSpool
+from madsci.client.spool.lane_writer import DiskSpoolSettings
+from madsci.client.writing.console import warn_locally, write_record
+from madsci.client.writing.log_file import LogFile, log_file_path, release_log_file, share_log_file
+from madsci.client.writing.record import Record
 from madsci.common.types.client_config import EventClientConfig
 
 Diversion = Callable[[bytes], None]

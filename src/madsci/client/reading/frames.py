@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from madsci.client.console import warn_locally
-from madsci.client.selection import Fields, as_list
+from madsci.client.reading.selection import Fields, as_list
+from madsci.client.writing.console import warn_locally
 from madsci.common.clock import from_us, parse_instant
 from madsci.common.flattening import STANDARD_COLUMNS, flatten
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from madsci.client.lane import LOCK_SUFFIX, Lane
-from madsci.client.segments import SUFFIX, parse_file_name
+from madsci.client.spool.lane import LOCK_SUFFIX, Lane
+from madsci.client.spool.segments import SUFFIX, parse_file_name
 
 
 def lane_tokens(directory: Path) -> list[str]:

@@ -16,10 +16,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from madsci.client.patience import make_patient
-from madsci.client.replies import Reply, StreamedReply, describe_cause
-from madsci.client.retry import is_temporary, parse_retry_after
-from madsci.client.spool import SpooledEvent
+from madsci.client.delivery.patience import make_patient
+from madsci.client.delivery.replies import Reply, StreamedReply, describe_cause
+from madsci.client.delivery.retry import is_temporary, parse_retry_after
+from madsci.client.spool.contract import SpooledEvent
 from madsci.common.errors import EventServerError, ServerRefusedError, ServerUnreachableError
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from madsci.client.console import warn_locally
-from madsci.client.processors import find_event
+from madsci.client.writing.arguments import find_event
+from madsci.client.writing.console import warn_locally
 from madsci.common.clock import from_us
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event

@@ -12,10 +12,10 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, cast
 
-from madsci.client.asking import Asker
-from madsci.client.progress import progress_bar
-from madsci.client.replies import StreamedReply
-from madsci.client.selection import Selection
+from madsci.client.delivery.replies import StreamedReply
+from madsci.client.reading.asking import Asker
+from madsci.client.reading.progress import progress_bar
+from madsci.client.reading.selection import Selection
 
 _FORMATS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".parquet": "parquet"}
 _PACKED: Final = ".gz"

@@ -8,15 +8,15 @@ from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
-from madsci.client.asking import Asker
-from madsci.client.console import warn_locally
-from madsci.client.selection import Selection
-from madsci.client.transport import HttpTransport
+from madsci.client.delivery.transport import HttpTransport
+from madsci.client.reading.asking import Asker
+from madsci.client.reading.selection import Selection
+from madsci.client.writing.console import warn_locally
 from madsci.common.clock import iso, parse_instant
 from madsci.common.errors import InvalidEventError
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
-from madsci.common.types.log_level import level_number
+from madsci.common.types.log_level import level_filter
 
 PAGE_SIZE: Final = 1000
 """Events asked for in one request: some hundred kilobytes, and one round trip for a usual answer."""
@@ -129,7 +129,7 @@ def events_params(
         ValueError: a time or a level cannot be read.
     """
     params: dict[str, Any] = {}
-    threshold = read_level(level)
+    threshold = level_filter(level)
     if threshold is not None:
         params["level"] = threshold
     if offset:
@@ -140,20 +140,6 @@ def events_params(
     if archived:
         params["include_archived"] = "true"
     return params
-
-
-def read_level(level: object) -> int | None:
-    """Read a level filter: ``None`` and -1 mean no filter.
-
-    Raises:
-        ValueError: it is no level.
-    """
-    if level is None or level == -1:
-        return None
-    number = level_number(level)
-    if number is None:
-        raise ValueError(f"{level!r} is not a level; give a name such as INFO or an integer.")
-    return number
 
 
 def _read_page(documents: Mapping[str, Any]) -> list[Event]:

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from madsci.client.reading import Questions
-from madsci.client.selection import Fields, Selection, Sort
+from madsci.client.reading.questions import Questions
+from madsci.client.reading.selection import Fields, Selection, Sort
 from madsci.common.types.event import Event
 
 if TYPE_CHECKING:
-    from madsci.client.importing import ImportReport
+    from madsci.client.reading.importing import ImportReport
 
 
 class AsyncQuestions(Questions):

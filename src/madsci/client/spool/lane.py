@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from madsci.client.cursor import CURSOR_BYTES, Cursor, decode_cursor, encode_cursor
-from madsci.client.losses import Losses
-from madsci.client.segments import MemorySegment, Segment, file_name, parse_file_name
-from madsci.client.spool import SpooledEvent, event_id_of
+from madsci.client.spool.contract import SpooledEvent, event_id_of
+from madsci.client.spool.cursor import CURSOR_BYTES, Cursor, decode_cursor, encode_cursor
+from madsci.client.spool.losses import Losses
+from madsci.client.spool.segments import MemorySegment, Segment, file_name, parse_file_name
 from madsci.common.file_lock import is_still_at, try_lock
 
 LOCK_SUFFIX: Final = ".lock"

@@ -14,9 +14,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn, cast
 
-from madsci.client.asking import Asker
-from madsci.client.progress import progress_bar
-from madsci.client.replies import Reply
+from madsci.client.delivery.replies import Reply
+from madsci.client.reading.asking import Asker
+from madsci.client.reading.progress import progress_bar
 from madsci.common.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError
 
 MAX_LINES: Final = 1_000
