@@ -22,7 +22,6 @@ from madsci.client.delivery.transport import HttpTransport, Transport
 from madsci.client.reading.async_administration import AsyncAdministration
 from madsci.client.reading.event_reader import EventReader
 from madsci.client.spool.contract import RejectedEvent
-from madsci.client.writing.console import warn_locally
 from madsci.client.writing.log_calls import DEBUG, LogCalls
 from madsci.client.writing.log_file import log_file_path
 from madsci.client.writing.outputs import Outputs
@@ -30,6 +29,7 @@ from madsci.client.writing.record import EventSource, make_record
 from madsci.client.writing.redaction import shared_redaction
 from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.errors import SettingsError
+from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 
 __all__ = ["EventClient", "EventClientConfig"]

@@ -9,9 +9,9 @@ import msgspec
 
 from madsci.client.reading.event_reader import Moment
 from madsci.client.reading.questions import Questions
-from madsci.client.writing.console import warn_locally
 from madsci.common.clock import iso, parse_instant
 from madsci.common.jsonable import to_jsonable
+from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 
 

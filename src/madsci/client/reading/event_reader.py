@@ -11,9 +11,9 @@ from urllib.parse import quote
 from madsci.client.delivery.transport import HttpTransport
 from madsci.client.reading.asking import Asker
 from madsci.client.reading.selection import Selection
-from madsci.client.writing.console import warn_locally
 from madsci.common.clock import iso, parse_instant
 from madsci.common.errors import InvalidEventError
+from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import level_filter

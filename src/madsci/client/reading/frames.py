@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from madsci.client.reading.selection import Fields, as_list
-from madsci.client.writing.console import warn_locally
 from madsci.common.clock import from_us, parse_instant
 from madsci.common.flattening import STANDARD_COLUMNS, flatten
+from madsci.common.stderr import warn_locally
 
 LIBRARIES: Final = ("pandas", "polars")
 _KINDS: Final = {

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from madsci.client.reading.event_reader import EventReader, Moment, events_params
 from madsci.client.reading.local_log import read_log, select_local
 from madsci.client.reading.selection import Fields, Selection, Sort, as_list
-from madsci.client.writing.console import warn_locally
 from madsci.client.writing.outputs import Outputs
 from madsci.common.errors import EventServerError
+from madsci.common.stderr import warn_locally
 from madsci.common.types.event import Event
 
 if TYPE_CHECKING:

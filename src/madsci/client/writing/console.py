@@ -11,6 +11,7 @@ from typing import Any, Final
 from madsci.client.writing.record import Record
 from madsci.common.clock import iso, to_us
 from madsci.common.jsonable import attempt
+from madsci.common.stderr import write_line
 from madsci.common.types.log_level import EventLogLevel
 
 _COLUMNS: Final = frozenset({"timestamp", "level", "event", "exception", "stack", "exc_info"})
@@ -27,24 +28,7 @@ def write_record(record: Record, output_format: str) -> None:
     if stream is None:  # pythonw, Windows services
         return
     line = _json_line(record) if output_format == "json" else _console_line(record, stream)
-    _write(stream, line)
-
-
-def warn_locally(text: str) -> None:
-    """Tell about trouble of the client itself."""
-    if sys.stderr is not None:
-        _write(sys.stderr, f"[EventClient Warning] {text}")
-
-
-def _write(stream: Any, line: str) -> None:
-    # The stream may be anybody's object, and may have gone: file and server still get the event.
-    attempt(_write_encodable, stream, line)
-
-
-def _write_encodable(stream: Any, line: str) -> None:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()
+    write_line(line)
 
 
 def _fields(record: Record) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 from typing_extensions import Self
 
 from madsci.client.writing.arguments import LOG_TYPES, Draft, find_event, make_draft, message_text
-from madsci.client.writing.console import warn_locally
 from madsci.client.writing.outputs import Outputs
 from madsci.client.writing.record import EventSource, make_data_record, make_record, record_event
 from madsci.client.writing.redaction import Redaction
 from madsci.common.context.client import HIERARCHY, current_event_context
 from madsci.common.ids import new_ulid
 from madsci.common.jsonable import to_jsonable
+from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import EventLogLevel, level_filter

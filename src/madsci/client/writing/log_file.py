@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from madsci.client.writing.arguments import find_event
-from madsci.client.writing.console import warn_locally
 from madsci.common.clock import from_us
+from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import EventLogLevel

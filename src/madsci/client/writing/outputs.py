@@ -17,9 +17,10 @@ from madsci.client.delivery.transport import HttpTransport, Transport, normalise
 from madsci.client.spool.contract import MemorySpool, Spool
 from madsci.client.spool.disk_spool import DiskSpool
 from madsci.client.spool.lane_writer import DiskSpoolSettings
-from madsci.client.writing.console import warn_locally, write_record
+from madsci.client.writing.console import write_record
 from madsci.client.writing.log_file import LogFile, log_file_path, release_log_file, share_log_file
 from madsci.client.writing.record import Record
+from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 
 Diversion = Callable[[bytes], None]

@@ -1,0 +1,65 @@
+"""The one list of what a forked child must begin anew.
+
+A child of ``os.fork`` has one thread, and all memory as it was: locks that other threads held stay held
+for ever, and flags say what those threads were doing. So every module with such state registers here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Lock(Protocol):
+    """What can be held while a process forks: a ``threading.RLock``."""
+
+    def acquire(self) -> Any:
+        """Wait for the lock."""
+        ...
+
+    def release(self) -> None:
+        """Give the lock back."""
+        ...
+
+
+_resets: list[Callable[[], object]] = []
+_held: list[Lock] = []
+
+
+def reset_in_child(reset: Callable[[], object]) -> None:
+    """Have every forked child call a function before its program goes on, in the order given here.
+
+    It is called once more in the children of children. It must not raise, nor wait for a lock that
+    it has not made itself.
+    """
+    _resets.append(reset)
+
+
+def hold_while_forking(lock: Lock) -> None:
+    """Fork only while no other thread holds the lock: what it guards is whole in the child.
+
+    For what cannot be made anew, such as the buffer of a stream. The lock is re-entrant, and who
+    holds it waits for no other lock and no network.
+    """
+    _held.append(lock)
+
+
+def _before() -> None:
+    for lock in _held:
+        lock.acquire()
+
+
+def _after() -> None:
+    for lock in reversed(_held):
+        lock.release()
+
+
+def _after_in_child() -> None:
+    _after()
+    for reset in _resets:
+        reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after_in_child)
