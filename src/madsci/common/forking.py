@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Final, Protocol
+
+PATIENCE: Final = 1.0
+"""Seconds that a fork waits for a lock: whoever holds it so long is stuck, and the program is not."""
 
 
 class Lock(Protocol):
     """What can be held while a process forks: a ``threading.RLock``."""
 
-    def acquire(self) -> Any:
-        """Wait for the lock."""
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002
+        """Wait for the lock; tell whether it was given."""
         ...
 
     def release(self) -> None:
@@ -24,6 +27,7 @@ class Lock(Protocol):
 
 
 _resets: list[Callable[[], object]] = []
+_locks: list[Lock] = []
 _held: list[Lock] = []
 
 
@@ -42,17 +46,16 @@ def hold_while_forking(lock: Lock) -> None:
     For what cannot be made anew, such as the buffer of a stream. The lock is re-entrant, and who
     holds it waits for no other lock and no network.
     """
-    _held.append(lock)
+    _locks.append(lock)
 
 
 def _before() -> None:
-    for lock in _held:
-        lock.acquire()
+    _held.extend(lock for lock in _locks if lock.acquire(timeout=PATIENCE))
 
 
 def _after() -> None:
-    for lock in reversed(_held):
-        lock.release()
+    while _held:
+        _held.pop().release()
 
 
 def _after_in_child() -> None:
