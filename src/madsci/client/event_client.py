@@ -18,7 +18,7 @@ from typing import Any, Final
 from typing_extensions import Self
 
 from madsci.client.delivery.sender import SenderStats
-from madsci.client.delivery.transport import HttpTransport, Transport
+from madsci.client.delivery.transport import Transport
 from madsci.client.reading.async_administration import AsyncAdministration
 from madsci.client.reading.event_reader import EventReader
 from madsci.client.spool.contract import RejectedEvent
@@ -170,6 +170,8 @@ class EventClient(LogCalls, AsyncAdministration):
 def _make_reader(url: str | None, config: EventClientConfig) -> EventReader | None:
     if url is None:
         return None
+    from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415 - see Outputs
+
     transport = HttpTransport(
         url,
         timeout=config.timeout_default,

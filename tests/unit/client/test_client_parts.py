@@ -6,9 +6,11 @@ from datetime import datetime, timezone
 
 import pytest
 
+from madsci.client.delivery.http import HttpTransport
 from madsci.client.delivery.retry import MAX_RETRY_AFTER, Backoff, is_temporary, parse_retry_after
-from madsci.client.delivery.transport import HttpTransport
-from madsci.client.spool.contract import MemorySpool, SpooledEvent
+from madsci.client.spool.contract import SpooledEvent
+from madsci.client.spool.lane_writer import SpoolSettings
+from madsci.client.spool.spool import Spool
 from madsci.client.testing import capture_events
 
 
@@ -43,10 +45,18 @@ def test_only_statuses_about_the_content_are_final():
     ]  # fmt: skip
 
 
+def in_memory(**settings):
+    return Spool(None, SpoolSettings(**settings))
+
+
+def waiting_event(name, size=1):
+    return b'{"event_id":"%b","x":"%b"}' % (name.encode(), b"x" * size)
+
+
 def test_the_spool_gives_in_order_until_acknowledged():
-    spool = MemorySpool(10)
+    spool = in_memory()
     for name in "abc":
-        spool.append(name, name.encode())
+        spool.append(waiting_event(name))
     assert [event.event_id for event in spool.read(2, 1000)] == ["a", "b"]
     assert [event.event_id for event in spool.read(9, 3)] == ["a"]
     spool.acknowledge(spool.read(2, 1000)[-1].position)
@@ -55,15 +65,22 @@ def test_the_spool_gives_in_order_until_acknowledged():
     assert (spool.last_position, spool.settled_position) == (3, 2)
 
 
-def test_the_spool_is_bounded_in_events_and_bytes():
-    spool = MemorySpool(3, max_bytes=100)
+def test_memory_is_bounded_in_events_and_in_bytes():
+    few = in_memory(memory_max_events=3)
     for number in range(5):
-        spool.append(str(number), b"x")
-    assert spool.stats().dropped == 2
-    spool.append("big", b"x" * 200)
-    assert [event.event_id for event in spool.read(9, 10)] == ["big"]
-    assert spool.stats().dropped == 5
-    assert spool.settled_position == 5
+        few.append(waiting_event(str(number)))
+    assert (few.stats().queued, few.stats().lost) == (3, 2)
+    small = in_memory(memory_max_bytes=8000)
+    for number in range(50):
+        small.append(waiting_event(str(number), 400))
+    assert 10 <= small.stats().queued <= 20
+    assert small.stats().queued + small.stats().lost == 50
+    small.append(waiting_event("big", 10_000))
+    while batch := small.read(99, 100_000):
+        small.acknowledge(batch[-1].position)
+        last = batch[-1].event_id
+    assert last == "big"
+    assert "They are lost" in small.prospects
 
 
 def test_large_batches_to_other_machines_are_compressed(peer):

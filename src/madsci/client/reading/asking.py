@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from madsci.client.delivery.replies import Reply, StreamedReply
 from madsci.client.delivery.retry import MAX_BACKOFF, parse_retry_after
-from madsci.client.delivery.transport import HttpTransport
 from madsci.common.errors import QueryTimeoutError, ServerRefusedError, ServerUnreachableError
 from madsci.common.types.client_config import EventClientConfig
+
+if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
 
 _OK: Final = 200
 

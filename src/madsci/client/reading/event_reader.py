@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from madsci.client.delivery.transport import HttpTransport
 from madsci.client.reading.asking import Asker
 from madsci.client.reading.selection import Selection
 from madsci.common.clock import iso, parse_instant
@@ -17,6 +16,9 @@ from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import level_filter
+
+if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
 
 PAGE_SIZE: Final = 1000
 """Events asked for in one request: some hundred kilobytes, and one round trip for a usual answer."""
