@@ -102,7 +102,7 @@ class Sender:
         self._given_up_to = 0  # the position up to which nobody waits any more
         self._closing_at: float | None = None
         self._thread: threading.Thread | None = None
-        self._is_late = False
+        self._is_delivering_here = False
         self._backlog: Backlog | None = None
         self._is_own_turn = True
 
@@ -119,7 +119,7 @@ class Sender:
         self._flush_to = max(self._flush_to, target)
         self._hurry()
         if not self._start():
-            self._deliver_late()
+            self._deliver_here(ending.deadline())
             return self.spool.settled_position >= target
         with self._progress:
             return self._progress.wait_for(
@@ -160,6 +160,7 @@ class Sender:
         thread, deadline = self._thread, self._closing_at
         if thread is not None and deadline is not None:
             thread.join(max(deadline - time.monotonic(), 0.0))
+        self._deliver_here(deadline)
         waiting = self.spool.waiting
         if waiting:
             _log.warning(
@@ -201,7 +202,7 @@ class Sender:
         self._wake.set()
         if self._thread is None and not self._start():
             self.spool.ring_at(1)
-            self._deliver_late()
+            self._deliver_here(ending.deadline())
 
     def _start(self) -> bool:
         """Have a thread, and tell whether there is one: at the end of the program there is none."""
@@ -219,20 +220,21 @@ class Sender:
                 self._teller.last = str(error)
             return self._thread is not None
 
-    def _deliver_late(self) -> None:
-        """Deliver in the thread that logs after the end, when all others are gone."""
-        deadline = ending.deadline()
-        if deadline is None or self._is_late or self._thread is not None:
+    def _deliver_here(self, deadline: float | None) -> None:
+        """Deliver without a thread, where there can be none any more: at the end of the program."""
+        if deadline is None or self._is_delivering_here or self._thread is not None:
             return
-        self._is_late = True
+        self._is_delivering_here = True
         try:
             while self.spool.waiting and not self._failures:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return
                 self._deliver(left)
+            self.spool.rest()
+            self._transport.close()
         finally:
-            self._is_late = False
+            self._is_delivering_here = False
 
     # The thread.
 
