@@ -52,8 +52,8 @@ def drain(source):
 def make_spool(tmp_path):
     made = []
 
-    def make(**settings):
-        made.append(Spool(tmp_path / "spool", SpoolSettings(**settings)))
+    def make(name="spool", **settings):
+        made.append(Spool(tmp_path / name, SpoolSettings(**settings)))
         return made[-1]
 
     yield make
@@ -192,7 +192,7 @@ def test_a_full_spool_that_blocks_waits_for_room_and_not_for_ever(make_spool):
     while not spool.stats().lost:
         spool.append(body("x"))
     assert 0.2 <= time.monotonic() - started < 5
-    waiting = make_spool(max_bytes=10_000, full_policy="block", block_seconds=30)
+    waiting = make_spool("other", max_bytes=10_000, full_policy="block", block_seconds=30)
     put_many(waiting, 100)
     thread = threading.Thread(target=put_many, args=(waiting, 100, "", 100))
     thread.start()

@@ -129,9 +129,9 @@ class Segment:
             OSError: it could not be written as a whole; what was written of it is taken away.
         """
         file = self._file
-        if file is None or not file.is_ours:
-            raise OSError("the program closed the file of waiting events")
-        written = os.write(file.number, line)
+        if file is None:
+            raise OSError("the file of waiting events is closed")
+        written = file.append(line)
         if written != len(line):
             with contextlib.suppress(OSError):
                 os.ftruncate(file.number, os.fstat(file.number).st_size - written)
