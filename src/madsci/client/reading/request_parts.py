@@ -92,9 +92,10 @@ def checked_number(number: int, name: str = "number") -> int:
     Raises:
         ValueError: it is none.
     """
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
-        raise ValueError(f"{name} is a whole number from 0 on, not {number!r:.80}.")
-    return number
+    given: object = number
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise ValueError(f"{name} is a whole number from 0 on, not {given!r:.80}.")
+    return given
 
 
 def _sort_json(sort: Any) -> Any:

@@ -141,7 +141,7 @@ def _container(value: Any, place: str, depth: int) -> Any:
 
 def _item(value: Any, place: str, depth: int) -> Any:
     if not _is_pattern(value):
-        return _plain(value, place, depth)
+        return _plain(value, place if isinstance(value, Mapping) else f"{place} item".lstrip(), depth)
     if not place.endswith(_LISTING):
         raise _unmeant(value, place)
     regex = _regex(value, place)
