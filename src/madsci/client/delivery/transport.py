@@ -229,7 +229,7 @@ class HttpTransport:
                 f"The Event Manager at {self.url} does not answer ({describe_cause(error)}). Check that"
                 " it runs (python -m madsci.event_manager.event_server) and that event_server_url is"
                 " its address."
-            ) from error
+            ) from None  # what the HTTP library says of it stands in the sentence
 
     def _connections(self) -> urllib3.PoolManager:
         if self._pool is None or self._pid != os.getpid():
