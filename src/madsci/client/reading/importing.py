@@ -227,7 +227,7 @@ def _opened(
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
             yield file, Path(source).stat().st_size
-    elif isinstance(source, io.TextIOBase) or not hasattr(source, "read"):
+    elif not hasattr(source, "readinto"):
         raise TypeError(
             f"{source!r:.80} is neither a path nor a file that gives bytes. Open a file with mode 'rb'."
         )
