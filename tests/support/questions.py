@@ -197,7 +197,8 @@ events = st.builds(
 orders = st.lists(
     st.sampled_from(
         ["event_timestamp", "log_level", "alert", "trace_id", "archived_at", "source.node_id", "_id",
-         "event_data", "event_data.a", "event_data.b.a", "extra.a", "received_at"]
+         "event_data", "event_data.a", "event_data.b.a", "extra.a", "received_at", 'event_data["$.a"]',
+         'event_data["a"][""]']
     ).flatmap(lambda path: st.sampled_from([path, f"-{path}"])),
     min_size=1,
     max_size=3,

@@ -166,6 +166,14 @@ def test_parameters_that_cannot_be_meant_are_refused_before_a_request(client, pe
     assert peer.requests == []
 
 
+@pytest.mark.parametrize("number", [-1, "5", 2.5, False])
+def test_a_number_of_matches_that_cannot_be_meant_is_refused_before_a_request(client, peer, number):
+    for ask in (client.query_events, client.iter_events, client.to_dataframe):
+        with pytest.raises(ValueError, match="number is a whole number from 0 on"):
+            ask({}, number=number)
+    assert peer.requests == []
+
+
 @pytest.mark.parametrize("moment", [datetime.min, datetime.max])  # noqa: DTZ901
 def test_the_least_and_the_greatest_time_are_no_bound(client, peer, moment):
     client.get_events(start_time=moment, end_time=moment)

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from madsci.client.delivery.transport import HttpTransport
 from madsci.client.reading.asking import Asker
+from madsci.client.reading.request_parts import checked_number
 from madsci.common.errors import InvalidEventError
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
@@ -61,7 +62,8 @@ class EventReader:
     ) -> Iterator[dict[str, Any]]:
         """Yield what matches as the server's replies have it, up to ``number`` events; 0 for all."""
         seconds = self.asker.data_seconds(timeout)
-        return self._pages("POST", "events/query", {}, body, number or 0, seconds)
+        number = 0 if number is None else checked_number(number)
+        return self._pages("POST", "events/query", {}, body, number, seconds)
 
     def count(self, body: bytes, timeout: float | None) -> int:
         """Return how many events match."""

@@ -29,7 +29,8 @@ class Questions:
 
     A ``selector`` is MongoDB-style, none for all events; ``sort`` is a path, with ``-`` in front for
     descending, or ``{path: 1 or -1}``, or several of these. Timeouts are in seconds and hold for one
-    request; ``None`` is the configured one. Unless they say otherwise, questions raise what
+    request; ``None`` is the configured one. What cannot be meant is refused with ``TypeError`` or
+    ``ValueError`` before a request goes out. Unless they say otherwise, questions raise what
     ``get_event`` raises, and those that the local log cannot answer ``EventServerError`` where no
     server is configured.
     """
