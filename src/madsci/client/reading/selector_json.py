@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address
@@ -35,6 +36,7 @@ _READ_BEFORE: Final = re.UNICODE | re.ASCII | re.DEBUG
 """Flags that tell how a pattern is read, which ``_as_pcre`` sees to."""
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _AS_EVENTS_HOLD: Final = (str, int, float, time, timedelta, bytes, bytearray, memoryview)
+_LISTS: Final = (Sequence, AbstractSet, ValuesView)
 _AS_TEXT: Final = (UUID, PurePath, IPv4Address, IPv6Address)
 _IDS: Final = ("ObjectId", "ULID")
 """Classes of other libraries whose text is an id."""
@@ -134,7 +136,7 @@ def _container(value: Any, place: str, depth: int) -> Any:
     for method in ("tolist", "to_list"):  # numbers, arrays and columns of other libraries
         if hasattr(type(value), method):
             return _plain(getattr(value, method)(), place, depth + 1)
-    if isinstance(value, Collection):
+    if isinstance(value, _LISTS):
         return [_item(one, place, depth + 1) for one in value]
     raise _unmeant(value, place)
 
