@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from madsci.client.reading.argument_types import Moment
 from madsci.client.reading.asynchronous import asynchronous
 from madsci.client.reading.questions import Questions
-from madsci.client.reading.selection import Moment
 from madsci.common.stderr import warn_locally
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from madsci.client.reading.selection import Fields
+from madsci.client.reading.argument_types import Fields
 from madsci.common.clock import from_us, parse_instant
 from madsci.common.flattening import STANDARD_COLUMNS, column_name, column_path, flatten, split_names
 from madsci.common.stderr import warn_locally

@@ -7,8 +7,8 @@ from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from madsci.client.reading.argument_types import Fields, Moment, Sort
 from madsci.client.reading.asynchronous import asynchronous, asynchronous_iterator
-from madsci.client.reading.selection import Fields, Moment, Sort
 from madsci.client.writing.outputs import Outputs
 from madsci.common.errors import EventServerError
 from madsci.common.stderr import warn_locally

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from madsci.client.reading.selection import Fields, Moment, Sort
+from madsci.client.reading.argument_types import Fields, Moment, Sort
 from madsci.client.reading.selector_json import id_text, instant_text, selector_json
 from madsci.common.flattening import split_names
 from madsci.common.jsonable import to_jsonable

@@ -20,7 +20,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from madsci.client.reading.selection import Moment
+from madsci.client.reading.argument_types import Moment
 from madsci.common.clock import FIRST_US, LAST_US, iso, parse_instant
 from madsci.common.jsonable import to_jsonable
 
