@@ -1,8 +1,7 @@
 """`EventClient`: the logger of every process in a lab.
 
 It only joins: ``writing`` makes records of what is logged, ``outputs`` brings them to console, file and
-server, ``reading`` and ``async_reading`` ask for them again, ``administration`` and its asynchronous
-twin are for operators. Here is what they all work with, and its life.
+server, ``reading`` asks for them again. Here is what they all work with, and its life.
 """
 
 from __future__ import annotations
@@ -13,14 +12,13 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
 
 from madsci.client.delivery.sender import SenderStats
 from madsci.client.delivery.transport import Transport
-from madsci.client.reading.async_administration import AsyncAdministration
-from madsci.client.reading.event_reader import EventReader
+from madsci.client.reading import Administration
 from madsci.client.spool.contract import RejectedEvent
 from madsci.client.writing.log_calls import DEBUG, LogCalls
 from madsci.client.writing.log_file import log_file_path
@@ -32,13 +30,16 @@ from madsci.common.errors import SettingsError
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 
+if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
+
 __all__ = ["EventClient", "EventClientConfig"]
 
 
 _UNNAMED_CALLERS: Final = ("madsci.client.", "madsci.common.context", "contextlib")
 
 
-class EventClient(LogCalls, AsyncAdministration):
+class EventClient(LogCalls, Administration):
     """Logs events: on the console, in a file, and on an Event Manager where one is configured.
 
     A log call never raises (unless ``fail_on_error``), never waits for the network, and takes any
@@ -75,7 +76,7 @@ class EventClient(LogCalls, AsyncAdministration):
         self.logfile = log_file_path(config, self.name)
         self._outputs = Outputs(self.name, config, transport)
         self.event_server = self._outputs.url
-        self._reader = _make_reader(self.event_server, config)
+        self._connection = _connection_for_reading(self.event_server, config)
         self._source = EventSource(config.source.model_dump() if config.source else {})
         self._redaction = shared_redaction(tuple(config.redact_keys), enabled=config.redact_enabled)
         self._context: dict[str, Any] = {}
@@ -100,8 +101,8 @@ class EventClient(LogCalls, AsyncAdministration):
         if self._is_bound_copy:
             return
         self._outputs.close(timeout)
-        if self._reader is not None:
-            self._reader.close()
+        if self._connection is not None:
+            self._connection.close()
 
     async def aclose(self, timeout: float | None = None) -> None:
         """Do what ``close`` does, without holding up the event loop."""
@@ -167,18 +168,17 @@ class EventClient(LogCalls, AsyncAdministration):
         )
 
 
-def _make_reader(url: str | None, config: EventClientConfig) -> EventReader | None:
+def _connection_for_reading(url: str | None, config: EventClientConfig) -> HttpTransport | None:
     if url is None:
         return None
     from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415 - see Outputs
 
-    transport = HttpTransport(
+    return HttpTransport(
         url,
         timeout=config.timeout_default,
         pool_connections=config.pool_connections,
         pool_maxsize=config.pool_maxsize,
     )
-    return EventReader(transport, config)
 
 
 def _with_server_of_context(config: EventClientConfig) -> EventClientConfig:

@@ -114,10 +114,6 @@ class Asker:
         """Return the timeout of a question that makes the server compute."""
         return self._config.timeout_data_operations if timeout is None else timeout
 
-    def close(self) -> None:
-        """Close the connections; the next question opens them again."""
-        self._transport.close()
-
     def _repeat(self, attempt: Callable[[float], _Answer], seconds: float) -> _Answer:
         config = self._config
         deadline = time.monotonic() + seconds
