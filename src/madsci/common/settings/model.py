@@ -61,8 +61,10 @@ class MadsciSettings(SecretsMasked):
         Raises:
             SettingsError: there is no such setting, or a value cannot be used.
         """
-        reading = Layer(values={name: getattr(self, name) for name in type(self).model_fields})
-        reading.put_layer(_arguments_layer(type(self), changes))
+        changed = _arguments_layer(type(self), changes)
+        kept = (name for name in type(self).model_fields if name not in changed.values)
+        reading = Layer(values={name: getattr(self, name) for name in kept})
+        reading.put_layer(changed)
         copy = self.model_copy()
         copy._validate(reading)  # noqa: SLF001  (a copy of this very class)
         return copy

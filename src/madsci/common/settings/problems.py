@@ -59,9 +59,10 @@ def _shown(model: type[BaseModel], path: Sequence[str], value: Any) -> str:
             if inner is None or name == path[-1]:
                 return REDACTED
             holder = inner
+    value = _plain(value)
     if not isinstance(value, (str, int, float, type(None))):
         return f"a {type(value).__name__}"
-    return f"{mask_member(_plain(value), setting_traits(holder, path[-1]))!r:.{_SHOWN}}"
+    return f"{mask_member(value, setting_traits(holder, path[-1]))!r:.{_SHOWN}}"
 
 
 def default_text(info: FieldInfo) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from madsci.common.settings import (
     HttpUrl,
@@ -14,7 +14,9 @@ from madsci.common.settings import (
     SettingsSources,
     SettingTraits,
     http_url,
+    resolve_madsci_path,
 )
+from madsci.common.settings.security import certificate_file, check_client_key, request_headers
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.common.types.ownership import OwnershipInfo
 
@@ -44,6 +46,17 @@ def _endpoint(value: Any) -> Any:
     return value if value is None else http_url(value).rstrip("/")
 
 
+_File = Annotated[Path, AfterValidator(resolve_madsci_path)]
+_Certificates = Annotated[_File, AfterValidator(certificate_file)]
+
+
+def _client_key(path: Path | None, info: ValidationInfo) -> Path | None:
+    name = "event_server_client_cert_file"
+    if name in info.data:  # a wrong certificate is told by itself
+        check_client_key(info.data[name], path)
+    return path
+
+
 class EventClientConfig(MadsciSettings):
     """What an `EventClient` does with events: where it sends them, what it writes locally.
 
@@ -69,6 +82,25 @@ class EventClientConfig(MadsciSettings):
             credentials=True,
         ),
     ] = Field(None, description="The Event Manager; without one, events are only logged locally.")
+    event_server_headers: Annotated[
+        dict[str, str] | None, BeforeValidator(request_headers), SettingTraits(secret=True)
+    ] = Field(
+        default=None,
+        description="Further headers of each request, for proxies and gateways; none by default.",
+    )
+    event_server_ca_file: _Certificates | None = Field(
+        default=None,
+        description="Certificates (PEM) that the server's must descend from; none for the usual ones.",
+    )
+    event_server_client_cert_file: _Certificates | None = Field(
+        default=None,
+        description="Certificate (PEM) that the client shows; none where none is asked for.",
+    )
+    event_server_client_key_file: Annotated[_File | None, AfterValidator(_client_key)] = Field(
+        default=None,
+        validate_default=True,
+        description="Key (PEM) of that certificate; none where it stands in the same file.",
+    )
     log_level: Annotated[int, BeforeValidator(_any_level)] = Field(
         int(EventLogLevel.INFO), description="Lowest level logged and sent: a name or any integer."
     )
