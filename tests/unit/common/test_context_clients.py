@@ -188,7 +188,8 @@ def test_a_context_can_be_extended_by_hand(client):
     context = context_client.EventClientContext(client, ["a"], {"x": 1})
     child = context.child("b", y=2)
     assert (child.name, child.metadata) == ("a.b", {"x": 1, "y": 2})
-    assert logged(child.client) == {"hierarchy": "a.b", "y": 2}
+    assert logged(child.client) == {"y": 2}
+    assert context.child("c").client is client
     assert context.child("c", client=client, z=3).client is client
 
 

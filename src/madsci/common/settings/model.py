@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import ConfigDict, ValidationError
 from typing_extensions import Self
@@ -22,15 +22,13 @@ from madsci.common.settings.files import FileSearch, Layer
 from madsci.common.settings.masking import SecretsMasked
 from madsci.common.settings.problems import no_such_setting, problem_lines
 from madsci.common.settings.reading import file_layer, read_layers
-from madsci.common.settings.traits import SettingsSources, file_names
+from madsci.common.settings.traits import SettingsModel, file_names
 
 
-class MadsciSettings(SecretsMasked):
+class MadsciSettings(SecretsMasked, SettingsModel):
     """Base of settings objects. Reads its sources when constructed; arguments win over them."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    sources: ClassVar[SettingsSources]
 
     def __init__(self, /, **values: Any) -> None:
         search = FileSearch.upwards()
@@ -81,7 +79,7 @@ class MadsciSettings(SecretsMasked):
                 raise SettingsError("\n".join(lines)) from error
 
 
-def _arguments_layer(model: type[MadsciSettings], values: Mapping[str, Any]) -> Layer:
+def _arguments_layer(model: type[SettingsModel], values: Mapping[str, Any]) -> Layer:
     """Return the constructor's arguments; unknown and contradictory ones are refused."""
     names = file_names(model)
     lines = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -13,15 +12,12 @@ from pydantic.fields import FieldInfo
 
 from madsci.common.settings.files import Layer
 from madsci.common.settings.masking import REDACTED, mask_member
-from madsci.common.settings.traits import holds_secrets, object_model, setting_traits
-
-if typing.TYPE_CHECKING:
-    from madsci.common.settings.model import MadsciSettings
+from madsci.common.settings.traits import SettingsModel, holds_secrets, object_model, setting_traits
 
 _SHOWN: Final = 80
 
 
-def no_such_setting(model: type[MadsciSettings], subject: str, given: str, known: Iterable[str]) -> str:
+def no_such_setting(model: type[SettingsModel], subject: str, given: str, known: Iterable[str]) -> str:
     """Say that a name is no setting, or none in this version, and which one may have been meant."""
     plain = given.lower().removeprefix(model.sources.prefix.lower()).split("__")[0]
     if plain in model.sources.unimplemented:
@@ -33,7 +29,7 @@ def no_such_setting(model: type[MadsciSettings], subject: str, given: str, known
     return f"{subject} is not a setting of {model.__name__} and has no effect. {remedy}"
 
 
-def problem_lines(model: type[MadsciSettings], error: ValidationError, reading: Layer) -> list[str]:
+def problem_lines(model: type[SettingsModel], error: ValidationError, reading: Layer) -> list[str]:
     """Return a line for each wrong setting: its name, value and place, what is wrong, the remedy."""
     lines: dict[str, str] = {}
     for problem in error.errors(include_url=False):
