@@ -69,8 +69,8 @@ class Event(BaseModel):
         serialization_alias="_id",
         description="Identifies the event; made by the sender, so that sending twice stores once.",
     )
-    event_type: EventType = Field(EventType.UNKNOWN, description="What the event tells.")
-    log_level: EventLogLevel = Field(EventLogLevel.INFO, description="How much it matters.")
+    event_type: EventType = Field(default=EventType.UNKNOWN, description="What the event tells.")
+    log_level: EventLogLevel = Field(default=EventLogLevel.INFO, description="How much it matters.")
     alert: bool = Field(default=False, description="Alert people, whatever the level.")
     event_timestamp: Instant = Field(
         default_factory=utc_now, description="When it happened, by the sender's clock, in UTC."
@@ -80,11 +80,13 @@ class Event(BaseModel):
         description="Ids of the parts of the lab it belongs to.",
     )
     event_data: Any = Field(default_factory=dict, description="Any JSON value.")
-    trace_id: str | None = Field(None, description="W3C trace id: 32 hex digits.")
-    span_id: str | None = Field(None, description="W3C span id: 16 hex digits.")
+    trace_id: str | None = Field(default=None, description="W3C trace id: 32 hex digits.")
+    span_id: str | None = Field(default=None, description="W3C span id: 16 hex digits.")
     archived: bool = Field(default=False, description="Put aside by retention.")
-    archived_at: Instant | None = Field(None, description="When it was archived.")
-    received_at: Instant | None = Field(None, description="When the server took it, by its clock.")
+    archived_at: Instant | None = Field(default=None, description="When it was archived.")
+    received_at: Instant | None = Field(
+        default=None, description="When the server took it, by its clock."
+    )
     extra: dict[str, Any] = Field(
         default_factory=dict,
         description="What the sender wrote that has no place of its own.",
