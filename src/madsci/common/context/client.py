@@ -7,11 +7,11 @@ programs ask ``madsci.common`` for it.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from madsci.common.calling import caller_name
 from madsci.common.context.event_context import EventClientContext, current_event_context
 from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.context.wrapping import Opened, opened
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 MAX_CACHED_CLIENTS: Final = 64
 """Clients kept for calls of ``get_event_client`` outside of contexts, one for each name."""
-_OWN_MODULES: Final = ("madsci.common.context", "contextlib")
 
 
 def event_client_context(
@@ -40,7 +39,7 @@ def event_client_context(
 
     The name is the calling module's if none is given.
     """
-    return _entered(name, name or caller_module(), client, inherit, metadata)
+    return _entered(name, name or caller_name(), client, inherit, metadata)
 
 
 @contextmanager
@@ -112,9 +111,9 @@ def get_event_client(
     """
     context = current_event_context.get()
     if context is not None:
-        client = context.client
+        client: EventClient = context.client
     elif create_if_missing:
-        client, _ = cached_client(name or caller_module())
+        client, _ = cached_client(name or caller_name())
     else:
         raise RuntimeError(
             "There is no event client here. Wrap the code in `with event_client_context():`, or call"
@@ -131,17 +130,6 @@ def get_event_client_context() -> EventClientContext[EventClient] | None:
 def has_event_client_context() -> bool:
     """Tell whether this runs inside a context."""
     return current_event_context.get() is not None
-
-
-def caller_module() -> str:
-    """Return the name of the module that called into this package."""
-    frame = sys._getframe()  # noqa: SLF001 - inspect would read source files
-    while frame.f_back is not None:
-        frame = frame.f_back
-        name = str(frame.f_globals.get("__name__") or "")
-        if name and name not in _OWN_MODULES and not name.startswith(f"{_OWN_MODULES[0]}."):
-            return name
-    return "madsci"
 
 
 def _new_client(name: str) -> EventClient:

@@ -11,6 +11,7 @@ that wants flags asks ``command_line_values`` for them. Nothing is remembered be
 from __future__ import annotations
 
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from typing_extensions import Self
 from madsci.common.errors import SettingsError
 from madsci.common.settings.files import FileSearch, Layer
 from madsci.common.settings.masking import SecretsMasked
-from madsci.common.settings.problems import no_such_setting, problem_lines
+from madsci.common.settings.problems import is_unimplemented, no_such_setting, problem_lines
 from madsci.common.settings.reading import file_layer, read_layers
 from madsci.common.settings.traits import SettingsModel, file_names
 
@@ -80,13 +81,20 @@ class MadsciSettings(SecretsMasked, SettingsModel):
 
 
 def _arguments_layer(model: type[SettingsModel], values: Mapping[str, Any]) -> Layer:
-    """Return the constructor's arguments; unknown and contradictory ones are refused."""
+    """Return the constructor's arguments; unknown and contradictory ones are refused.
+
+    Of those that other releases have, a Python warning tells: programs written for them go on.
+    """
     names = file_names(model)
-    lines = [
-        no_such_setting(model, f"The argument {given}", given, names)
-        for given in values
-        if given not in names
-    ]
+    lines: list[str] = []
+    for given in values:
+        if given in names:
+            continue
+        sentence = no_such_setting(model, f"The argument {given}", given, names)
+        if is_unimplemented(model, given):
+            warnings.warn(sentence, stacklevel=4)
+        else:
+            lines.append(sentence)
     chosen: dict[str, str] = {}
     for given in filter(values.__contains__, names):
         other = chosen.setdefault(names[given], given)

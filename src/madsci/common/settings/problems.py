@@ -17,10 +17,15 @@ from madsci.common.settings.traits import SettingsModel, holds_secrets, object_m
 _SHOWN: Final = 80
 
 
+def is_unimplemented(model: type[SettingsModel], given: str) -> bool:
+    """Tell whether a name is that of a setting of other releases, which has no effect in this one."""
+    plain = given.lower().removeprefix(model.sources.prefix.lower()).split("__")[0]
+    return plain in model.sources.unimplemented
+
+
 def no_such_setting(model: type[SettingsModel], subject: str, given: str, known: Iterable[str]) -> str:
     """Say that a name is no setting, or none in this version, and which one may have been meant."""
-    plain = given.lower().removeprefix(model.sources.prefix.lower()).split("__")[0]
-    if plain in model.sources.unimplemented:
+    if is_unimplemented(model, given):
         return f"{subject} is not implemented in this version and has no effect. Remove it."
     from difflib import get_close_matches  # noqa: PLC0415  (only mistakes need it)
 

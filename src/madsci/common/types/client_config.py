@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from typing_extensions import Self, Unpack
 
 from madsci.common.settings import (
     HttpUrl,
@@ -17,6 +18,7 @@ from madsci.common.settings import (
     resolve_madsci_path,
 )
 from madsci.common.settings.security import certificate_file, check_client_key, request_headers
+from madsci.common.types.client_arguments import ClientArguments
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.common.types.ownership import OwnershipInfo
 
@@ -70,6 +72,17 @@ class EventClientConfig(MadsciSettings):
         file_stems=("event_client",),
         unimplemented=frozenset({"retry_allowed_methods"}),
     )
+
+    def __init__(self, /, **settings: Unpack[ClientArguments]) -> None:
+        super().__init__(**settings)
+
+    def replaced(self, **changes: Unpack[ClientArguments]) -> Self:  # type: ignore[override]
+        """Return a checked copy with other values; reads no environment and no files.
+
+        Raises:
+            SettingsError: there is no such setting, or a value cannot be used.
+        """
+        return super().replaced(**changes)
 
     name: str | None = Field(
         default=None, description="Name in the log; none for that of the module that makes the client."
