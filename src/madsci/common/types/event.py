@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AliasChoices,
@@ -49,11 +49,12 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-class Event(BaseModel):
+class Event(BaseModel):  # noqa: PLW1641 - events can be changed, so they have no hash
     """An event as programs write and read it.
 
     Serialises ``event_id`` by name and ``_id`` by alias; reads either, and ``_id`` wins. Members that
-    events do not have are kept in ``extra``.
+    events do not have are kept in ``extra``. Two events are equal when all but ``received_at`` is, so
+    that one that comes back from the server equals the one that was sent.
     """
 
     model_config = ConfigDict(
@@ -92,6 +93,31 @@ class Event(BaseModel):
         description="What the sender wrote that has no place of its own.",
     )
 
+    if TYPE_CHECKING:  # wider than the members: what is given is read
+
+        def __init__(  # noqa: PLR0913 - the members of an event
+            self,
+            *,
+            event_id: str = ...,
+            event_type: EventType | str = ...,
+            log_level: EventLogLevel | int | str = ...,
+            alert: bool = ...,
+            event_timestamp: datetime | str | float = ...,
+            source: OwnershipInfo | Mapping[str, Any] = ...,
+            event_data: Any = ...,
+            trace_id: str | None = ...,
+            span_id: str | None = ...,
+            archived: bool = ...,
+            archived_at: datetime | str | float | None = ...,
+            received_at: datetime | str | float | None = ...,
+            extra: Mapping[str, Any] = ...,
+        ) -> None: ...
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Event) or type(other) is not type(self):
+            return NotImplemented
+        return _as_sent(self) == _as_sent(other)
+
     @model_validator(mode="before")
     @classmethod
     def _keep_unknown_members(cls, data: Any) -> Any:
@@ -116,6 +142,10 @@ class Event(BaseModel):
             InvalidEventError: the document is not an event in any reading.
         """
         return event_from_reading(read_event(document))
+
+
+def _as_sent(event: Event) -> dict[str, Any]:
+    return {name: value for name, value in vars(event).items() if name != "received_at"}
 
 
 def event_from_reading(reading: EventReading) -> Event:
