@@ -6,16 +6,19 @@ server, ``reading`` asks for them again. Here is what they all work with, and it
 
 from __future__ import annotations
 
+import functools
 import logging
 import platform
+import reprlib
 import sys
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from typing_extensions import Self
+from typing_extensions import Self, Unpack
 
+from madsci.client.delivery.access import ServerAccess, server_access
 from madsci.client.delivery.sender import SenderStats
 from madsci.client.delivery.transport import Transport
 from madsci.client.reading import Administration
@@ -25,9 +28,14 @@ from madsci.client.writing.log_file import log_file_path
 from madsci.client.writing.outputs import Outputs
 from madsci.client.writing.record import EventSource, make_record
 from madsci.client.writing.redaction import shared_redaction
+from madsci.common.calling import caller_name
 from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.errors import SettingsError
+from madsci.common.jsonable import to_jsonable
+from madsci.common.settings.problems import no_such_setting
+from madsci.common.settings.traits import file_names
 from madsci.common.stderr import warn_locally
+from madsci.common.types.client_arguments import ClientArguments
 from madsci.common.types.client_config import EventClientConfig
 
 if TYPE_CHECKING:
@@ -35,20 +43,22 @@ if TYPE_CHECKING:
 
 __all__ = ["EventClient", "EventClientConfig"]
 
-
-_UNNAMED_CALLERS: Final = ("madsci.client.", "madsci.common.context", "contextlib")
+_brief: Final = reprlib.Repr()
+_brief.maxdict, _brief.maxstring, _brief.maxother = 20, 80, 80
 
 
 class EventClient(LogCalls, Administration):
     """Logs events: on the console, in a file, and on an Event Manager where one is configured.
 
     A log call never raises (unless ``fail_on_error``), never waits for the network, and takes any
-    value. Arguments are ``EventClientConfig``'s; ``config`` gives them all, keywords override it.
+    value. Arguments are ``EventClientConfig``'s; ``config`` gives them all, keywords override it. A
+    keyword that is no setting is told of on stderr, once, and left out.
     ``transport`` replaces HTTP, for tests (see ``madsci.client.testing``).
 
-    Attributes for callers: ``name``, ``config``, ``log_dir``, ``logfile``, ``event_server``, and
-    ``logger``, the standard logger of the same name, which the client itself does not write to.
-    There is no ``session``: connections belong to the sender.
+    Attributes for callers: ``name``, ``config``, ``log_dir``, ``logfile``, ``event_server`` (ends in
+    a slash and holds no credentials), and ``logger``, the standard logger of the same name, which the
+    client itself does not write to. Copies share the outputs of the original, as bound clients do;
+    one that was pickled opens its own.
     """
 
     def __init__(
@@ -56,34 +66,54 @@ class EventClient(LogCalls, Administration):
         config: EventClientConfig | None = None,
         *,
         transport: Transport | None = None,
-        **settings: Any,
+        **settings: Unpack[ClientArguments],
     ) -> None:
-        if config is None:
-            config = EventClientConfig(**settings)
-        elif not isinstance(config, EventClientConfig):
+        if config is not None and not isinstance(config, EventClientConfig):
             raise SettingsError(
                 f"config must be an EventClientConfig, not {config!r:.80}. A name is given as"
                 " EventClient(name=...)."
             )
-        elif settings:
-            config = config.replaced(**settings)
+        known = _known(settings)
+        if config is None:
+            config = EventClientConfig(**known)
+        elif known:
+            config = config.replaced(**known)
         if config.event_server_url is None and transport is None:
             config = _with_server_of_context(config)
+        self._open(config, config.name or caller_name(), transport)
+        self._tell_start()
+        if config.otel_enabled:
+            warn_locally("otel_enabled has no effect yet: this version does not take part in traces.")
+
+    def _open(self, config: EventClientConfig, name: str, transport: Transport | None) -> None:
+        access = server_access(config)
         self.config = config
-        self.name = config.name or _caller_name()
-        self.logger = logging.getLogger(self.name)
+        self.name = name
+        self.logger = logging.getLogger(name)
         self.log_dir = Path(config.log_dir)
-        self.logfile = log_file_path(config, self.name)
-        self._outputs = Outputs(self.name, config, transport)
-        self.event_server = self._outputs.url
-        self._connection = _connection_for_reading(self.event_server, config)
+        self.logfile = log_file_path(config, name)
+        self.event_server = None if access is None else f"{access.url}/"
+        self._transport = transport
+        self._outputs = Outputs(name, config, access, transport)
+        self._connection = _connection_for_reading(access, config)
         self._source = EventSource(config.source.model_dump() if config.source else {})
         self._redaction = shared_redaction(tuple(config.redact_keys), enabled=config.redact_enabled)
         self._context: dict[str, Any] = {}
         self._is_bound_copy = False
-        self._tell_start()
-        if config.otel_enabled:
-            warn_locally("otel_enabled has no effect yet: this version does not take part in traces.")
+
+    def __copy__(self) -> Self:
+        client = object.__new__(type(self))
+        vars(client).update(vars(self))
+        client._is_bound_copy = True
+        return client
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self.__copy__()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Bound data go as events show them: what a program binds need not be fit for pickling.
+        state = (self.config, self.name, self._transport, to_jsonable(self._context))
+        return _opened_anew, (type(self), *state)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the server has settled all events logged so far; tell whether it has.
@@ -147,7 +177,11 @@ class EventClient(LogCalls, Administration):
         return [] if sender is None else list(sender.rejected)
 
     def __repr__(self) -> str:
-        return f"EventClient(name={self.name!r}, event_server={self.event_server!r})"
+        shown = f"{type(self).__name__}(name={self.name!r}, event_server={self.event_server!r}"
+        if not self._context:
+            return f"{shown})"
+        bound = self._redaction.mask_tree(to_jsonable(self._context))
+        return f"{shown}, bound={_brief.repr(bound)})"
 
     def _tell_start(self) -> None:
         if self.config.log_level > DEBUG:
@@ -168,13 +202,47 @@ class EventClient(LogCalls, Administration):
         )
 
 
-def _connection_for_reading(url: str | None, config: EventClientConfig) -> HttpTransport | None:
-    if url is None:
+def _opened_anew(
+    kind: type[EventClient],
+    config: EventClientConfig,
+    name: str,
+    transport: Transport | None,
+    context: dict[str, Any],
+) -> EventClient:
+    client = object.__new__(kind)
+    client._open(config, name, transport)
+    client._context = context
+    return client
+
+
+def _known(settings: ClientArguments) -> ClientArguments:
+    """Return the keywords that are settings; of each other one the program is told once."""
+    names = file_names(EventClientConfig)
+    unknown = [name for name in settings if name not in names]
+    if not unknown:
+        return settings
+    for name in unknown:
+        subject = f"The argument {name} of EventClient"
+        _tell_once(no_such_setting(EventClientConfig, subject, name, names))
+    kept: Any = {name: value for name, value in settings.items() if name in names}
+    known: ClientArguments = kept
+    return known
+
+
+@functools.lru_cache(maxsize=256)  # sentences; programs that make up names for ever hear some again
+def _tell_once(sentence: str) -> None:
+    warn_locally(sentence)
+
+
+def _connection_for_reading(
+    access: ServerAccess | None, config: EventClientConfig
+) -> HttpTransport | None:
+    if access is None:
         return None
     from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415 - see Outputs
 
     return HttpTransport(
-        url,
+        access,
         timeout=config.timeout_default,
         pool_connections=config.pool_connections,
         pool_maxsize=config.pool_maxsize,
@@ -190,17 +258,7 @@ def _with_server_of_context(config: EventClientConfig) -> EventClientConfig:
     return config if url is None else config.replaced(event_server_url=url)
 
 
-def _caller_name() -> str:
-    """Return the name of the module that makes the client."""
-    frame = sys._getframe(1)  # noqa: SLF001 - inspect would read source files
-    while frame.f_back is not None:
-        frame = frame.f_back
-        name = str(frame.f_globals.get("__name__", ""))
-        if name and not name.startswith(_UNNAMED_CALLERS):
-            return name
-    return __name__
-
-
+@functools.cache
 def _version() -> str:
     try:
         return metadata.version("madsci.event_manager")

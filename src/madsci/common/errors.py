@@ -1,7 +1,7 @@
 """Every exception the project raises on purpose.
 
     MadsciError
-    ├── SettingsError               a setting cannot be used
+    ├── SettingsError               a setting cannot be used (also a ValueError)
     ├── InvalidInputError           what was sent cannot be understood or kept
     │   ├── MalformedJsonError      not JSON at all
     │   ├── InvalidEventError       JSON, but nothing that can be kept as an event
@@ -45,7 +45,7 @@ class MadsciError(Exception):
         return str(self.args[0])
 
 
-class SettingsError(MadsciError):
+class SettingsError(MadsciError, ValueError):
     """A setting cannot be used."""
 
     code = "invalid-settings"

@@ -151,5 +151,5 @@ def test_the_start_is_told_in_the_local_log_only(make_client, peer):
     assert client.flush()
     (event,) = client.get_log().values()
     assert event.event_data["message"] == "EventClient initialized"
-    assert event.event_data["event_server"] == peer.url
+    assert event.event_data["event_server"] == f"{peer.url}/"
     assert peer.events == {}

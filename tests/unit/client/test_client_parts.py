@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from madsci.client.delivery.access import ServerAccess
 from madsci.client.delivery.http import HttpTransport
 from madsci.client.delivery.retry import MAX_RETRY_AFTER, Backoff, is_temporary, parse_retry_after
 from madsci.client.spool.contract import SpooledEvent
@@ -84,7 +85,7 @@ def test_memory_is_bounded_in_events_and_in_bytes():
 
 
 def test_large_batches_to_other_machines_are_compressed(peer):
-    transport = HttpTransport(peer.url)
+    transport = HttpTransport(ServerAccess(peer.url))
     transport._compress = True  # loopback is never compressed
     assert transport.send(events(500, "x" * 100)).settled == 500
     assert peer.requests[0].headers["Content-Encoding"] == "gzip"
@@ -96,14 +97,14 @@ def test_large_batches_to_other_machines_are_compressed(peer):
 
 
 def test_duplicates_are_reported(peer):
-    transport = HttpTransport(peer.url)
+    transport = HttpTransport(ServerAccess(peer.url))
     transport.send(events(2))
     assert transport.send(events(3)).duplicate == 2
     transport.close()
 
 
 def test_refused_lines_that_are_not_listed_are_sent_again_for_their_reasons(peer):
-    transport = HttpTransport(peer.url)
+    transport = HttpTransport(ServerAccess(peer.url))
     whole = peer.batch
 
     def batch(request):
@@ -122,7 +123,7 @@ def test_refused_lines_that_are_not_listed_are_sent_again_for_their_reasons(peer
 
 
 def test_a_wrong_address_is_trouble_not_a_server_of_an_older_release(reference_peer):
-    transport = HttpTransport(reference_peer.url + "/elsewhere")
+    transport = HttpTransport(ServerAccess(reference_peer.url + "/elsewhere"))
     report = transport.send(events(2))
     assert report.settled == 0
     assert "404" in report.failure.message

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from madsci.client.delivery.access import ServerAccess
 from madsci.client.delivery.http import HttpTransport
 from madsci.client.delivery.retry import Backoff
 from madsci.client.delivery.sender import Sender, SenderSettings
@@ -52,7 +53,9 @@ def put_many(sender, count, text=""):
 
 
 def test_events_arrive_in_order_and_in_batches(make_sender, peer):
-    sender = make_sender(HttpTransport(peer.url), batch_max_events=100, flush_interval=5.0)
+    sender = make_sender(
+        HttpTransport(ServerAccess(peer.url)), batch_max_events=100, flush_interval=5.0
+    )
     put_many(sender, 1000)
     assert sender.flush(10)
     assert list(peer.events) == [f"e{number:05}" for number in range(1000)]
@@ -62,13 +65,13 @@ def test_events_arrive_in_order_and_in_batches(make_sender, peer):
 
 
 def test_events_are_sent_without_being_asked_for(make_sender, peer, wait_until):
-    sender = make_sender(HttpTransport(peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     sender.spool.append(body("a"))
     wait_until(lambda: "a" in peer.events)
 
 
 def test_a_server_without_batches_gets_single_events_and_is_remembered(make_sender, reference_peer):
-    sender = make_sender(HttpTransport(reference_peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(reference_peer.url)))
     put_many(sender, 3)
     assert sender.flush(10)
     sender.spool.append(body("later"))
@@ -89,7 +92,7 @@ def test_an_unreachable_server_gets_the_events_when_it_comes_back(make_sender, w
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 401, 307])
 def test_temporary_trouble_loses_nothing(make_sender, peer, status):
     peer.script = [(status, {})] * 3
-    sender = make_sender(HttpTransport(peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     put_many(sender, 3)
     assert sender.flush(10)
     assert len(peer.events) == 3
@@ -98,7 +101,7 @@ def test_temporary_trouble_loses_nothing(make_sender, peer, status):
 
 def test_retry_after_is_honoured_even_in_a_hurry(make_sender, peer):
     peer.script = [(503, {"Retry-After": "1"})]
-    sender = make_sender(HttpTransport(peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     sender.spool.append(body("a"))
     started = time.monotonic()
     assert not sender.flush(0.3)
@@ -108,7 +111,7 @@ def test_retry_after_is_honoured_even_in_a_hurry(make_sender, peer):
 
 def test_too_large_batches_are_halved_until_they_pass(make_sender, peer):
     peer.max_body = 1000
-    sender = make_sender(HttpTransport(peer.url), batch_max_events=64)
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)), batch_max_events=64)
     put_many(sender, 64, "x" * 100)
     assert sender.flush(10)
     assert len(peer.events) == 64
@@ -117,7 +120,7 @@ def test_too_large_batches_are_halved_until_they_pass(make_sender, peer):
 
 def test_a_single_event_that_is_too_large_is_put_aside_and_told_about(make_sender, peer, caplog):
     peer.max_body = 1000
-    sender = make_sender(HttpTransport(peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     sender.spool.append(body("a"))
     sender.spool.append(body("huge", "x" * 2000))
     sender.spool.append(body("b"))
@@ -132,7 +135,7 @@ def test_a_single_event_that_is_too_large_is_put_aside_and_told_about(make_sende
 
 def test_refused_lines_are_put_aside_with_their_reason_and_the_others_arrive(make_sender, peer):
     peer.refused_ids = {"e00001", "e00003"}
-    sender = make_sender(HttpTransport(peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     put_many(sender, 5)
     assert sender.flush(10)
     assert list(peer.events) == ["e00000", "e00002", "e00004"]
@@ -144,7 +147,7 @@ def test_refused_lines_are_put_aside_with_their_reason_and_the_others_arrive(mak
 
 def test_a_batch_in_which_every_line_is_refused_is_settled(make_sender, peer):
     peer.refused_ids = {"e00000"}
-    sender = make_sender(HttpTransport(peer.url))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     put_many(sender, 1)
     assert sender.flush(10)
     assert sender.stats().rejected == 1
@@ -152,7 +155,7 @@ def test_a_batch_in_which_every_line_is_refused_is_settled(make_sender, peer):
 
 def test_a_hanging_server_holds_up_no_one(make_sender, peer):
     peer.script = [(0, {})]
-    sender = make_sender(HttpTransport(peer.url, timeout=20))
+    sender = make_sender(HttpTransport(ServerAccess(peer.url), timeout=20))
     started = time.monotonic()
     put_many(sender, 1000)
     assert not sender.flush(0.05)

@@ -129,7 +129,12 @@ def test_a_value_that_cannot_work_is_named(values):
 
 def test_a_misspelt_argument_is_not_dropped():
     assert "Did you mean event_server_url?" in message(event_sever_url="http://x")
-    assert "retry_allowed_methods is not implemented" in message(retry_allowed_methods=["GET"])
+
+
+def test_a_setting_of_another_release_is_warned_of_where_it_stands():
+    with pytest.warns(UserWarning, match="retry_allowed_methods is not implemented") as told:
+        EventClientConfig(retry_allowed_methods=["GET"])
+    assert told[0].filename == __file__
 
 
 def test_variables_of_the_server_are_not_the_clients_business(monkeypatch):

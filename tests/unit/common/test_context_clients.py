@@ -95,15 +95,16 @@ def test_the_name_is_the_callers():
 
 
 def test_the_name_of_a_script_is_found_too(tmp_path):
-    program = (
+    (tmp_path / "measure.py").write_text(
         "from madsci.common.context import event_client_context, get_event_client\n"
         "print(get_event_client().name)\n"
         "with event_client_context() as client: print(client.name)\n"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert run.stdout.split() == ["__main__", "__main__"]
+        [sys.executable, tmp_path / "measure.py"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert run.stdout.split() == ["measure", "measure"]
 
 
 def test_a_given_client_is_used_as_it_is(client):
@@ -188,7 +189,8 @@ def test_a_context_can_be_extended_by_hand(client):
     context = context_client.EventClientContext(client, ["a"], {"x": 1})
     child = context.child("b", y=2)
     assert (child.name, child.metadata) == ("a.b", {"x": 1, "y": 2})
-    assert logged(child.client) == {"hierarchy": "a.b", "y": 2}
+    assert logged(child.client) == {"y": 2}
+    assert context.child("c").client is client
     assert context.child("c", client=client, z=3).client is client
 
 
@@ -197,9 +199,9 @@ def test_the_address_of_the_labs_context_is_used_and_belongs_to_the_key():
     assert plain.event_server is None
     with madsci_context(event_server_url="http://127.0.0.1:1"):
         there = get_event_client("robot")
-        assert there.event_server == "http://127.0.0.1:1"
+        assert there.event_server == "http://127.0.0.1:1/"
         own = EventClient(name="own", event_server="http://127.0.0.1:2", log_file_enabled=False)
-        assert own.event_server == "http://127.0.0.1:2"
+        assert own.event_server == "http://127.0.0.1:2/"
         own.close()
     assert get_event_client("robot") is plain
     there.close()

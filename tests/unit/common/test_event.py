@@ -147,3 +147,18 @@ def test_the_example_of_the_schema_is_an_event():
     event = Event.model_validate(example)
     assert event.extra == {}
     assert to_us(event.event_timestamp) == parse_instant(example["event_timestamp"])
+
+
+def test_an_event_that_went_to_the_server_and_back_equals_the_one_that_was_sent():
+    sent = Event(event_type="log_info", event_data={"plate": "P7"})
+    back = Event.read({**sent.model_dump(mode="json"), "received_at": "2026-11-23T15:55:27Z"})
+    assert back.received_at is not None
+    assert back == sent
+    assert back != sent.model_copy(update={"alert": True})
+    assert back != sent.model_copy(update={"archived": True})
+    assert back != sent.model_dump()
+
+
+def test_events_are_not_hashable_since_they_can_be_changed():
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(Event())

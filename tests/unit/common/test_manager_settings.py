@@ -255,8 +255,13 @@ class TestUnknownSettings:
         assert "Did you mean EVENT_COLLECTION_NAME?" in mistake
         assert "EVENT_OTEL_ENABLED is not implemented in this version" in other_release
 
-    def test_an_argument_of_another_release_is_refused(self):
-        assert "uvicorn_workers is not implemented" in message(uvicorn_workers=2)
+    @pytest.mark.parametrize(
+        "name", ["uvicorn_workers", "enable_registry_resolution", "registry_lock_timeout", "lab_url"]
+    )
+    def test_an_argument_of_another_release_is_warned_of(self, name):
+        with pytest.warns(UserWarning, match=f"{name} is not implemented") as told:
+            EventManagerSettings(**{name: 2})
+        assert told[0].filename == __file__
 
 
 def test_the_front_lists_its_names_in_order():

@@ -320,12 +320,18 @@ class TestFiles:
 
 class TestArguments:
     def test_an_unknown_argument_is_refused_with_the_name_that_was_meant(self):
-        text = message(Oven, degres=7, zzz=1, grill=True)
+        text = message(Oven, degres=7, zzz=1)
         assert text.splitlines() == [
             "The argument degres is not a setting of Oven and has no effect. Did you mean degrees?",
             "The argument zzz is not a setting of Oven and has no effect. Remove it.",
-            "The argument grill is not implemented in this version and has no effect. Remove it.",
         ]
+
+    def test_an_argument_of_another_release_is_warned_of_and_has_no_effect(self):
+        sentence = "The argument grill is not implemented in this version and has no effect. Remove it."
+        with pytest.warns(UserWarning, match=sentence):
+            assert Oven(grill=True, degrees=7).degrees == 7
+        with pytest.warns(UserWarning, match="oven_grill"):
+            assert Oven().replaced(oven_grill=True, degrees=7).degrees == 7
 
     def test_synonyms_and_prefixed_names_are_taken(self, lab):
         assert Oven(address="http://a").url == "http://a"

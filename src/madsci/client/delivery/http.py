@@ -10,18 +10,20 @@ import encodings.idna  # noqa: F401 - looking up a name needs it, and imports it
 import gzip
 import json
 import os
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
+from madsci.client.delivery.access import ServerAccess
 from madsci.client.delivery.connections import OwnHttpPool, OwnHttpsPool
 from madsci.client.delivery.replies import Reply, StreamedReply, describe_cause
 from madsci.client.delivery.retry import is_temporary, parse_retry_after
-from madsci.client.delivery.transport import Rejection, SendReport, normalised
+from madsci.client.delivery.transport import Rejection, SendReport
 from madsci.client.spool.contract import SpooledEvent
-from madsci.common.errors import ServerRefusedError, ServerUnreachableError
+from madsci.common.errors import ServerRefusedError, ServerUnreachableError, SettingsError
 
 _COMPRESS_FROM: Final = 16_000
 """Bytes from which on a body is compressed: below, a packet or two more cost less than the work."""
@@ -35,13 +37,16 @@ class HttpTransport:
 
     def __init__(
         self,
-        url: str,
+        access: ServerAccess,
         *,
         timeout: float = 10.0,
         pool_connections: int = 10,
         pool_maxsize: int = 10,
     ) -> None:
-        self.url = normalised(url)
+        """Raises ``SettingsError`` if the certificates cannot be used."""
+        self.url = access.url
+        self._headers = {"Content-Type": "application/json", **dict(access.headers)}
+        self._tls = _tls_context(access) if access.url.startswith("https") else None
         self._timeout = timeout
         self._pool_size = (pool_connections, pool_maxsize)
         self._pool: urllib3.PoolManager | None = None
@@ -160,7 +165,7 @@ class HttpTransport:
                 method,
                 url,
                 body=body,
-                headers={"Content-Type": "application/json", **(headers or {})},
+                headers={**self._headers, **(headers or {})},
                 timeout=urllib3.Timeout(**limits),
                 preload_content=not streamed,
                 retries=False,
@@ -178,7 +183,7 @@ class HttpTransport:
             # Sockets that came through a fork are the parent's: they are left alone, not closed.
             self._pid = os.getpid()
             pools, size = self._pool_size
-            self._pool = urllib3.PoolManager(num_pools=pools, maxsize=size)
+            self._pool = urllib3.PoolManager(num_pools=pools, maxsize=size, ssl_context=self._tls)
             self._pool.pool_classes_by_scheme = {"http": OwnHttpPool, "https": OwnHttpsPool}
         return self._pool
 
@@ -208,6 +213,20 @@ class HttpTransport:
                 return SendReport(index, duplicate, tuple(rejected), refusal)
             rejected.append(Rejection(index, refusal.message))
         return SendReport(len(events), duplicate, tuple(rejected))
+
+
+def _tls_context(access: ServerAccess) -> ssl.SSLContext:
+    """Read the certificates now: a program may go where their files are not."""
+    try:
+        context = ssl.create_default_context(cafile=access.ca_file)
+        if access.client_cert_file is not None:
+            context.load_cert_chain(access.client_cert_file, access.client_key_file)
+    except OSError as error:  # of ssl, too
+        raise SettingsError(
+            f"The certificates for {access.url} cannot be used: {error}. See event_server_ca_file,"
+            " event_server_client_cert_file and event_server_client_key_file."
+        ) from None
+    return context
 
 
 def _advice(reply: Reply) -> str:

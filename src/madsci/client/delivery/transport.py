@@ -46,9 +46,3 @@ class Transport(Protocol):
     def close(self) -> None:
         """Let go of connections; the next ``send`` makes new ones."""
         ...
-
-
-def normalised(url: str) -> str:
-    """Return the base address without a slash at its end; ``http://`` where no scheme was given."""
-    url = url.strip().rstrip("/")
-    return url if "://" in url else f"http://{url}"

@@ -13,7 +13,7 @@ from madsci.client.writing.arguments import LOG_TYPES, Draft, find_event, make_d
 from madsci.client.writing.outputs import Outputs
 from madsci.client.writing.record import EventSource, make_data_record, make_record, record_event
 from madsci.client.writing.redaction import Redaction
-from madsci.common.context.client import HIERARCHY, current_event_context
+from madsci.common.context.event_context import HIERARCHY, current_event_context
 from madsci.common.ids import new_ulid
 from madsci.common.jsonable import to_jsonable
 from madsci.common.stderr import warn_locally

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from madsci.client.delivery.access import ServerAccess
 from madsci.client.delivery.retry import Backoff
 from madsci.client.delivery.sender import Sender, SenderSettings, senders
-from madsci.client.delivery.transport import Transport, normalised
+from madsci.client.delivery.transport import Transport
 from madsci.client.spool.lane_writer import SpoolSettings
 from madsci.client.spool.spool import Spool
 from madsci.client.writing.console import write_record
@@ -41,13 +42,17 @@ class Outputs:
     """Opens, feeds and closes the outputs. Thread-safe. Used after ``close``, it opens them again."""
 
     def __init__(
-        self, name: str, config: EventClientConfig, transport: Transport | None = None
+        self,
+        name: str,
+        config: EventClientConfig,
+        access: ServerAccess | None,
+        transport: Transport | None = None,
     ) -> None:
         self.path: Path | None = log_file_path(config, name) if config.log_file_enabled else None
-        self.url = normalised(config.event_server_url) if config.event_server_url else None
         self.log_file: LogFile | None = None
         self.sender: Sender | None = None
         self._config = config
+        self._access = access
         self._transport = transport
         self._lock = threading.RLock()
         self._has_warned = False
@@ -62,10 +67,11 @@ class Outputs:
             if self._is_open:
                 return
             self._is_open = True
-            if self._transport is not None:
-                self.sender = senders.get(id(self._transport), self._make_sender)
-            elif self.url is not None:
-                self.sender = senders.get(self.url, self._make_sender)
+            transport, access = self._transport, self._access
+            if transport is not None:
+                self.sender = senders.get(id(transport), lambda: self._make_sender(transport))
+            elif access is not None:
+                self.sender = senders.get(access, lambda: self._make_http_sender(access))
             if self.sender is not None:
                 self.sender.users.add(self)
             if self.path is not None:
@@ -129,21 +135,24 @@ class Outputs:
                 " and the server only. Set log_dir to a directory that can be written."
             )
 
-    def _make_sender(self) -> Sender:
-        config, transport = self._config, self._transport
-        directory = None
-        if transport is None:
-            # Loaded here, at the latest: a program may lose its packages before it logs.
-            from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415
+    def _make_http_sender(self, access: ServerAccess) -> Sender:
+        # Loaded here, at the latest: a program may lose its packages before it logs.
+        from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415
 
-            if config.spool_enabled:
-                directory = spool_directory(config.spool_dir, self.url or "")
-            transport = HttpTransport(
-                self.url or "",
-                timeout=config.timeout_default,
-                pool_connections=config.pool_connections,
-                pool_maxsize=config.pool_maxsize,
-            )
+        config = self._config
+        transport = HttpTransport(
+            access,
+            timeout=config.timeout_default,
+            pool_connections=config.pool_connections,
+            pool_maxsize=config.pool_maxsize,
+        )
+        is_kept = config.spool_enabled
+        return self._make_sender(
+            transport, spool_directory(config.spool_dir, access.url) if is_kept else None
+        )
+
+    def _make_sender(self, transport: Transport, directory: Path | None = None) -> Sender:
+        config = self._config
         settings = SenderSettings(
             batch_max_events=config.batch_max_events,
             batch_max_bytes=config.batch_max_bytes,

@@ -2,13 +2,13 @@
 
 from madsci.common.context.carrying import carry_context, context_thread
 from madsci.common.context.client import (
-    EventClientContext,
     event_client_context,
     get_event_client,
     get_event_client_context,
     has_event_client_context,
 )
 from madsci.common.context.decorators import event_client_class, with_event_client
+from madsci.common.context.event_context import EventClientContext
 from madsci.common.context.servers import (
     GlobalMadsciContext,
     get_current_madsci_context,

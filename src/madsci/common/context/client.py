@@ -7,13 +7,12 @@ programs ask ``madsci.common`` for it.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from madsci.common.calling import caller_name
+from madsci.common.context.event_context import EventClientContext, current_event_context
 from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.context.wrapping import Opened, opened
 from madsci.common.errors import SettingsError
@@ -23,44 +22,6 @@ if TYPE_CHECKING:
 
 MAX_CACHED_CLIENTS: Final = 64
 """Clients kept for calls of ``get_event_client`` outside of contexts, one for each name."""
-HIERARCHY: Final = "hierarchy"
-"""The datum of an event that says in which contexts it was logged: their names joined by dots."""
-_OWN_MODULES: Final = ("madsci.common.context", "contextlib")
-
-
-@dataclass
-class EventClientContext:
-    """A client, the names of the contexts around it from the outermost, and the data it adds."""
-
-    client: EventClient
-    hierarchy: list[str] = field(default_factory=list)
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The names joined by dots."""
-        return ".".join(self.hierarchy) or "madsci"
-
-    def child(
-        self, /, name: str, client: EventClient | None = None, **metadata: Any
-    ) -> EventClientContext:
-        """Return this context extended by a name and data; a client that is given is taken as it is."""
-        return self.extended(name, metadata, client)
-
-    def extended(
-        self, name: str, metadata: Mapping[str, Any], client: EventClient | None = None
-    ) -> EventClientContext:
-        """Do what ``child`` does, with data of any names."""
-        hierarchy = [*self.hierarchy, name]
-        if client is None:
-            client = _bound(self.client, hierarchy, metadata)
-        return EventClientContext(client, hierarchy, {**self.metadata, **metadata})
-
-
-current_event_context: Final[ContextVar[EventClientContext | None]] = ContextVar(
-    "madsci_event_client", default=None
-)
-"""The innermost context of here and now. Only this package sets it."""
 
 
 def event_client_context(
@@ -78,7 +39,7 @@ def event_client_context(
 
     The name is the calling module's if none is given.
     """
-    return _entered(name, name or caller_module(), client, inherit, metadata)
+    return _entered(name, name or caller_name(), client, inherit, metadata)
 
 
 @contextmanager
@@ -109,15 +70,15 @@ def _entered(
 def open_context(
     name: str,
     metadata: Mapping[str, Any],
-    outer: EventClientContext | None,
+    outer: EventClientContext[EventClient] | None,
     make: Callable[[str], tuple[EventClient, Callable[[], object] | None]],
 ) -> Opened:
     """Return the context below ``outer``, or a root one whose client and its end ``make`` knows."""
     if outer is not None:
-        context, end = outer.extended(name, metadata), None
+        context, end = outer.entered(name, metadata), None
     else:
         client, end = make(name)
-        context = EventClientContext(_bound(client, [name], metadata), [name], dict(metadata))
+        context = EventClientContext(client).entered(name, metadata)
     return Opened(current_event_context, context, lambda: context.client, end)
 
 
@@ -150,9 +111,9 @@ def get_event_client(
     """
     context = current_event_context.get()
     if context is not None:
-        client = context.client
+        client: EventClient = context.client
     elif create_if_missing:
-        client, _ = cached_client(name or caller_module())
+        client, _ = cached_client(name or caller_name())
     else:
         raise RuntimeError(
             "There is no event client here. Wrap the code in `with event_client_context():`, or call"
@@ -161,7 +122,7 @@ def get_event_client(
     return client.bind(**data) if data else client
 
 
-def get_event_client_context() -> EventClientContext | None:
+def get_event_client_context() -> EventClientContext[EventClient] | None:
     """Return the innermost context, or ``None``."""
     return current_event_context.get()
 
@@ -169,21 +130,6 @@ def get_event_client_context() -> EventClientContext | None:
 def has_event_client_context() -> bool:
     """Tell whether this runs inside a context."""
     return current_event_context.get() is not None
-
-
-def caller_module() -> str:
-    """Return the name of the module that called into this package."""
-    frame = sys._getframe()  # noqa: SLF001 - inspect would read source files
-    while frame.f_back is not None:
-        frame = frame.f_back
-        name = str(frame.f_globals.get("__name__") or "")
-        if name and name not in _OWN_MODULES and not name.startswith(f"{_OWN_MODULES[0]}."):
-            return name
-    return "madsci"
-
-
-def _bound(client: EventClient, hierarchy: list[str], metadata: Mapping[str, Any]) -> EventClient:
-    return client.bind(**{HIERARCHY: ".".join(hierarchy), **metadata})
 
 
 def _new_client(name: str) -> EventClient:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeVar, overload
 
-from madsci.common.context.client import (
-    cached_client,
-    current_event_context,
-    get_event_client,
-    open_context,
-)
+from madsci.common.context.client import cached_client, get_event_client, open_context
+from madsci.common.context.event_context import current_event_context
 from madsci.common.context.wrapping import Opened, hook_values, wrap_function, wrap_public_methods
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -11,8 +11,9 @@ that wants flags asks ``command_line_values`` for them. Nothing is remembered be
 from __future__ import annotations
 
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic import ConfigDict, ValidationError
 from typing_extensions import Self
@@ -20,17 +21,15 @@ from typing_extensions import Self
 from madsci.common.errors import SettingsError
 from madsci.common.settings.files import FileSearch, Layer
 from madsci.common.settings.masking import SecretsMasked
-from madsci.common.settings.problems import no_such_setting, problem_lines
+from madsci.common.settings.problems import is_unimplemented, no_such_setting, problem_lines
 from madsci.common.settings.reading import file_layer, read_layers
-from madsci.common.settings.traits import SettingsSources, file_names
+from madsci.common.settings.traits import SettingsModel, file_names
 
 
-class MadsciSettings(SecretsMasked):
+class MadsciSettings(SecretsMasked, SettingsModel):
     """Base of settings objects. Reads its sources when constructed; arguments win over them."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    sources: ClassVar[SettingsSources]
 
     def __init__(self, /, **values: Any) -> None:
         search = FileSearch.upwards()
@@ -61,8 +60,10 @@ class MadsciSettings(SecretsMasked):
         Raises:
             SettingsError: there is no such setting, or a value cannot be used.
         """
-        reading = Layer(values={name: getattr(self, name) for name in type(self).model_fields})
-        reading.put_layer(_arguments_layer(type(self), changes))
+        changed = _arguments_layer(type(self), changes)
+        kept = (name for name in type(self).model_fields if name not in changed.values)
+        reading = Layer(values={name: getattr(self, name) for name in kept})
+        reading.put_layer(changed)
         copy = self.model_copy()
         copy._validate(reading)  # noqa: SLF001  (a copy of this very class)
         return copy
@@ -79,14 +80,21 @@ class MadsciSettings(SecretsMasked):
                 raise SettingsError("\n".join(lines)) from error
 
 
-def _arguments_layer(model: type[MadsciSettings], values: Mapping[str, Any]) -> Layer:
-    """Return the constructor's arguments; unknown and contradictory ones are refused."""
+def _arguments_layer(model: type[SettingsModel], values: Mapping[str, Any]) -> Layer:
+    """Return the constructor's arguments; unknown and contradictory ones are refused.
+
+    Of those that other releases have, a Python warning tells: programs written for them go on.
+    """
     names = file_names(model)
-    lines = [
-        no_such_setting(model, f"The argument {given}", given, names)
-        for given in values
-        if given not in names
-    ]
+    lines: list[str] = []
+    for given in values:
+        if given in names:
+            continue
+        sentence = no_such_setting(model, f"The argument {given}", given, names)
+        if is_unimplemented(model, given):
+            warnings.warn(sentence, stacklevel=4)
+        else:
+            lines.append(sentence)
     chosen: dict[str, str] = {}
     for given in filter(values.__contains__, names):
         other = chosen.setdefault(names[given], given)

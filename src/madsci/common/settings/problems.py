@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -13,18 +12,20 @@ from pydantic.fields import FieldInfo
 
 from madsci.common.settings.files import Layer
 from madsci.common.settings.masking import REDACTED, mask_member
-from madsci.common.settings.traits import holds_secrets, object_model, setting_traits
-
-if typing.TYPE_CHECKING:
-    from madsci.common.settings.model import MadsciSettings
+from madsci.common.settings.traits import SettingsModel, holds_secrets, object_model, setting_traits
 
 _SHOWN: Final = 80
 
 
-def no_such_setting(model: type[MadsciSettings], subject: str, given: str, known: Iterable[str]) -> str:
-    """Say that a name is no setting, or none in this version, and which one may have been meant."""
+def is_unimplemented(model: type[SettingsModel], given: str) -> bool:
+    """Tell whether a name is that of a setting of other releases, which has no effect in this one."""
     plain = given.lower().removeprefix(model.sources.prefix.lower()).split("__")[0]
-    if plain in model.sources.unimplemented:
+    return plain in model.sources.unimplemented
+
+
+def no_such_setting(model: type[SettingsModel], subject: str, given: str, known: Iterable[str]) -> str:
+    """Say that a name is no setting, or none in this version, and which one may have been meant."""
+    if is_unimplemented(model, given):
         return f"{subject} is not implemented in this version and has no effect. Remove it."
     from difflib import get_close_matches  # noqa: PLC0415  (only mistakes need it)
 
@@ -33,7 +34,7 @@ def no_such_setting(model: type[MadsciSettings], subject: str, given: str, known
     return f"{subject} is not a setting of {model.__name__} and has no effect. {remedy}"
 
 
-def problem_lines(model: type[MadsciSettings], error: ValidationError, reading: Layer) -> list[str]:
+def problem_lines(model: type[SettingsModel], error: ValidationError, reading: Layer) -> list[str]:
     """Return a line for each wrong setting: its name, value and place, what is wrong, the remedy."""
     lines: dict[str, str] = {}
     for problem in error.errors(include_url=False):
@@ -59,9 +60,10 @@ def _shown(model: type[BaseModel], path: Sequence[str], value: Any) -> str:
             if inner is None or name == path[-1]:
                 return REDACTED
             holder = inner
+    value = _plain(value)
     if not isinstance(value, (str, int, float, type(None))):
         return f"a {type(value).__name__}"
-    return f"{mask_member(_plain(value), setting_traits(holder, path[-1]))!r:.{_SHOWN}}"
+    return f"{mask_member(value, setting_traits(holder, path[-1]))!r:.{_SHOWN}}"
 
 
 def default_text(info: FieldInfo) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from pydantic import BaseModel
 from madsci.common.settings.files import FileSearch, Layer, read_dotenv, read_mapping
 from madsci.common.settings.masking import REDACTED, mask_url
 from madsci.common.settings.traits import (
+    SettingsModel,
     environment_names,
     file_names,
     holds_secrets,
@@ -21,14 +21,11 @@ from madsci.common.settings.traits import (
     object_model,
 )
 
-if typing.TYPE_CHECKING:
-    from madsci.common.settings.model import MadsciSettings
-
 _SHOWN: Final = 80
 _FILE_ENDINGS: Final = (".yml", ".yaml", ".toml", ".json")  # the lowest precedence first
 
 
-def file_layer(model: type[MadsciSettings], content: Mapping[str, Any], place: str) -> Layer:
+def file_layer(model: type[SettingsModel], content: Mapping[str, Any], place: str) -> Layer:
     """Return the settings in the content of a file; the keys of others are left out."""
     given = {name.lower(): (name, value) for name, value in content.items()}
     layer = Layer()
@@ -40,7 +37,7 @@ def file_layer(model: type[MadsciSettings], content: Mapping[str, Any], place: s
 
 
 def _variables_layer(
-    model: type[MadsciSettings], variables: Mapping[str, str], place: str = ""
+    model: type[SettingsModel], variables: Mapping[str, str], place: str = ""
 ) -> Layer:
     """Return the settings in environment variables, or in those of the dotenv file named."""
     # Of two variables that differ only in case, the one in capitals wins.
@@ -90,7 +87,7 @@ def put_text(
         )
 
 
-def read_layers(model: type[MadsciSettings], search: FileSearch) -> Iterator[Layer]:
+def read_layers(model: type[SettingsModel], search: FileSearch) -> Iterator[Layer]:
     """Read files and environment, the lowest precedence first."""
     for path in settings_files(model, search):
         yield file_layer(model, read_mapping(path), str(path))
@@ -99,7 +96,7 @@ def read_layers(model: type[MadsciSettings], search: FileSearch) -> Iterator[Lay
     yield _variables_layer(model, os.environ)
 
 
-def settings_files(model: type[MadsciSettings], search: FileSearch) -> Iterator[Path]:
+def settings_files(model: type[SettingsModel], search: FileSearch) -> Iterator[Path]:
     """Find the files: the yaml endings are one kind, in which the more specific stem wins."""
     for endings in (_FILE_ENDINGS[:2], _FILE_ENDINGS[2:3], _FILE_ENDINGS[3:]):
         for stem in model.sources.file_stems:

@@ -6,12 +6,9 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel
-
-if typing.TYPE_CHECKING:
-    from madsci.common.settings.model import MadsciSettings
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,12 @@ class SettingsSources:
     unimplemented: frozenset[str] = frozenset()
 
 
+class SettingsModel(BaseModel):
+    """A model of settings: one that says where they are read."""
+
+    sources: ClassVar[SettingsSources]
+
+
 _NO_TRAITS: Final = SettingTraits()
 
 
@@ -58,13 +61,13 @@ def setting_traits(model: type[BaseModel], name: str) -> SettingTraits:
     return _NO_TRAITS
 
 
-def environment_names(model: type[MadsciSettings], name: str) -> tuple[str, ...]:
+def environment_names(model: type[SettingsModel], name: str) -> tuple[str, ...]:
     """Return the environment variables that hold a setting; the first one that is set wins."""
     declared = setting_traits(model, name).environment
     return declared or (f"{model.sources.prefix}{name.upper()}",)
 
 
-def file_names(model: type[MadsciSettings]) -> dict[str, str]:
+def file_names(model: type[SettingsModel]) -> dict[str, str]:
     """Return every name of every setting, in the order of precedence, with the setting's own name."""
     names: dict[str, str] = {}
     prefix = model.sources.prefix.lower()

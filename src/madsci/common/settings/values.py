@@ -19,10 +19,17 @@ def http_url(value: Any) -> str:
         ValueError: it is no such URL.
     """
     text = str(value).strip()
-    parts = urlsplit(text)  # raises ValueError for brackets that do not match
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # whose message quotes what may belong to a password
+        raise ValueError(
+            "it should be a URL such as http://localhost:8001/, in which / ? # and @ of a user or"
+            " password are written as %2F %3F %23 and %40"
+        ) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it should be a URL such as http://localhost:8001/")
-    if parts.port == 0 or parts.query or parts.fragment or any(map(str.isspace, text)):
+    if port == 0 or parts.query or parts.fragment or any(map(str.isspace, text)):
         raise ValueError("it should be a plain URL such as http://localhost:8001/")
     return text if text.endswith("/") else f"{text}/"
 

@@ -46,12 +46,13 @@ class BackupSettings(BaseModel):
         default=False, description="Make backups by a schedule; off, since they take space."
     )
     backup_schedule: Annotated[str | None, AfterValidator(_cron)] = Field(
-        None,
+        default=None,
         description="Cron expression of when, in naive_timezone; none for 02:00 each day.",
     )
     backup_dir: MadsciPath = Field(
-        Path(".madsci/backups/events"), description="Folder of the backups; best on another disk."
+        default=Path(".madsci/backups/events"),
+        description="Folder of the backups; best on another disk.",
     )
     backup_max_count: Annotated[int, SettingTraits(unit="backups")] = Field(
-        10, ge=1, description="Backups of this database that are kept in that folder."
+        default=10, ge=1, description="Backups of this database that are kept in that folder."
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from typing_extensions import Self, Unpack
 
 from madsci.common.settings import (
     HttpUrl,
@@ -14,7 +15,10 @@ from madsci.common.settings import (
     SettingsSources,
     SettingTraits,
     http_url,
+    resolve_madsci_path,
 )
+from madsci.common.settings.security import certificate_file, check_client_key, request_headers
+from madsci.common.types.client_arguments import ClientArguments
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.common.types.ownership import OwnershipInfo
 
@@ -44,6 +48,17 @@ def _endpoint(value: Any) -> Any:
     return value if value is None else http_url(value).rstrip("/")
 
 
+_File = Annotated[Path, AfterValidator(resolve_madsci_path)]
+_Certificates = Annotated[_File, AfterValidator(certificate_file)]
+
+
+def _client_key(path: Path | None, info: ValidationInfo) -> Path | None:
+    name = "event_server_client_cert_file"
+    if name in info.data:  # a wrong certificate is told by itself
+        check_client_key(info.data[name], path)
+    return path
+
+
 class EventClientConfig(MadsciSettings):
     """What an `EventClient` does with events: where it sends them, what it writes locally.
 
@@ -58,8 +73,19 @@ class EventClientConfig(MadsciSettings):
         unimplemented=frozenset({"retry_allowed_methods"}),
     )
 
+    def __init__(self, /, **settings: Unpack[ClientArguments]) -> None:
+        super().__init__(**settings)
+
+    def replaced(self, **changes: Unpack[ClientArguments]) -> Self:  # type: ignore[override]
+        """Return a checked copy with other values; reads no environment and no files.
+
+        Raises:
+            SettingsError: there is no such setting, or a value cannot be used.
+        """
+        return super().replaced(**changes)
+
     name: str | None = Field(
-        None, description="Name in the log; none for that of the module that makes the client."
+        default=None, description="Name in the log; none for that of the module that makes the client."
     )
     event_server_url: Annotated[
         HttpUrl | None,
@@ -68,12 +94,34 @@ class EventClientConfig(MadsciSettings):
             synonyms=("event_server",),
             credentials=True,
         ),
-    ] = Field(None, description="The Event Manager; without one, events are only logged locally.")
+    ] = Field(
+        default=None, description="The Event Manager; without one, events are only logged locally."
+    )
+    event_server_headers: Annotated[
+        dict[str, str] | None, BeforeValidator(request_headers), SettingTraits(secret=True)
+    ] = Field(
+        default=None,
+        description="Further headers of each request, for proxies and gateways; none by default.",
+    )
+    event_server_ca_file: _Certificates | None = Field(
+        default=None,
+        description="Certificates (PEM) that the server's must descend from; none for the usual ones.",
+    )
+    event_server_client_cert_file: _Certificates | None = Field(
+        default=None,
+        description="Certificate (PEM) that the client shows; none where none is asked for.",
+    )
+    event_server_client_key_file: Annotated[_File | None, AfterValidator(_client_key)] = Field(
+        default=None,
+        validate_default=True,
+        description="Key (PEM) of that certificate; none where it stands in the same file.",
+    )
     log_level: Annotated[int, BeforeValidator(_any_level)] = Field(
-        int(EventLogLevel.INFO), description="Lowest level logged and sent: a name or any integer."
+        default=int(EventLogLevel.INFO),
+        description="Lowest level logged and sent: a name or any integer.",
     )
     source: OwnershipInfo | None = Field(
-        None, description="Ids that each event carries; none for those of the current context."
+        default=None, description="Ids that each event carries; none for those of the current context."
     )
 
     log_console_enabled: bool = Field(
@@ -83,28 +131,30 @@ class EventClientConfig(MadsciSettings):
         default=True, description="Write a log file; on, so that a local trace always exists."
     )
     log_output_format: Literal["console", "json"] = Field(
-        "console", description="Local output for people (console) or for programs (json)."
+        default="console", description="Local output for people (console) or for programs (json)."
     )
     log_dir: MadsciPath = Field(
-        Path(".madsci/logs"), description="Directory of log files; the lab's own by default."
+        default=Path(".madsci/logs"), description="Directory of log files; the lab's own by default."
     )
     log_rotation_type: Literal["size", "time", "none"] = Field(
-        "size", description="When a new log file begins; by size, so that disks do not fill."
+        default="size", description="When a new log file begins; by size, so that disks do not fill."
     )
     log_max_bytes: Annotated[int, _BYTES] = Field(
-        10_485_760,
+        default=10_485_760,
         ge=1024,
         description="Size at which a log file is rotated; one that any editor opens.",
     )
     log_backup_count: Annotated[int, SettingTraits(unit="files")] = Field(
-        5, ge=0, description="Rotated log files kept; with the default size some 60 MiB in all."
+        default=5, ge=0, description="Rotated log files kept; with the default size some 60 MiB in all."
     )
     log_rotation_when: Annotated[
         Literal["S", "M", "H", "D", "midnight", "W0", "W1", "W2", "W3", "W4", "W5", "W6"],
         BeforeValidator(_rotation_time),
-    ] = Field("midnight", description="Unit or moment of rotation by time; a file a day by default.")
+    ] = Field(
+        default="midnight", description="Unit or moment of rotation by time; a file a day by default."
+    )
     log_rotation_interval: int = Field(
-        1, ge=1, description="How many of those units between rotations by time."
+        default=1, ge=1, description="How many of those units between rotations by time."
     )
     log_compression_enabled: bool = Field(
         default=True,
@@ -118,35 +168,48 @@ class EventClientConfig(MadsciSettings):
         default=True, description="Ask again after a failed request; on, since networks hiccup."
     )
     retry_total: Annotated[int, SettingTraits(unit="attempts")] = Field(
-        3, ge=0, description="Further attempts of a request; events are kept until delivered anyway."
+        default=3,
+        ge=0,
+        description="Further attempts of a request; events are kept until delivered anyway.",
     )
     retry_backoff_factor: Annotated[float, _SECONDS] = Field(
-        0.3, ge=0, allow_inf_nan=False, description="Pause before the first retry; doubles each time."
+        default=0.3,
+        ge=0,
+        allow_inf_nan=False,
+        description="Pause before the first retry; doubles each time.",
     )
     retry_status_forcelist: list[int] = Field(
         default_factory=lambda: [429, 500, 502, 503, 504],
         description="HTTP statuses worth another attempt: overload and passing faults.",
     )
     timeout_default: Annotated[float, _SECONDS] = Field(
-        10.0, gt=0, allow_inf_nan=False, description="Patience with an ordinary request."
+        default=10.0, gt=0, allow_inf_nan=False, description="Patience with an ordinary request."
     )
     timeout_data_operations: Annotated[float, _SECONDS] = Field(
-        60.0, gt=0, allow_inf_nan=False, description="Patience with queries and reports, which compute."
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Patience with queries and reports, which compute.",
     )
     timeout_long_operations: Annotated[float, _SECONDS] = Field(
-        100.0, gt=0, allow_inf_nan=False, description="Patience with backups and other long work."
+        default=100.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Patience with backups and other long work.",
     )
     pool_connections: int = Field(
-        10, ge=1, description="Servers to keep connections to; more than a client talks to."
+        default=10, ge=1, description="Servers to keep connections to; more than a client talks to."
     )
     pool_maxsize: int = Field(
-        10, ge=1, description="Connections kept open to each server; for programs of many threads."
+        default=10,
+        ge=1,
+        description="Connections kept open to each server; for programs of many threads.",
     )
     rate_limit_tracking_enabled: bool = Field(
         default=True, description="Accepted for compatibility, without effect: a 429 is obeyed anyway."
     )
     rate_limit_warning_threshold: float = Field(
-        0.8, ge=0, le=1, description="Accepted for compatibility, without effect."
+        default=0.8, ge=0, le=1, description="Accepted for compatibility, without effect."
     )
     rate_limit_respect_limits: bool = Field(
         default=False,
@@ -154,7 +217,9 @@ class EventClientConfig(MadsciSettings):
     )
 
     queue_max_events: Annotated[int, _EVENTS] = Field(
-        100_000, ge=1, description="Events that may wait in memory; bounds it while no server answers."
+        default=100_000,
+        ge=1,
+        description="Events that may wait in memory; bounds it while no server answers.",
     )
     redact_enabled: bool = Field(
         default=True, description="Mask values whose names look like secrets; on, since logs travel."
@@ -169,36 +234,55 @@ class EventClientConfig(MadsciSettings):
         description="Keep waiting events on disk; on, so that a killed process loses none.",
     )
     spool_dir: MadsciPath = Field(
-        Path(".madsci/spool"), description="Directory of waiting events; the lab's own by default."
+        default=Path(".madsci/spool"),
+        description="Directory of waiting events; the lab's own by default.",
     )
     spool_max_bytes: Annotated[int, _BYTES] = Field(
-        2_147_483_648,
+        default=2_147_483_648,
         ge=65_536,
         description="Room for a server's waiting events; two hours of 1,000 usual ones a second.",
     )
     spool_full_policy: Literal["drop_oldest", "block"] = Field(
-        "drop_oldest", description="What a full spool does; dropping stops no robot, and is told."
+        default="drop_oldest",
+        description="What a full spool does; dropping stops no robot, and is told.",
     )
     spool_block_seconds: Annotated[float, _SECONDS] = Field(
-        1.0, ge=0, allow_inf_nan=False, description="How long block waits before it drops after all."
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long block waits before it drops after all.",
     )
     spool_fsync: Literal["none", "interval", "always"] = Field(
-        "interval", description="When events are safe from power loss; always waits in each log call."
+        default="interval",
+        description="When events are safe from power loss; always waits in each log call.",
     )
     spool_fsync_interval_seconds: Annotated[float, _SECONDS] = Field(
-        0.5, ge=0.05, le=1, description="What a power loss may cost; as other log shippers have it."
+        default=0.5,
+        ge=0.05,
+        le=1,
+        description="What a power loss may cost; as other log shippers have it.",
     )
     batch_max_events: Annotated[int, _EVENTS] = Field(
-        500, ge=1, description="Events sent in one request; bounds what is sent again after a failure."
+        default=500,
+        ge=1,
+        description="Events sent in one request; bounds what is sent again after a failure.",
     )
     batch_max_bytes: Annotated[int, _BYTES] = Field(
-        1_000_000, ge=1024, description="Size of one request; 1 MB passes the usual limits of proxies."
+        default=1_000_000,
+        ge=1024,
+        description="Size of one request; 1 MB passes the usual limits of proxies.",
     )
     flush_interval_seconds: Annotated[float, _SECONDS] = Field(
-        0.05, ge=0, allow_inf_nan=False, description="How long an event waits for company in a batch."
+        default=0.05,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long an event waits for company in a batch.",
     )
     close_timeout_seconds: Annotated[float, _SECONDS] = Field(
-        5.0, ge=0, allow_inf_nan=False, description="How long closing waits for the last events."
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long closing waits for the last events.",
     )
 
     otel_enabled: bool = Field(
@@ -206,19 +290,19 @@ class EventClientConfig(MadsciSettings):
         description="Take part in OpenTelemetry traces; not built yet, switching it on only warns.",
     )
     otel_service_name: str | None = Field(
-        None, description="Service name in traces; none for the client's name."
+        default=None, description="Service name in traces; none for the client's name."
     )
     otel_exporter: Literal["console", "otlp", "none"] = Field(
-        "console", description="Where telemetry goes; the console needs no collector."
+        default="console", description="Where telemetry goes; the console needs no collector."
     )
     otel_endpoint: Annotated[
         str | None, BeforeValidator(_endpoint), SettingTraits(credentials=True)
-    ] = Field(None, description="URL of the collector; none for the exporter's own default.")
+    ] = Field(default=None, description="URL of the collector; none for the exporter's own default.")
     otel_protocol: Literal["grpc", "http"] = Field(
-        "grpc", description="Protocol to the collector; grpc is the collectors' usual one."
+        default="grpc", description="Protocol to the collector; grpc is the collectors' usual one."
     )
     otel_metric_export_interval_ms: Annotated[int, SettingTraits(unit="milliseconds")] = Field(
-        10_000,
+        default=10_000,
         ge=1000,
         description="Time between two exports of metrics; 10 seconds draw a usable curve.",
     )

@@ -25,12 +25,12 @@ class MadsciContext(MadsciSettings):
         shared_stems=("settings",),
     )
 
-    lab_server_url: _Server = Field(None, description="The lab manager.")
+    lab_server_url: _Server = Field(default=None, description="The lab manager.")
     event_server_url: _Server = Field(
-        None, description="The Event Manager; clients without an address of their own use it."
+        default=None, description="The Event Manager; clients without an address of their own use it."
     )
-    experiment_server_url: _Server = Field(None, description="The experiment manager.")
-    data_server_url: _Server = Field(None, description="The data manager.")
-    resource_server_url: _Server = Field(None, description="The resource manager.")
-    workcell_server_url: _Server = Field(None, description="The workcell manager.")
-    location_server_url: _Server = Field(None, description="The location manager.")
+    experiment_server_url: _Server = Field(default=None, description="The experiment manager.")
+    data_server_url: _Server = Field(default=None, description="The data manager.")
+    resource_server_url: _Server = Field(default=None, description="The resource manager.")
+    workcell_server_url: _Server = Field(default=None, description="The workcell manager.")
+    location_server_url: _Server = Field(default=None, description="The location manager.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AliasChoices,
@@ -49,11 +49,12 @@ _EXAMPLE: dict[str, JsonValue] = {
 }
 
 
-class Event(BaseModel):
+class Event(BaseModel):  # noqa: PLW1641 - events can be changed, so they have no hash
     """An event as programs write and read it.
 
     Serialises ``event_id`` by name and ``_id`` by alias; reads either, and ``_id`` wins. Members that
-    events do not have are kept in ``extra``.
+    events do not have are kept in ``extra``. Two events are equal when all but ``received_at`` is, so
+    that one that comes back from the server equals the one that was sent.
     """
 
     model_config = ConfigDict(
@@ -69,8 +70,8 @@ class Event(BaseModel):
         serialization_alias="_id",
         description="Identifies the event; made by the sender, so that sending twice stores once.",
     )
-    event_type: EventType = Field(EventType.UNKNOWN, description="What the event tells.")
-    log_level: EventLogLevel = Field(EventLogLevel.INFO, description="How much it matters.")
+    event_type: EventType = Field(default=EventType.UNKNOWN, description="What the event tells.")
+    log_level: EventLogLevel = Field(default=EventLogLevel.INFO, description="How much it matters.")
     alert: bool = Field(default=False, description="Alert people, whatever the level.")
     event_timestamp: Instant = Field(
         default_factory=utc_now, description="When it happened, by the sender's clock, in UTC."
@@ -80,15 +81,42 @@ class Event(BaseModel):
         description="Ids of the parts of the lab it belongs to.",
     )
     event_data: Any = Field(default_factory=dict, description="Any JSON value.")
-    trace_id: str | None = Field(None, description="W3C trace id: 32 hex digits.")
-    span_id: str | None = Field(None, description="W3C span id: 16 hex digits.")
+    trace_id: str | None = Field(default=None, description="W3C trace id: 32 hex digits.")
+    span_id: str | None = Field(default=None, description="W3C span id: 16 hex digits.")
     archived: bool = Field(default=False, description="Put aside by retention.")
-    archived_at: Instant | None = Field(None, description="When it was archived.")
-    received_at: Instant | None = Field(None, description="When the server took it, by its clock.")
+    archived_at: Instant | None = Field(default=None, description="When it was archived.")
+    received_at: Instant | None = Field(
+        default=None, description="When the server took it, by its clock."
+    )
     extra: dict[str, Any] = Field(
         default_factory=dict,
         description="What the sender wrote that has no place of its own.",
     )
+
+    if TYPE_CHECKING:  # wider than the members: what is given is read
+
+        def __init__(  # noqa: PLR0913 - the members of an event
+            self,
+            *,
+            event_id: str = ...,
+            event_type: EventType | str = ...,
+            log_level: EventLogLevel | int | str = ...,
+            alert: bool = ...,
+            event_timestamp: datetime | str | float = ...,
+            source: OwnershipInfo | Mapping[str, Any] = ...,
+            event_data: Any = ...,
+            trace_id: str | None = ...,
+            span_id: str | None = ...,
+            archived: bool = ...,
+            archived_at: datetime | str | float | None = ...,
+            received_at: datetime | str | float | None = ...,
+            extra: Mapping[str, Any] = ...,
+        ) -> None: ...
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Event) or type(other) is not type(self):
+            return NotImplemented
+        return _as_sent(self) == _as_sent(other)
 
     @model_validator(mode="before")
     @classmethod
@@ -114,6 +142,10 @@ class Event(BaseModel):
             InvalidEventError: the document is not an event in any reading.
         """
         return event_from_reading(read_event(document))
+
+
+def _as_sent(event: Event) -> dict[str, Any]:
+    return {name: value for name, value in vars(event).items() if name != "received_at"}
 
 
 def event_from_reading(reading: EventReading) -> Event:

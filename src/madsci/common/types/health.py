@@ -11,15 +11,15 @@ class TaskHealth(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field(description="What is done: `retention`, `backup`.")
-    running: bool = Field(False, description="Whether it is being done now, by this server.")
-    ended: bool = Field(False, description="Whether it failed and is not tried again.")
+    running: bool = Field(default=False, description="Whether it is being done now, by this server.")
+    ended: bool = Field(default=False, description="Whether it failed and is not tried again.")
     last_start: str | None = Field(
-        None, description="When this server began with it last; null if never since its start."
+        default=None, description="When this server began with it last; null if never since its start."
     )
-    last_outcome: str | None = Field(None, description="`done`, `failed` or `interrupted`.")
-    failures: int = Field(0, description="How often it failed since it was last done.")
-    detail: str | None = Field(None, description="Why it failed.")
-    next_start: str | None = Field(None, description="When it is tried next.")
+    last_outcome: str | None = Field(default=None, description="`done`, `failed` or `interrupted`.")
+    failures: int = Field(default=0, description="How often it failed since it was last done.")
+    detail: str | None = Field(default=None, description="Why it failed.")
+    next_start: str | None = Field(default=None, description="When it is tried next.")
 
 
 class EventManagerHealth(BaseModel):
@@ -39,14 +39,16 @@ class EventManagerHealth(BaseModel):
         },
     )
 
-    healthy: bool = Field(True, description="Whether events are taken and found.")
-    description: str | None = Field(None, description="The state in a sentence.")
-    version: str | None = Field(None, description="The version of the server.")
-    db_connected: bool | None = Field(None, description="Whether the event store can be read.")
-    total_events: int | None = Field(None, description="Events stored; null when that is not known.")
-    queued_events: int | None = Field(None, description="Events that wait to be written.")
-    store: str | None = Field(None, description="The engine of the event store.")
-    tasks: list[TaskHealth] | None = Field(None, description="What the server does by itself.")
+    healthy: bool = Field(default=True, description="Whether events are taken and found.")
+    description: str | None = Field(default=None, description="The state in a sentence.")
+    version: str | None = Field(default=None, description="The version of the server.")
+    db_connected: bool | None = Field(default=None, description="Whether the event store can be read.")
+    total_events: int | None = Field(
+        default=None, description="Events stored; null when that is not known."
+    )
+    queued_events: int | None = Field(default=None, description="Events that wait to be written.")
+    store: str | None = Field(default=None, description="The engine of the event store.")
+    tasks: list[TaskHealth] | None = Field(default=None, description="What the server does by itself.")
     otel_enabled: bool | None = None
     otel_exporter_type: str | None = None
     otel_endpoint: str | None = None

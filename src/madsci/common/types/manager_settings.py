@@ -102,14 +102,14 @@ class EventManagerDefinition(BaseModel):
         hide_input_in_errors=True,
     )
 
-    name: str = Field("Event Manager", description="The manager's name.")
-    description: str | None = Field(None, description="What it is for.")
+    name: str = Field(default="Event Manager", description="The manager's name.")
+    description: str | None = Field(default=None, description="What it is for.")
     manager_id: str | None = Field(
-        None,
+        default=None,
         validation_alias=AliasChoices("manager_id", "event_manager_id"),
         description="The manager's id, usually a ULID.",
     )
-    manager_type: str = Field("event_manager", description="The kind of manager.")
+    manager_type: str = Field(default="event_manager", description="The kind of manager.")
 
     @classmethod
     def read(cls, path: Path) -> EventManagerDefinition:
@@ -171,18 +171,19 @@ class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
     )
 
     server_url: Annotated[HttpUrl, AfterValidator(_plain_http)] = Field(
-        "http://localhost:8001/",
+        default="http://localhost:8001/",
         description="Host and port to serve at; localhost, so that nobody is served by accident.",
     )
     manager_definition: Path = Field(
-        _DEFAULT_DEFINITION, description="The definition file; sought like the settings files."
+        default=_DEFAULT_DEFINITION, description="The definition file; sought like the settings files."
     )
     manager_id: str | None = Field(
-        None, description="Identifies this manager; none for one made at the first start and kept."
+        default=None,
+        description="Identifies this manager; none for one made at the first start and kept.",
     )
-    manager_type: str = Field("event_manager", description="The kind of manager in a lab.")
-    manager_name: str | None = Field(None, description="Name shown to people.")
-    manager_description: str | None = Field(None, description="What this manager is for.")
+    manager_type: str = Field(default="event_manager", description="The kind of manager in a lab.")
+    manager_name: str | None = Field(default=None, description="Name shown to people.")
+    manager_description: str | None = Field(default=None, description="What this manager is for.")
 
     db_url: Annotated[
         str | None,
@@ -199,19 +200,22 @@ class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
             synonyms=("document_db_url", "mongo_db_url"),
             credentials=True,
         ),
-    ] = Field(None, description="The event store; none for the embedded one, which needs no server.")
+    ] = Field(
+        default=None, description="The event store; none for the embedded one, which needs no server."
+    )
     database_name: str = Field(
-        "madsci_events", min_length=1, description="Database on a MongoDB server."
+        default="madsci_events", min_length=1, description="Database on a MongoDB server."
     )
     collection_name: str = Field(
-        "events", min_length=1, description="Collection of events in that database."
+        default="events", min_length=1, description="Collection of events in that database."
     )
 
     alert_level: LevelSetting = Field(
-        EventLogLevel.ERROR, description="Lowest level that alerts people; errors need somebody."
+        default=EventLogLevel.ERROR,
+        description="Lowest level that alerts people; errors need somebody.",
     )
     email_alerts: EmailAlertsConfig | None = Field(
-        None, description="How alerts are mailed; nothing is mailed until this is set."
+        default=None, description="How alerts are mailed; nothing is mailed until this is set."
     )
 
     promote_event_type: bool = Field(
@@ -223,43 +227,53 @@ class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
         description="Show only ULIDs in source, for clients 0.7 and 0.8; off, since ids are free text.",
     )
     naive_timezone: Annotated[str | None, AfterValidator(_known_zone)] = Field(
-        None, description="IANA zone of times without an offset; none for the machine's own."
+        default=None, description="IANA zone of times without an offset; none for the machine's own."
     )
 
     max_event_bytes: Annotated[int, _BYTES] = Field(
-        16_000_000, ge=1024, description="Largest event; what a document of MongoDB can hold."
+        default=16_000_000, ge=1024, description="Largest event; what a document of MongoDB can hold."
     )
     max_body_bytes: Annotated[int, _BYTES] = Field(
-        64 * _MIB,
+        default=64 * _MIB,
         ge=1024,
         description="Largest request body, also after decompression; holds several large events.",
     )
     ingest_queue_events: Annotated[int, SettingTraits(unit="events")] = Field(
-        50_000, ge=1, description="Events that may wait for the writer; beyond, clients must come back."
+        default=50_000,
+        ge=1,
+        description="Events that may wait for the writer; beyond, clients must come back.",
     )
     ingest_queue_bytes: Annotated[int, _BYTES] = Field(
-        256 * _MIB, ge=1024, description="Memory that the bodies in work may take, all together."
+        default=256 * _MIB,
+        ge=1024,
+        description="Memory that the bodies in work may take, all together.",
     )
     query_timeout_seconds: Annotated[float, _SECONDS] = Field(
-        30.0,
+        default=30.0,
         gt=0,
         allow_inf_nan=False,
         description="Longest time of one question; half of what clients wait.",
     )
     query_processes: Annotated[int, SettingTraits(unit="processes")] = Field(
-        2,
+        default=2,
         ge=0,
         le=64,
         description="Questions answered at once, beside the server; 0 to answer in the server itself.",
     )
     shutdown_timeout_seconds: Annotated[float, _SECONDS] = Field(
-        30.0, ge=0, allow_inf_nan=False, description="How long stopping waits for accepted requests."
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How long stopping waits for accepted requests.",
     )
     integrity_check_seconds: Annotated[float, _SECONDS] = Field(
-        5.0, ge=0, allow_inf_nan=False, description="Time for checking the store at start; 0 for none."
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Time for checking the store at start; 0 for none.",
     )
     server_log_level: LevelSetting = Field(
-        EventLogLevel.INFO, description="Lowest level on the server's own console."
+        default=EventLogLevel.INFO, description="Lowest level on the server's own console."
     )
 
     cors_origins: list[str] = Field(
@@ -270,19 +284,23 @@ class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
         default=False, description="Limit requests per client; off, since a flight recorder records."
     )
     rate_limit_requests: Annotated[int, _REQUESTS] = Field(
-        300, ge=1, description="Requests of one client in the long window."
+        default=300, ge=1, description="Requests of one client in the long window."
     )
     rate_limit_window: Annotated[int, _SECONDS] = Field(
-        60, ge=1, description="Length of the long window."
+        default=60, ge=1, description="Length of the long window."
     )
     rate_limit_short_requests: Annotated[int | None, _REQUESTS] = Field(
-        50, ge=1, description="Requests of one client in the short window; none for no such limit."
+        default=50,
+        ge=1,
+        description="Requests of one client in the short window; none for no such limit.",
     )
     rate_limit_short_window: Annotated[int | None, _SECONDS] = Field(
-        1, ge=1, description="Length of the short window, which stops bursts; none for no such limit."
+        default=1,
+        ge=1,
+        description="Length of the short window, which stops bursts; none for no such limit.",
     )
     rate_limit_exempt_ips: list[str] | None = Field(
-        None, description="Addresses without limits; none for those of this machine."
+        default=None, description="Addresses without limits; none for those of this machine."
     )
 
     _definition: EventManagerDefinition = PrivateAttr(default_factory=EventManagerDefinition)

@@ -21,19 +21,22 @@ class RetentionRule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     event_types: list[EventType] | None = Field(
-        None, min_length=1, description="The types it is about; none for every type."
+        default=None, min_length=1, description="The types it is about; none for every type."
     )
     min_level: LevelSetting | None = Field(
-        None, description="The lowest level it is about; none for every level."
+        default=None, description="The lowest level it is about; none for every level."
     )
     levels: list[LevelSetting] | None = Field(
-        None, min_length=1, description="The levels it is about, instead of the lowest one."
+        default=None, min_length=1, description="The levels it is about, instead of the lowest one."
     )
     archive_after_days: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Age at which they are archived; none for never."
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Age at which they are archived; none for never.",
     )
     delete_after_days: float | None = Field(
-        None,
+        default=None,
         ge=0,
         allow_inf_nan=False,
         description="Days from archiving to deleting; none for never.",
@@ -61,10 +64,12 @@ class RetentionSettings(BaseModel):
         description="Archive and delete old events; off, since nothing is lost unasked.",
     )
     soft_delete_after_days: Annotated[int, _DAYS] = Field(
-        90, ge=1, description="Age at which events are archived that no rule is about; a quarter."
+        default=90,
+        ge=1,
+        description="Age at which events are archived that no rule is about; a quarter.",
     )
     hard_delete_after_days: Annotated[int, _DAYS] = Field(
-        365, ge=1, description="Time from archiving to deleting; a year, to think better of it."
+        default=365, ge=1, description="Time from archiving to deleting; a year, to think better of it."
     )
     retention_rules: list[RetentionRule] = Field(
         default_factory=list,
@@ -76,13 +81,15 @@ class RetentionSettings(BaseModel):
         description="Selectors of events that are never deleted, by nobody; of none by default.",
     )
     retention_check_interval_hours: Annotated[int, SettingTraits(unit="hours")] = Field(
-        24, ge=1, description="Time between two runs; one a day."
+        default=24, ge=1, description="Time between two runs; one a day."
     )
     archive_batch_size: Annotated[int, SettingTraits(unit="events")] = Field(
-        1000, ge=1, description="Events changed at once, at most 10,000; writers wait some 20 ms."
+        default=1000,
+        ge=1,
+        description="Events changed at once, at most 10,000; writers wait some 20 ms.",
     )
     max_batches_per_run: Annotated[int, SettingTraits(unit="batches")] = Field(
-        100,
+        default=100,
         ge=0,
         description="Batches archived, and deleted, in one run; 0 for all, else the next run goes on.",
     )

@@ -94,7 +94,7 @@ class ProblemModel(BaseModel):
     detail: str = Field(description="What happened, with which value, and what to do next.")
     code: str = Field(description="A stable word for the kind of error.")
     errors: list[dict[str, Any]] | None = Field(
-        None, description="Single failures, each with its place (`loc`) and `msg`."
+        default=None, description="Single failures, each with its place (`loc`) and `msg`."
     )
 
 
@@ -114,7 +114,7 @@ class SettingsReply(BaseModel):
 
     settings: dict[str, Any]
     schema_title: str | None = None
-    settings_schema: dict[str, Any] | None = Field(None, alias="schema")
+    settings_schema: dict[str, Any] | None = Field(default=None, alias="schema")
 
 
 class CountReply(BaseModel):
@@ -129,7 +129,8 @@ class BucketReply(BaseModel):
     start: str = Field(description="Its beginning, inclusive.")
     count: int
     counts: dict[str, int] | None = Field(
-        None, description="The count of each value, with `by`; events without a value are in none."
+        default=None,
+        description="The count of each value, with `by`; events without a value are in none.",
     )
 
 
@@ -256,7 +257,9 @@ _MEANINGS = {
 class BackupRequest(BaseModel):
     """What a backup is made for."""
 
-    description: str | None = Field(None, description="A few words that become part of its name.")
+    description: str | None = Field(
+        default=None, description="A few words that become part of its name."
+    )
 
 
 class OneBackup(BaseModel):

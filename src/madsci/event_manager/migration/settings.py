@@ -29,7 +29,7 @@ class MigrationSettings(MadsciSettings):
         SettingTraits(
             environment=("MONGODB_MIGRATION_DATABASE", "DOCUMENT_DB_MIGRATION_DATABASE"),
         ),
-    ] = Field(None, description="Name of the database; a file of SQLite needs none.")
+    ] = Field(default=None, description="Name of the database; a file of SQLite needs none.")
     db_url: Annotated[
         str,
         SettingTraits(
@@ -46,38 +46,43 @@ class MigrationSettings(MadsciSettings):
             credentials=True,
         ),
     ] = Field(
-        "mongodb://localhost:27017",
+        default="mongodb://localhost:27017",
         description="Where the database is: mongodb://host:27017 or sqlite:///path/to/events.db.",
     )
     collection_name: Annotated[
         str,
         SettingTraits(environment=("MONGODB_MIGRATION_COLLECTION_NAME", "EVENT_COLLECTION_NAME")),
-    ] = Field("events", min_length=1, description="Name of the collection of events.")
+    ] = Field(default="events", min_length=1, description="Name of the collection of events.")
     schema_file: Annotated[
         Path | None,
         SettingTraits(
             environment=("MONGODB_MIGRATION_SCHEMA_FILE", "MONGODB_SCHEMA_FILE", "SCHEMA_FILE"),
         ),
-    ] = Field(None, description="How the database should look; none to find it by the database's name.")
+    ] = Field(
+        default=None,
+        description="How the database should look; none to find it by the database's name.",
+    )
     backup_dir: Annotated[
         MadsciPath,
         SettingTraits(
             environment=("MONGODB_MIGRATION_BACKUP_DIR", "DOCUMENT_DB_MIGRATION_BACKUP_DIR"),
         ),
-    ] = Field(Path(".madsci/mongodb/backups"), description="Folder of the backups.")
+    ] = Field(default=Path(".madsci/mongodb/backups"), description="Folder of the backups.")
     backup_max_count: int = Field(
-        10, ge=1, description="Backups of this database that are kept in that folder."
+        default=10, ge=1, description="Backups of this database that are kept in that folder."
     )
     target_version: str | None = Field(
-        None, description="Version to migrate to; only that of the schema is known."
+        default=None, description="Version to migrate to; only that of the schema is known."
     )
     naive_timezone: Annotated[
         str | None,
         SettingTraits(environment=("MONGODB_MIGRATION_NAIVE_TIMEZONE", "EVENT_NAIVE_TIMEZONE")),
-    ] = Field(None, description="IANA zone of times without an offset; none for the machine's own.")
+    ] = Field(
+        default=None, description="IANA zone of times without an offset; none for the machine's own."
+    )
     validate_schema: bool = Field(default=False, description="Only compare with the schema.")
     check_version: bool = Field(default=False, description="Only tell whether a migration is needed.")
-    restore_from: Path | None = Field(None, description="Only restore this backup.")
+    restore_from: Path | None = Field(default=None, description="Only restore this backup.")
     backup_only: bool = Field(default=False, description="Only make a backup.")
     dry_run: bool = Field(default=False, description="Only count what a migration would change.")
     json_output: Annotated[bool, SettingTraits(synonyms=("json",))] = Field(
