@@ -23,7 +23,7 @@ from madsci.client.reading.async_administration import AsyncAdministration
 from madsci.client.reading.event_reader import EventReader
 from madsci.client.spool.contract import RejectedEvent
 from madsci.client.writing.log_calls import DEBUG, LogCalls
-from madsci.client.writing.log_file import log_file_path
+from madsci.client.writing.log_names import log_file_path
 from madsci.client.writing.outputs import Outputs
 from madsci.client.writing.record import EventSource, make_record
 from madsci.client.writing.redaction import shared_redaction

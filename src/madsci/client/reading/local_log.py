@@ -1,44 +1,167 @@
-"""The local log as an answer: what the client has where there is no server to ask."""
+"""The local log as an answer: what the client has where there is no server to ask.
+
+Files are read one after the other, the newest first, and never opened for writing: this works
+after ``close``, too, and beside programs that write and rotate.
+"""
 
 from __future__ import annotations
 
+import gzip
+import os
+import re
+import stat
+import zlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
-from madsci.client.writing.log_file import LogFile, read_event_line
+from madsci.client.reading.log_lines import MADE_ID, events_of_line
+from madsci.client.writing.log_names import PACKED, backups
 from madsci.common.clock import iso, to_us
+from madsci.common.stderr import warn_locally
 from madsci.common.types.event import Event
 
+_MAX_LINE: Final = 64 * 1024 * 1024
+"""Bytes of a line: four times the largest event that a server takes."""
+_ROUNDS: Final = 3
+"""Looks at the folder while one reads: files are renamed and compressed meanwhile."""
+_SLACK: Final = 60.0
+"""Seconds by which the clock of a file server may differ from that of its clients."""
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
+"""Ids that every writer of JSON writes alike."""
+_ROOM: Final = 1000
+"""Events beyond those asked for that are kept until it is seen which are the newest."""
 
-def read_log(file: LogFile | None) -> dict[str, Event]:
+
+class _File(NamedTuple):
+    path: Path
+    stream: Any
+    changed: float
+
+
+def read_log(path: Path | None) -> dict[str, Event]:
     """Return every event in the local log and its rotated files, in the order of writing."""
+    parts: list[dict[str, Event]] = []
+    for file in _open_files(path):
+        found = {event.event_id: event for event in _events(file)}
+        # Rotated while the others were read, the log has become another file, the newest.
+        parts.insert(0 if file.path == path else len(parts), found)
     events: dict[str, Event] = {}
-    for event in _log_events(file):
-        events[event.event_id] = event
+    for part in reversed(parts):
+        events.update(part)
     return events
 
 
-def select_local(
-    events: Mapping[str, Event],
-    number: int,
-    params: Mapping[str, Any],
-) -> dict[str, Event]:
-    """Answer ``get_events`` from the local log, with the parameters of the server's route."""
+def find_local(path: Path | None, event_id: str) -> Event | None:
+    """Return an event of the local log as it was last written; newer files are searched first."""
+    is_in_line = _PLAIN_ID.fullmatch(event_id) and not event_id.startswith(MADE_ID)
+    needle = event_id.encode() if is_in_line else b""
+    for file in _open_files(path):
+        found = None
+        for event in _events(file, needle):
+            if event.event_id == event_id:
+                found = event
+        if found is not None:
+            return found
+    return None
+
+
+def select_local(path: Path | None, number: int, params: Mapping[str, Any]) -> dict[str, Event]:
+    """Answer ``get_events`` from the local log, with the parameters of the server's route.
+
+    Files that were last written before the oldest event of a full answer are not read, so that in them
+    an event is missed whose maker gave it a later time. No more events are kept than are asked for.
+    """
     level = params.get("level", 0)
     start, end = params.get("start_time", ""), params.get("end_time", "~")
-    found = [
-        event
-        for event in events.values()
-        if event.log_level >= level and start <= iso(to_us(event.event_timestamp)) <= end
-    ]
-    found.sort(key=lambda event: (event.event_timestamp, event.event_id), reverse=True)
     first = params.get("offset", 0)
     last = first + number if number else None
-    return {event.event_id: event for event in found[first:last]}
+    kept: dict[str, Event] = {}
+    for file in _open_files(path):
+        oldest = _oldest(kept, last) or start
+        if iso(round((file.changed + _SLACK) * 1_000_000)) < oldest:
+            file.stream.close()
+            continue
+        found: dict[str, Event] = {}
+        for event in _events(file):
+            if event.log_level >= level and start <= iso(to_us(event.event_timestamp)) <= end:
+                found[event.event_id] = event
+                if last is not None and len(found) > 2 * last + _ROOM:
+                    found = _newest(found, last)
+            else:
+                found.pop(event.event_id, None)  # written again with another level or time
+        kept = _newest({**found, **kept}, last)
+    return dict(islice(kept.items(), first, None))
 
 
-def _log_events(file: LogFile | None) -> Iterator[Event]:
-    for line, moment in file.read_lines() if file else ():
-        event = read_event_line(line, moment)
-        if event is not None:
-            yield event
+def _newest(events: dict[str, Event], number: int | None) -> dict[str, Event]:
+    ordered = sorted(
+        events.values(), key=lambda event: (event.event_timestamp, event.event_id), reverse=True
+    )
+    return {event.event_id: event for event in ordered[:number]}
+
+
+def _oldest(kept: dict[str, Event], number: int | None) -> str:
+    """Return the time before which events no longer matter; an empty text while all do."""
+    if number is None or len(kept) < number or not kept:
+        return ""
+    return iso(to_us(kept[next(reversed(kept))].event_timestamp))
+
+
+def _open_files(path: Path | None) -> Iterator[_File]:
+    """Open the log and its rotated files one after the other, each once, the newest first.
+
+    They get other names while one reads, which are the next in this order, so nothing is passed over;
+    in the end the folder is looked at again.
+    """
+    if path is None:
+        return
+    seen: set[tuple[int, int]] = set()
+    told: set[Path] = set()
+    for _ in range(_ROUNDS):
+        before = len(seen)
+        for candidate in _candidates(path):
+            try:
+                status = candidate.stat()
+                if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) in seen:
+                    continue
+                opener: Any = gzip.open if candidate.suffix == PACKED else open
+                stream = opener(candidate, "rb")
+            except (FileNotFoundError, NotADirectoryError):  # rotated away meanwhile, or never made
+                continue
+            except OSError as error:
+                if candidate not in told:
+                    told.add(candidate)
+                    warn_locally(f"The log file {candidate} cannot be read: {error}")
+                continue
+            status = os.fstat(stream.fileno())
+            seen.add((status.st_dev, status.st_ino))
+            yield _File(candidate, stream, status.st_mtime)
+        if len(seen) == before:
+            return
+
+
+def _candidates(path: Path) -> list[Path]:
+    resolved = path.resolve()
+    try:
+        return [path, *(backup.path for backup in backups(resolved, by_time=False))]
+    except OSError as error:
+        warn_locally(f"The folder {path.parent} of log files cannot be read: {error}")
+        return [path]
+
+
+def _events(file: _File, needle: bytes = b"") -> Iterator[Event]:
+    """Yield the events of the lines that contain a text."""
+    with file.stream as stream:
+        try:
+            while line := stream.readline(_MAX_LINE):
+                if len(line) == _MAX_LINE:
+                    while line and not line.endswith(b"\n"):
+                        line = stream.readline(_MAX_LINE)
+                    warn_locally(f"A line of {file.path} is left out: it has over {_MAX_LINE} bytes.")
+                elif needle in line:
+                    text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                    yield from events_of_line(text, file.changed)
+        except (OSError, EOFError, zlib.error) as error:  # a torn archive
+            warn_locally(f"The log file {file.path} cannot be read any further: {error}")

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from madsci.client.reading.event_reader import EventReader, Moment, events_params
-from madsci.client.reading.local_log import read_log, select_local
+from madsci.client.reading.local_log import find_local, read_log, select_local
 from madsci.client.reading.selection import Fields, Selection, Sort, as_list
 from madsci.client.writing.outputs import Outputs
 from madsci.common.errors import EventServerError
@@ -45,7 +45,7 @@ class Questions:
             ServerRefusedError: the server answers with an error.
         """
         if self._reader is None:
-            return self.get_log().get(event_id)
+            return find_local(self._outputs.path, event_id)
         self._flush_before_reading(timeout)
         return self._reader.get_event(event_id, timeout)
 
@@ -66,7 +66,7 @@ class Questions:
         """
         params = events_params(level, offset, start_time, end_time, archived=include_archived)
         if self._reader is None:
-            return select_local(self.get_log(), number, params)
+            return select_local(self._outputs.path, number, params)
         self._flush_before_reading(timeout)
         return self._reader.get_events(number, params, timeout)
 
@@ -244,7 +244,7 @@ class Questions:
 
     def get_log(self) -> dict[str, Event]:
         """Return everything in the local log file and its rotated predecessors, by id."""
-        return read_log(self._outputs.log_file)
+        return read_log(self._outputs.path)
 
     def _reader_for(self, timeout: float | None) -> EventReader:
         """Return the reader, after this client's own events have arrived."""
