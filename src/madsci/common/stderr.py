@@ -116,7 +116,7 @@ def _write_encodable(stream: Any, line: str) -> None:
 
 
 def _escaped(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode()
+    return repr(match[0])[1:-1]
 
 
 _console: Final = _Console()

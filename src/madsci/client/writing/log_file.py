@@ -101,6 +101,8 @@ class LogFile:
             if not file.is_at(self._where):
                 return -1
             file.trusted_until = now + _TRUST
+        if not size and file.due_time < inf:
+            file.due_time = self._rotation.end_of_period(time.time())
         return size
 
     def _open(self) -> _OpenFile:

@@ -94,7 +94,10 @@ class Rotation:
         for path in leftovers(self.path):
             path.unlink()
         target = self._dated_name(period_end) if self.is_by_time else self._first_number()
-        self.path.rename(target)
+        try:
+            self.path.rename(target)
+        except FileNotFoundError:  # somebody from outside rotates, too
+            return
         mode = stat.S_IMODE(status.st_mode)
         with suppress(OSError):  # who may write to it is for those to say who set it up
             os.close(os.open(self.path, _OPEN | os.O_CREAT, mode))
