@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import os
 import re
-import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -24,8 +23,8 @@ from madsci.common.types.event import Event
 
 _MAX_LINE: Final = 64 * 1024 * 1024
 """Bytes of a line: four times the largest event that a server takes."""
-_ROUNDS: Final = 3
-"""Looks at the folder while one reads: files are renamed and compressed meanwhile."""
+_MAX_GAP: Final = 3
+"""Numbers that no file has, after which none follows: amid a rotation there may be one such."""
 _SLACK: Final = 60.0
 """Seconds by which the clock of a file server may differ from that of its clients."""
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -42,11 +41,7 @@ class _File(NamedTuple):
 
 def read_log(path: Path | None) -> dict[str, Event]:
     """Return every event in the local log and its rotated files, in the order of writing."""
-    parts: list[dict[str, Event]] = []
-    for file in _open_files(path):
-        found = {event.event_id: event for event in _events(file)}
-        # Rotated while the others were read, the log has become another file, the newest.
-        parts.insert(0 if file.path == path else len(parts), found)
+    parts = [{event.event_id: event for event in _events(file)} for file in _open_files(path)]
     events: dict[str, Event] = {}
     for part in reversed(parts):
         events.update(part)
@@ -81,7 +76,6 @@ def select_local(path: Path | None, number: int, params: Mapping[str, Any]) -> d
     for file in _open_files(path):
         oldest = _oldest(kept, last) or start
         if iso(round((file.changed + _SLACK) * 1_000_000)) < oldest:
-            file.stream.close()
             continue
         found: dict[str, Event] = {}
         for event in _events(file):
@@ -110,58 +104,75 @@ def _oldest(kept: dict[str, Event], number: int | None) -> str:
 
 
 def _open_files(path: Path | None) -> Iterator[_File]:
-    """Open the log and its rotated files one after the other, each once, the newest first.
+    """Yield the log and its rotated files, open, each once, the newest first.
 
-    They get other names while one reads, which are the next in this order, so nothing is passed over;
-    in the end the folder is looked at again.
+    Those with numbers move up while one reads, so that whoever goes up meets every one, be it beyond
+    the number that was the last. The plain one of a compressed file goes when that is there.
     """
-    if path is None:
-        return
     seen: set[tuple[int, int]] = set()
-    told: set[Path] = set()
-    for _ in range(_ROUNDS):
-        before = len(seen)
-        for candidate in _candidates(path):
-            try:
-                status = candidate.stat()
-                if not stat.S_ISREG(status.st_mode) or (status.st_dev, status.st_ino) in seen:
-                    continue
-                opener: Any = gzip.open if candidate.suffix == PACKED else open
-                stream = opener(candidate, "rb")
-            except (FileNotFoundError, NotADirectoryError):  # rotated away meanwhile, or never made
-                continue
-            except OSError as error:
-                if candidate not in told:
-                    told.add(candidate)
-                    warn_locally(f"The log file {candidate} cannot be read: {error}")
-                continue
-            status = os.fstat(stream.fileno())
-            seen.add((status.st_dev, status.st_ino))
-            yield _File(candidate, stream, status.st_mtime)
-        if len(seen) == before:
-            return
+    for place in _places(path) if path is not None else ():
+        for name in (place, place.with_name(place.name + PACKED)):
+            file = _open(name, seen)
+            if file is not None:
+                try:
+                    yield file
+                finally:
+                    file.stream.close()
+                break
 
 
-def _candidates(path: Path) -> list[Path]:
-    resolved = path.resolve()
+def _places(path: Path) -> Iterator[Path]:
+    """Yield the log and the names of rotated files as if none was compressed, the newest first."""
+    yield path
+    path = path.resolve()
     try:
-        return [path, *(backup.path for backup in backups(resolved, by_time=False))]
+        found = backups(path, by_time=False)
     except OSError as error:
         warn_locally(f"The folder {path.parent} of log files cannot be read: {error}")
-        return [path]
+        return
+    names = [one.path.with_suffix("") if one.is_packed else one.path for one in found]
+    numbers = [one.number for one in found if one.number]
+    yield from names[: len(numbers)]
+    number, absent = max(numbers, default=0), 0
+    while absent < _MAX_GAP:
+        number += 1
+        place = path.with_name(f"{path.name}.{number}")
+        exists = place.exists() or place.with_name(place.name + PACKED).exists()
+        absent = 0 if exists else absent + 1
+        yield place
+    yield from names[len(numbers) :]
+
+
+def _open(path: Path, seen: set[tuple[int, int]]) -> _File | None:
+    try:
+        if not path.is_file():
+            return None
+        stream = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        warn_locally(f"The log file {path} cannot be read: {error}")
+        return None
+    status = os.fstat(stream.fileno())
+    if (status.st_dev, status.st_ino) in seen:  # it has moved up
+        stream.close()
+        return None
+    seen.add((status.st_dev, status.st_ino))
+    return _File(path, stream, status.st_mtime)
 
 
 def _events(file: _File, needle: bytes = b"") -> Iterator[Event]:
     """Yield the events of the lines that contain a text."""
-    with file.stream as stream:
-        try:
-            while line := stream.readline(_MAX_LINE):
-                if len(line) == _MAX_LINE:
-                    while line and not line.endswith(b"\n"):
-                        line = stream.readline(_MAX_LINE)
-                    warn_locally(f"A line of {file.path} is left out: it has over {_MAX_LINE} bytes.")
-                elif needle in line:
-                    text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
-                    yield from events_of_line(text, file.changed)
-        except (OSError, EOFError, zlib.error) as error:  # a torn archive
-            warn_locally(f"The log file {file.path} cannot be read any further: {error}")
+    is_packed = file.path.suffix == PACKED
+    stream = gzip.GzipFile(fileobj=file.stream) if is_packed else file.stream
+    try:
+        while line := stream.readline(_MAX_LINE):
+            if len(line) == _MAX_LINE:
+                while line and not line.endswith(b"\n"):
+                    line = stream.readline(_MAX_LINE)
+                warn_locally(f"A line of {file.path} is left out: it has over {_MAX_LINE} bytes.")
+            elif needle in line:
+                text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+                yield from events_of_line(text, file.changed)
+    except (OSError, EOFError, zlib.error) as error:  # a torn archive
+        warn_locally(f"The log file {file.path} cannot be read any further: {error}")
