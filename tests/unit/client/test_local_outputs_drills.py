@@ -73,7 +73,7 @@ def test_forked_children_log_while_other_threads_do(tmp_path, count):
     found = [data for data in logged(tmp_path) if data["message"] == "child"]
     expected = 3 * count + len(range(0, count, 10))
     assert len({(data["number"], data["part"]) for data in found}) == len(found) == expected
-    assert len([line for line in ended.stderr.splitlines() if "child " in line]) == expected
+    assert len([line for line in ended.stderr.splitlines() if "] child " in line]) == expected
 
 
 @needs_fork

@@ -41,10 +41,10 @@ def test_rotation_by_size_loses_no_line_of_any_process(folder, method, compresse
     processes = start_writers(method, folder, 400, {"log_compression_enabled": compressed})
     assert end(processes) == [0, 0, 0, 0]
     assert written(folder) == all_of(400)
-    assert len(list(folder.iterdir())) > 20
+    assert len(list(folder.iterdir())) > 8
     assert [path for path in folder.iterdir() if path.suffix in {".part", ".lock"}] == []
     if compressed:
-        assert len(list(folder.glob("*.gz"))) > 5
+        assert len(list(folder.glob("*.gz"))) > 3
 
 
 @pytest.mark.parametrize("compressed", [True, False])
@@ -80,7 +80,7 @@ def test_the_number_of_backups_holds_with_several_processes(folder):
     assert names == {"shared.log", "shared.log.1", "shared.log.2", "shared.log.3"}
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [1000, pytest.param(20_000, marks=pytest.mark.slow)])
 def test_an_outside_logrotate_that_renames_is_followed(folder, tmp_path, count):
     moved = tmp_path / "moved"
     moved.mkdir()
@@ -89,10 +89,10 @@ def test_an_outside_logrotate_that_renames_is_followed(folder, tmp_path, count):
     while any(process.is_alive() for process in processes):
         with suppress(FileNotFoundError):
             log.rename(moved / f"{len(list(moved.iterdir()))}")
-        time.sleep(0.02)
+        time.sleep(0.005)
     assert end(processes) == [0, 0, 0, 0]
     assert written(folder, moved) == all_of(count)
-    assert len(list(moved.iterdir())) > 1
+    assert list(moved.iterdir())
 
 
 def test_an_outside_logrotate_that_copies_and_truncates_is_followed(folder):

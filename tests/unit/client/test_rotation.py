@@ -6,6 +6,7 @@ import errno
 import gzip
 import os
 import stat
+import subprocess
 import sys
 import time
 from datetime import datetime, timezone
@@ -215,3 +216,18 @@ def test_half_a_line_of_a_killed_writer_is_ended_before_the_next(tmp_path):
     path.write_bytes(b'{"event_id":"half')
     LogFile(path, config()).write(b"{}")
     assert path.read_bytes() == b'{"event_id":"half\n{}\n'
+
+
+@posix
+def test_the_log_takes_no_number_of_a_standard_stream_that_was_closed(tmp_path):
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from madsci.client.writing.log_file import LogFile\n"
+        "from madsci.common.types.client_config import EventClientConfig\n"
+        "for number in (0, 1, 2): os.close(number)\n"
+        "file = LogFile(Path('a.log'), EventClientConfig(log_max_bytes=1024))\n"
+        "os._exit(0 if file._file.number > 2 else 1)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False, timeout=30)
+    assert ended.returncode == 0

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from madsci.client.sharing import Shared
-from madsci.client.writing.rotation import Identity, Rotation
+from madsci.client.writing.rotation import Identity, Rotation, open_number
 from madsci.common.file_lock import share_lock
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
@@ -114,10 +114,10 @@ class LogFile:
 
     def _open_once(self) -> _OpenFile:
         try:
-            number = os.open(self._where, _FLAGS, 0o666)
+            number = open_number(self._where, _FLAGS)
         except FileNotFoundError:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            number = os.open(self._where, _FLAGS, 0o666)
+            number = open_number(self._where, _FLAGS)
         file = _OpenFile(number)
         try:
             is_shared = share_lock(number)

@@ -31,6 +31,7 @@ _UNITS: Final = {"S": 1, "M": 60, "H": 3600, "D": _DAY, "midnight": _DAY}
 _STAMPS: Final = {"S": "%Y-%m-%d_%H-%M-%S", "M": "%Y-%m-%d_%H-%M", "H": "%Y-%m-%d_%H"}
 _PACKED_AT_ONCE: Final = 2
 """Files compressed in one log call, which waits for it: the one set aside, and one left from before."""
+_LAST_STREAM: Final = 2
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -61,7 +62,7 @@ class Rotation:
             OSError: there cannot be such a lock.
         """
         path = self.path.with_name(f".{self.path.name}.lock")
-        descriptor = os.open(path, _OPEN | os.O_CREAT, 0o666)
+        descriptor = open_number(path, _OPEN | os.O_CREAT)
         turn = Turn(self, path, descriptor)
         self._turns.append(turn)
         has_lock = False
@@ -158,6 +159,22 @@ class Turn:
                 os.close(descriptor)
 
 
+def open_number(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+    """Open a file by a number that is no standard stream's: who closed those may still write there.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    number = os.open(path, flags, mode)
+    taken = []
+    while number <= _LAST_STREAM:
+        taken.append(number)
+        number = os.dup(number)
+    for one in taken:
+        os.close(one)
+    return number
+
+
 def _is_left_by_all(path: Path) -> bool:
     """Tell whether nobody has a renamed file open to write to it, so that nobody ever will."""
     try:
@@ -175,7 +192,7 @@ def _pack(path: Path) -> None:
     part = path.with_name(path.name + PACKED + PART)
     try:
         # The lowest level: a log call waits for this.
-        with path.open("rb") as plain, part.open("wb") as file:
+        with path.open("rb") as plain, open(part, "wb", opener=open_number) as file:
             status = os.fstat(plain.fileno())
             with gzip.GzipFile("", "wb", 1, file) as packer:
                 shutil.copyfileobj(plain, packer)
