@@ -64,8 +64,9 @@ class _Console:
         else:
             self._left_out += 1
         patience = 0.0 if self._is_stuck or sys.is_finalizing() else _PATIENCE
+        lock = self._lock
         while self._waiting:
-            if not self.acquire(timeout=patience):
+            if not lock.acquire(blocking=False) and not lock.acquire(timeout=patience):
                 self._is_stuck = patience > 0 or self._is_stuck
                 return  # the holder looks for lines once more after he has let go
             try:
@@ -73,7 +74,7 @@ class _Console:
                     return
                 self._write_waiting()
             finally:
-                self.release()
+                lock.release()
             patience = 0.0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # noqa: FBT001, FBT002

@@ -6,10 +6,16 @@ import gc
 import gzip
 import json
 import os
+import shutil
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from madsci.client.event_client import EventClient
+from madsci.client.testing import RecordingTransport
+from madsci.client.writing.outputs import divert, end_diversion
 from madsci.common.types.event_types import Event, EventLogLevel
 
 
@@ -83,7 +89,7 @@ def test_a_second_client_of_the_same_name_neither_steals_nor_closes_the_file(mak
 @pytest.mark.parametrize("compressed", [True, False])
 def test_rotation_by_size_keeps_so_many_files_and_loses_nothing_else(make_client, compressed):
     client = make_client(log_max_bytes=2000, log_backup_count=2, log_compression_enabled=compressed)
-    for number in range(50):
+    for number in range(51):
         client.info("n", number=number)
     ending = ".gz" if compressed else ""
     backups = [client.logfile.with_name(f"robot.log.{number}{ending}") for number in (1, 2)]
@@ -154,3 +160,66 @@ def test_the_start_is_told_in_the_local_log_only(make_client, peer):
     assert event.event_data["message"] == "EventClient initialized"
     assert event.event_data["event_server"] == peer.url
     assert peer.events == {}
+
+
+def test_what_one_output_raises_keeps_the_event_from_no_other(make_client, tmp_path, capsys):
+    server = RecordingTransport()
+    client = make_client(transport=server, fail_on_error=True, log_console_enabled=True)
+    shutil.rmtree(tmp_path / "logs")
+    (tmp_path / "logs").write_text("a file")
+    time.sleep(0.02)  # that long a name is trusted
+    with pytest.raises(OSError, match="logs"):
+        client.info("hello")
+    assert "hello" in capsys.readouterr().err
+    assert client.flush(5)
+    assert [event.event_data["message"] for event in server.events] == ["hello"]
+
+
+def test_a_sender_that_raises_keeps_the_event_from_neither_file_nor_console(make_client, capsys):
+    client = make_client(log_console_enabled=True)
+
+    def fail(_):
+        raise MemoryError
+
+    divert(fail)
+    try:
+        with pytest.raises(MemoryError):
+            client.info("hello")
+    finally:
+        end_diversion(fail)
+    assert "hello" in capsys.readouterr().err
+    assert len(lines(client)) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves nothing that is open")
+def test_where_the_log_cannot_be_made_anew_events_go_on_into_the_moved_one(
+    make_client, tmp_path, capsys
+):
+    client = make_client()
+    client.info("before")
+    (tmp_path / "logs").rename(tmp_path / "moved")
+    (tmp_path / "logs").write_text("a file")
+    time.sleep(0.02)
+    for _ in range(3):
+        client.info("after")
+    assert len((tmp_path / "moved" / "robot.log").read_bytes().splitlines()) == 4
+    assert capsys.readouterr().err.count("[EventClient Warning]") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_dropped_and_closed_clients_leave_no_file_open(make_client, tmp_path):
+    def count():
+        gc.collect()
+        links = (link for link in Path("/proc/self/fd").iterdir() if link.exists())
+        return sum(str(tmp_path) in str(link.readlink()) for link in links)
+
+    for number in range(51):
+        client = EventClient(
+            name=f"n{number % 5}", log_dir=tmp_path / "logs", log_console_enabled=False
+        )
+        client.info("hello")
+        if number % 2:
+            client.close()
+    assert count() == 1
+    del client
+    assert count() == 0

@@ -64,11 +64,12 @@ def _rendered(record: Record, renderer: Renderer) -> str:
             fields.pop(name, None)
     if not isinstance(fields.get("stack", ""), str):
         fields["stack_"] = fields.pop("stack")
-    shown = {
-        visible(name): visible(value, has_lines=name in _TRACES) if isinstance(value, str) else value
-        for name, value in fields.items()
-    }
-    return str(renderer(None, fields["level"], shown))
+    for name, value in list(fields.items()):
+        if type(value) is str and not value.isprintable():
+            fields[name] = visible(value, has_lines=name in _TRACES)
+        if not name.isprintable():
+            fields[visible(name)] = fields.pop(name)
+    return str(renderer(None, fields["level"], fields))
 
 
 def _plain_line(_: Any, level: str, fields: dict[str, Any]) -> str:
