@@ -24,7 +24,7 @@ from madsci.client.delivery.transport import Transport
 from madsci.client.reading import Administration
 from madsci.client.spool.contract import RejectedEvent
 from madsci.client.writing.log_calls import DEBUG, LogCalls
-from madsci.client.writing.log_file import log_file_path
+from madsci.client.writing.log_names import log_file_path
 from madsci.client.writing.outputs import Outputs
 from madsci.client.writing.record import EventSource, make_record
 from madsci.client.writing.redaction import shared_redaction

@@ -31,6 +31,10 @@ if sys.platform == "win32":
                 return False
             raise
         return True
+
+    def share_lock(descriptor: int) -> bool:  # noqa: ARG001
+        """Do nothing: what somebody has open here, nobody else renames or deletes."""
+        return True
 else:
     import fcntl
 
@@ -45,6 +49,18 @@ else:
         try:
             # Not lockf: its locks end when the process closes *any* descriptor of the file.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def share_lock(descriptor: int) -> bool:
+        """Lock an open file together with all who share it; ``False`` when one has it for himself.
+
+        Raises:
+            OSError: the file system knows no locks.
+        """
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from madsci.client.event_client import EventClient
+from madsci.client.writing import console
 from madsci.common.types.event_types import Event
 
 
@@ -85,3 +87,35 @@ def test_a_console_of_few_characters_or_none_does_not_fail(client, monkeypatch):
     for gone in (closed, None):
         monkeypatch.setattr(sys, "stderr", gone)
         client.info("nobody hears")
+
+
+def test_nothing_that_is_logged_acts_on_the_console(client, capsys):
+    client.info("a\nb\x1b[31m", **{"na\nme\x9b": "v\r\u202e", "deep": {"k\n": ["\x1b"]}})
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1
+    assert r"a\nb\x1b[31m" in output
+    assert r"na\nme\x9b=v\r\u202e" in output
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", output)
+
+
+def test_traces_keep_their_lines_and_nothing_else(client, capsys):
+    client.error("Failed", exc_info=ValueError("tip\x1b[2Jlost"), stack_info=True)
+    output = capsys.readouterr().err
+    assert "\x1b" not in output
+    assert r"ValueError: tip\x1b[2Jlost" in output.splitlines()[-1]
+    assert len(output.splitlines()) > 5
+
+
+def test_without_its_renderer_the_console_has_plain_lines(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.split(".")[0] == "structlog"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "structlog", None)
+    monkeypatch.setattr(console, "_renderers", {})
+    with EventClient(name="robot", log_console_enabled=True, log_file_enabled=False) as client:
+        try:
+            int("x")
+        except ValueError:
+            client.exception("fai\nled", plate="P7", also=[1])
+    first, *trace = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\S+Z \[error    \] fai\\nled also=\[1\] plate=P7", first)
+    assert trace[0].startswith("Traceback")

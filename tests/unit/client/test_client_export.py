@@ -313,7 +313,7 @@ def test_importing_the_client_brings_nothing_that_only_asking_needs():
     program = (
         "import sys, madsci.client.event_client as c; c.EventClient(event_server='http://localhost:9'"
     )
-    program += ", log_file_enabled=False); print('\\n'.join(sys.modules))"
+    program += ", log_console_enabled=False); print('\\n'.join(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
     assert loaded.isdisjoint({"tqdm", "pandas", "polars", "numpy", "asyncio"})

@@ -5,10 +5,17 @@ from __future__ import annotations
 import gc
 import gzip
 import json
+import os
+import shutil
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from madsci.client.event_client import EventClient
+from madsci.client.testing import RecordingTransport
+from madsci.client.writing.outputs import divert, end_diversion
 from madsci.common.types.event_types import Event, EventLogLevel
 
 
@@ -111,9 +118,9 @@ def test_rotation_by_time_leaves_the_files_of_similar_names_alone(make_client):
     foreign.write_bytes(b"")
     older = client.logfile.with_name("lab.log.2026-01-01_00-00-00.gz")
     older.write_bytes(gzip.compress(b""))
-    handler = client._outputs.log_file._handler
     client.info("before")
-    handler.rolloverAt = time.time() - 1
+    os.utime(client.logfile, (time.time() - 5,) * 2)
+    client.close()
     client.info("after")
     assert foreign.exists()
     assert not older.exists()
@@ -153,3 +160,66 @@ def test_the_start_is_told_in_the_local_log_only(make_client, peer):
     assert event.event_data["message"] == "EventClient initialized"
     assert event.event_data["event_server"] == f"{peer.url}/"
     assert peer.events == {}
+
+
+def test_what_one_output_raises_keeps_the_event_from_no_other(make_client, tmp_path, capsys):
+    server = RecordingTransport()
+    client = make_client(transport=server, fail_on_error=True, log_console_enabled=True)
+    shutil.rmtree(tmp_path / "logs")
+    (tmp_path / "logs").write_text("a file")
+    time.sleep(0.02)  # that long a name is trusted
+    with pytest.raises(OSError, match="logs"):
+        client.info("hello")
+    assert "hello" in capsys.readouterr().err
+    assert client.flush(5)
+    assert [event.event_data["message"] for event in server.events] == ["hello"]
+
+
+def test_a_sender_that_raises_keeps_the_event_from_neither_file_nor_console(make_client, capsys):
+    client = make_client(log_console_enabled=True)
+
+    def fail(_):
+        raise MemoryError
+
+    divert(fail)
+    try:
+        with pytest.raises(MemoryError):
+            client.info("hello")
+    finally:
+        end_diversion(fail)
+    assert "hello" in capsys.readouterr().err
+    assert len(lines(client)) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves nothing that is open")
+def test_where_the_log_cannot_be_made_anew_events_go_on_into_the_moved_one(
+    make_client, tmp_path, capsys
+):
+    client = make_client()
+    client.info("before")
+    (tmp_path / "logs").rename(tmp_path / "moved")
+    (tmp_path / "logs").write_text("a file")
+    time.sleep(0.02)
+    for _ in range(3):
+        client.info("after")
+    assert len((tmp_path / "moved" / "robot.log").read_bytes().splitlines()) == 4
+    assert capsys.readouterr().err.count("[EventClient Warning]") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_dropped_and_closed_clients_leave_no_file_open(make_client, tmp_path):
+    def count():
+        gc.collect()
+        links = (link for link in Path("/proc/self/fd").iterdir() if link.exists())
+        return sum(str(tmp_path) in str(link.readlink()) for link in links)
+
+    for number in range(51):
+        client = EventClient(
+            name=f"n{number % 5}", log_dir=tmp_path / "logs", log_console_enabled=False
+        )
+        client.info("hello")
+        if number % 2:
+            client.close()
+    assert count() == 1
+    del client
+    assert count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ import madsci.client
 import madsci.common
 from madsci.client.testing import RecordingTransport
 from support.interruptions import Interruptions
+from support.log_writers import lines_in
 
 OURS = (str(Path(madsci.client.__file__).parent), str(Path(madsci.common.__file__).parent))
 pytestmark = pytest.mark.timeout(60, method="thread")
@@ -73,6 +75,25 @@ def test_a_handler_that_logs_may_come_at_any_place_of_a_log_call(make_robot):
         robot.interrupted((place, place + random.randrange(1, 100)))
     assert robot.client.flush(20)
     assert sorted(arrived()) == sorted(robot.logged)
+
+
+@pytest.mark.parametrize("number", [250, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_file_and_console_have_every_line_once_wherever_a_handler_comes(
+    make_client, capsys, tmp_path, number
+):
+    settings = {"log_max_bytes": 2000, "log_backup_count": 10_000, "log_console_enabled": True}
+    robot = Robot(make_client(**settings, log_compression_enabled=False))
+    robot.log()
+    places = max(robot.interrupted(()) for _ in range(30))  # one of them rotates
+    for place in range(1, places + 1, max(places // number, 1)):
+        robot.interrupted((place,))
+    assert sorted(plates(tmp_path / "logs")) == sorted(robot.logged)
+    shown = [line.rpartition("plate=")[2] for line in capsys.readouterr().err.splitlines()]
+    assert sorted(shown) == sorted(robot.logged)
+
+
+def plates(folder):
+    return [json.loads(line)["event_data"]["plate"] for line in lines_in(folder)]
 
 
 def test_the_very_first_log_call_may_be_interrupted(make_robot):

@@ -53,7 +53,9 @@ class Questions:
 
         event_id = id_text(event_id, "event_id")
         if self._connection is None:
-            return self.get_log().get(event_id)
+            from madsci.client.reading.local_log import find_local  # noqa: PLC0415
+
+            return find_local(self._outputs.path, event_id)
         return self._reader_for(timeout).get_event(event_id, timeout)
 
     async_get_event = asynchronous(get_event)
@@ -80,7 +82,7 @@ class Questions:
         if self._connection is None:
             from madsci.client.reading.local_log import select_local  # noqa: PLC0415
 
-            return select_local(self.get_log(), number, params)
+            return select_local(self._outputs.path, number, params)
         return self._reader_for(timeout).get_events(number, params, timeout)
 
     async_get_events = asynchronous(get_events)
@@ -275,7 +277,7 @@ class Questions:
         """Return everything in the local log file and its rotated predecessors, by id."""
         from madsci.client.reading.local_log import read_log  # noqa: PLC0415 - most programs only log
 
-        return read_log(self._outputs.log_file)
+        return read_log(self._outputs.path)
 
     def _ready(
         self,

@@ -1,68 +1,60 @@
 """The local log file: one event as JSON per line, the same text that the server gets.
 
-Within a process all clients that write to the same path share one open file, which is closed when
-the last of them leaves. Rotation is that of the standard library's handlers, done in the log call
-that finds the file full.
+All clients of a process that write to one path share one ``LogFile``. Any number of threads and
+processes write to the file, and none waits for another: a line is one ``write`` at the end of the file
+(``O_APPEND``), and no lock of ours stands before it. So a finalizer or a signal handler may log amid a
+log call, and a forked child finds nothing locked.
+
+Nothing is lost when such a file is rotated, for this reason. Who opens it takes a shared lock on it
+(``flock``), makes sure that the file still has its name, and writes only then; he keeps the lock until
+he closes it. Rotation renames, which harms no writer: his lines fall into the renamed file until he
+notices, within ``_TRUST``, and opens the new one. A renamed file is compressed or deleted only by who
+gets it locked for himself. Then nobody has it open, and nobody will: writers open the log by its own
+name, and one who opened it just before it was renamed finds that it has lost that name. Locks end
+with their processes. Where there are no locks, the file is not rotated.
+
+On Windows nobody can rename or delete what another process has open, which serves the same end: the
+log grows until only one process has it. There, the C library's way of appending is all that keeps the
+lines of several processes apart.
+
+Others may move, truncate or delete the file, or its folder; it is made again.
 """
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import json
-import logging.handlers
 import os
-import re
-import shutil
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from madsci.client.writing.arguments import find_event
-from madsci.common.clock import from_us
+from madsci.client.sharing import Shared
+from madsci.client.writing.rotation import Identity, Rotation, open_number
+from madsci.common.file_lock import share_lock
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
-from madsci.common.types.event import Event
-from madsci.common.types.log_level import EventLogLevel
 
-_FORBIDDEN: Final = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
-_MAX_NAME: Final = 200
-"""Characters of a file name: file systems take 255 bytes, and rotation adds to it."""
-
-_Handler = logging.handlers.BaseRotatingHandler
-
-
-def log_file_path(config: EventClientConfig, name: str) -> Path:
-    """Return where a client of this name writes; characters that file systems refuse become ``_``."""
-    return Path(config.log_dir) / f"{_FORBIDDEN.sub('_', name)[:_MAX_NAME]}.log"
-
-
-class _TimedHandler(logging.handlers.TimedRotatingFileHandler):
-    def getFilesToDelete(self) -> list[str]:  # noqa: N802 - the name in the standard library
-        # The inherited way looks at names up to the first dot, and so for "lab.log" would also
-        # delete the backups of "lab.robot.log".
-        base = Path(self.baseFilename)
-        dated = [
-            path
-            for path in base.parent.glob(f"{_glob_text(base.name)}.*")
-            if self.extMatch.match(path.name[len(base.name) + 1 :])
-        ]
-        dated.sort(key=lambda path: path.name)
-        return [str(path) for path in dated[: max(len(dated) - self.backupCount, 0)]]
+_TRUST: Final = 0.01
+"""Seconds for which a file is taken to have kept its name: looking costs as much as writing."""
+_ATTEMPTS: Final = 8
+"""Times that a file is opened anew because it was renamed that very moment."""
+_FLAGS: Final = (
+    os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+"""Not waiting for a reader where somebody put a pipe there; reading is for the file's last byte."""
 
 
 class LogFile:
-    """An open log file. Thread-safe; gone wrong, it warns once and lets the program run on."""
+    """A log file, open. Thread-safe; nothing in it waits for a lock."""
 
     def __init__(self, path: Path, config: EventClientConfig) -> None:
         self.path = path
-        self.users = 0
-        self._max_bytes = config.log_max_bytes if config.log_rotation_type == "size" else 0
-        self._handler = _open_handler(path, config)
-        self._size = path.stat().st_size
-        self._has_warned = self._is_busy = False
+        self._where = str(path)
+        self._rotation = Rotation(path, config)
+        self._is_by_time = self._rotation.is_by_time
+        self._warned: set[str] = set()
+        self._file: _OpenFile | None = self._open()
 
     def write(self, body: bytes) -> None:
         """Append one encoded event and hand it to the operating system.
@@ -70,203 +62,210 @@ class LogFile:
         Raises:
             OSError: it could not be written.
         """
-        handler = self._handler
-        handler.acquire()
+        line = body + b"\n"
+        file = self._file
+        size = -1 if file is None else self._size_of(file)
+        if file is None or size < 0:
+            file = self._reopen(file)
+            size = file.end
+        if size and (
+            size + len(line) > file.due_size or (self._is_by_time and time.time() >= file.due_time)
+        ):
+            identity, period_end = file.identity, file.due_time
+            file = None  # what somebody has open is not compressed
+            self._rotate(line, identity, period_end)
+        else:
+            file.append(line)
+            file.end = size + len(line)
+
+    def forget_parent(self) -> None:
+        """Have a file of its own in a forked child."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+        self._rotation.forget_parent()
+
+    def _size_of(self, file: _OpenFile) -> int:
+        """Return the size of the file; -1 where it is to be opened anew."""
         try:
-            if self._is_busy:  # a signal handler, in the middle of what follows
-                with self.path.open("ab") as beside:
-                    beside.write(body + b"\n")
-                return
-            self._is_busy = True
-            try:
-                self._write(body)
-            finally:
-                self._is_busy = False
-                if self.users <= 0:  # it was given back meanwhile
-                    self.close()
+            # Not fstat: the kernel notes that it was asked for the time, and makes the write dear.
+            size = os.lseek(file.number, 0, os.SEEK_END)
+        except OSError:
+            return -1
+        now = time.monotonic()
+        if size and size == file.end and now < file.trusted_until:
+            return size
+        if not file.is_ours():
+            return -1
+        if now >= file.trusted_until:
+            if not file.is_at(self._where):
+                return -1
+            file.trusted_until = now + _TRUST
+        if not size and file.due_time < inf:
+            file.due_time = self._rotation.end_of_period(time.time())
+        return size
+
+    def _open(self) -> _OpenFile:
+        for _ in range(_ATTEMPTS):
+            file = self._open_once()
+            if file.is_at(self._where):
+                break
+        return file
+
+    def _open_once(self) -> _OpenFile:
+        try:
+            number = open_number(self._where, _FLAGS)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            number = open_number(self._where, _FLAGS)
+        file = _OpenFile(number)
+        try:
+            is_shared = share_lock(number)
+        except OSError as error:
+            is_shared = False
+            if self._is_by_time or self._rotation.max_bytes:
+                self._warn("is not rotated and grows on, since it cannot be locked", error)
+        if is_shared:
+            file.due_size = self._rotation.max_bytes or inf
+            if self._is_by_time:
+                file.due_time = self._rotation.end_of_period(file.changed if file.end else time.time())
+        return file
+
+    def _reopen(self, old: _OpenFile | None) -> _OpenFile:
+        try:
+            file = self._open()
+        except OSError as error:
+            # After chroot, or with fewer rights: a moved file is better than none.
+            if old is None or not old.is_alive():
+                raise
+            self._warn("cannot be opened anew, so that events go on into the one that was moved", error)
+            return old
+        self._file = file
+        return file
+
+    def _append(self, line: bytes) -> _OpenFile:
+        file = self._file
+        if file is None or self._size_of(file) < 0:
+            file = self._reopen(file)
+        file.append(line)
+        return file
+
+    def _rotate(self, line: bytes, identity: Identity, period_end: float) -> None:
+        """Write the line into a new file, or into the full one where somebody else sees to that."""
+        turn, trouble = None, None
+        try:
+            turn = self._rotation.take_turn()
+        except OSError as error:
+            trouble = error
+        try:
+            if turn is not None:
+                self._file = None
+                trouble = self._attempt(self._rotation.set_aside, identity, period_end)
+            file = self._append(line)  # before all that takes its time
+            if trouble is not None:  # on Windows another process may have the file open
+                self._warn("cannot be rotated and grows on", trouble)
+                file.due_size = os.fstat(file.number).st_size + (self._rotation.max_bytes or inf)
+                file.due_time = self._rotation.end_of_period(time.time())
+            elif turn is not None:
+                trouble = self._attempt(self._rotation.tidy)
+                if trouble is not None:
+                    self._warn("was rotated, but its old files were not compressed or deleted", trouble)
         finally:
-            handler.release()
+            if turn is not None:
+                turn.end()
 
-    def _write(self, body: bytes) -> None:
-        handler = self._handler
-        if self._is_due(len(body) + 1):
-            self._rotate()
-        if handler.stream is None:
-            handler.stream = handler._open()  # noqa: SLF001 - as the handlers themselves do
-        handler.stream.write(body.decode() + "\n")
-        handler.stream.flush()
-        self._size += len(body) + 1
+    @staticmethod
+    def _attempt(step: Callable[..., None], *arguments: Any) -> OSError | None:
+        try:
+            step(*arguments)
+        except OSError as error:
+            return error
+        return None
 
-    def read_lines(self) -> Iterator[tuple[str, float]]:
-        """Yield the lines of the file and its rotated predecessors, the oldest first.
+    def _warn(self, what: str, error: OSError) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            warn_locally(f"The log file {self.path} {what}: {error}")
 
-        With each comes the time at which its file was last written.
-        """
-        older = list(self.path.parent.glob(f"{_glob_text(self.path.name)}.*"))
-        for path in [*sorted(older, key=_modified), self.path]:
-            try:
-                reader: Any = gzip.open if path.suffix == ".gz" else open
-                with reader(path, "rt", encoding="utf-8", errors="backslashreplace") as lines:
-                    moment = _modified(path)
-                    for line in lines:
-                        yield line.rstrip("\n"), moment
-            except (OSError, EOFError) as error:  # rotated away meanwhile, or a torn archive
-                warn_locally(f"The log file {path} cannot be read: {error}")
+
+class _OpenFile:
+    """A descriptor that is closed when nobody refers to it any more, so never amid a write."""
+
+    __slots__ = (
+        "changed", "device", "due_size", "due_time", "end", "inode", "is_torn", "number",
+        "trusted_until",
+    )  # fmt: skip
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        status = os.fstat(number)
+        self.device, self.inode = status.st_dev, status.st_ino
+        self.end, self.changed = status.st_size, status.st_mtime
+        self.due_size = self.due_time = inf
+        self.trusted_until = 0.0
+        self.is_torn = bool(self.end) and self._ends_amid_a_line()
+
+    @property
+    def identity(self) -> Identity:
+        return self.device, self.inode
+
+    def is_at(self, path: str) -> bool:
+        try:
+            status = os.stat(path)  # noqa: PTH116 - in a log call
+        except OSError:
+            return False
+        return status.st_ino == self.inode and status.st_dev == self.device
+
+    def is_alive(self) -> bool:
+        """Tell whether what is written still has a name somewhere."""
+        return self.is_ours() and os.fstat(self.number).st_nlink > 0
+
+    def append(self, line: bytes) -> None:
+        if self.is_torn:  # an end for what somebody began, and could not finish
+            line = b"\n" + line
+        while True:
+            written = os.write(self.number, line)
+            if written == len(line):
+                break
+            # The disk is full, or nearly.
+            self.is_torn, line = True, line[written:]
+        self.is_torn = False
 
     def close(self) -> None:
-        """Close the file; the next write opens it again, until it is done if nobody uses the file."""
-        self._handler.acquire()
+        number, alive = self.number, self.number >= 0 and self.is_ours()
+        self.number = -1
+        if alive:
+            os.close(number)
+
+    def is_ours(self) -> bool:
+        """Tell whether the number is still that of this file: daemons close what they do not know."""
         try:
-            if not self._is_busy:  # a signal handler asks amid a write, which closes when it is done
-                self._close()
-        finally:
-            self._handler.release()
+            status = os.fstat(self.number)
+        except OSError:
+            return False
+        return status.st_ino == self.inode and status.st_dev == self.device
 
-    def _close(self) -> None:
-        try:
-            self._handler.close()
-        except OSError as error:  # what the disk has no room for was told of when it was written
-            warn_locally(f"The log file {self.path} was not closed properly: {error}")
-        self._handler.stream = None
+    __del__ = close
 
-    def _is_due(self, size: int) -> bool:
-        handler = self._handler
-        if isinstance(handler, logging.handlers.TimedRotatingFileHandler):
-            return time.time() >= handler.rolloverAt
-        return bool(self._max_bytes) and self._size > 0 and self._size + size > self._max_bytes
-
-    def _rotate(self) -> None:
-        handler = self._handler
-        try:
-            if handler.backupCount or handler.stream is None:  # type: ignore[attr-defined]
-                handler.doRollover()  # type: ignore[attr-defined]
-            else:  # no old files are wanted: the only one begins anew
-                handler.stream.truncate(0)
-        except OSError as error:  # on Windows another process may hold the file open
-            if not self._has_warned:
-                self._has_warned = True
-                warn_locally(f"The log file {self.path} cannot be rotated and grows on: {error}")
-            if isinstance(handler, logging.handlers.TimedRotatingFileHandler):
-                handler.rolloverAt = handler.computeRollover(int(time.time()))
-        # After a failure, too: the next attempt is made when as much again was written.
-        self._size = 0
+    def _ends_amid_a_line(self) -> bool:
+        for pause in (0.001, 0):  # or somebody's write is just under way
+            os.lseek(self.number, -1, os.SEEK_END)
+            if os.read(self.number, 1) in (b"\n", b""):
+                return False
+            time.sleep(pause)
+        return True
 
 
-def _open_handler(path: Path, config: EventClientConfig) -> _Handler:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler: _Handler
-    if config.log_rotation_type == "time":
-        handler = _TimedHandler(
-            path,
-            when=config.log_rotation_when,
-            interval=config.log_rotation_interval,
-            backupCount=config.log_backup_count,
-            encoding="utf-8",
-            utc=True,
-        )
-    else:
-        handler = logging.handlers.RotatingFileHandler(
-            path, backupCount=config.log_backup_count, encoding="utf-8"
-        )
-    if config.log_compression_enabled:
-        handler.namer = lambda name: f"{name}.gz"
-        handler.rotator = _compress
-    return handler
+_files: Final[Shared[LogFile]] = Shared()
 
 
-def _compress(source: str, target: str) -> None:
-    # The lowest level: the log call that finds the file full waits for this.
-    with Path(source).open("rb") as plain, gzip.open(target, "wb", compresslevel=1) as packed:
-        shutil.copyfileobj(plain, packed)
-    Path(source).unlink()
-
-
-def _glob_text(name: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", name)
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime if path.exists() else 0.0
-
-
-# The open files of this process.
-
-_files: dict[Path, LogFile] = {}
-_files_lock = threading.RLock()
-
-
-def share_log_file(path: Path, config: EventClientConfig) -> LogFile:
+def open_log_file(path: Path, config: EventClientConfig) -> LogFile:
     """Return the open file of a path; the first of its clients decides how it is rotated.
+
+    It is closed when nobody refers to it any more.
 
     Raises:
         OSError: it cannot be written.
     """
-    with _files_lock:
-        key = path.resolve()
-        file = _files.get(key) or LogFile(key, config)
-        _files[key] = file
-        file.users += 1
-        return file
-
-
-def release_log_file(file: LogFile) -> None:
-    """Give a shared file back; the last user's leaving closes it."""
-    with _files_lock:
-        file.users -= 1
-        if file.users <= 0:
-            _files.pop(file.path, None)
-            file.close()
-
-
-def _forget_parent() -> None:
-    global _files_lock  # noqa: PLW0603 - a lock that another thread held is lost in the child
-    _files_lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_parent)
-
-
-# Reading back.
-
-
-def read_event_line(line: str, moment: float) -> Event | None:
-    """Read a line of a log file; ``None`` for an empty one.
-
-    Lines of older releases and of other programs become events too. Those without an id get one
-    made from their text, so that it is the same at each reading.
-    """
-    if not line.strip():
-        return None
-    try:
-        fields = json.loads(line)
-    except (ValueError, RecursionError):
-        fields = None
-    if isinstance(fields, dict) and (fields.get("event_id") or fields.get("_id")):
-        event = find_event(fields)
-        if event is not None:
-            return event
-    digest = hashlib.sha256(line.encode(errors="backslashreplace")).hexdigest()
-    document: dict[str, Any] = {
-        "event_id": f"line-{digest[:24]}",
-        "event_timestamp": from_us(round(moment * 1_000_000)),
-        "event_data": line,
-    }
-    if isinstance(fields, dict):
-        document.update(_read_structured(fields))
-    return Event.read(document)
-
-
-def _read_structured(fields: dict[str, Any]) -> dict[str, Any]:
-    """Read a line as structured loggers write it: the text under ``event``, the rest beside it."""
-    document: dict[str, Any] = {}
-    if "timestamp" in fields:
-        document["event_timestamp"] = fields.pop("timestamp")
-    level = str(fields.get("level", "")).upper()
-    if level in EventLogLevel.__members__:
-        document["log_level"] = fields.pop("level")
-    if "event_type" in fields:
-        document["event_type"] = fields["event_type"]
-    if "event" in fields and "message" not in fields:
-        fields["message"] = fields.pop("event")
-    return {**document, "event_data": fields}
+    path = path.resolve()
+    return _files.get(path, lambda: LogFile(path, config))

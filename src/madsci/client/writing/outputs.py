@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +15,9 @@ from madsci.client.delivery.sender import Sender, SenderSettings, senders
 from madsci.client.delivery.transport import Transport
 from madsci.client.spool.lane_writer import SpoolSettings
 from madsci.client.spool.spool import Spool
-from madsci.client.writing.console import write_record
-from madsci.client.writing.log_file import LogFile, log_file_path, release_log_file, share_log_file
+from madsci.client.writing.console import load_renderer, write_record
+from madsci.client.writing.log_file import LogFile, open_log_file
+from madsci.client.writing.log_names import log_file_path
 from madsci.client.writing.record import Record
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
@@ -57,8 +57,9 @@ class Outputs:
         self._lock = threading.RLock()
         self._has_warned = False
         self._is_local = config.log_console_enabled or config.log_file_enabled
-        self._release_file: weakref.finalize[[LogFile], Outputs] | None = None
         self._is_open = False
+        if config.log_console_enabled and config.log_output_format == "console":
+            load_renderer()
         self.open()
 
     def open(self) -> None:
@@ -78,26 +79,37 @@ class Outputs:
                 self._open_file(self.path)
 
     def write(self, record: Record) -> None:
-        """Log the event locally and put it on its way to the server."""
-        if self._is_local or not self._is_open:
-            self.write_locally(record)
-        if _diversion:
-            _diversion[-1](record.body)
-        elif self.sender is not None:
-            self.sender.spool.append(record.body)
+        """Put the event on its way to the server, which first makes it durable, then log it locally.
 
-    def write_locally(self, record: Record) -> None:
-        """Log the event on console and in the file."""
+        What one output raises does not keep the event from the others.
+        """
         if not self._is_open:
             self.open()
-        if self._config.log_console_enabled:
-            write_record(record, self._config.log_output_format)
-        file = self.log_file  # another thread, or a signal handler, may close this client now
-        if file is not None:
-            try:
+        file = self.log_file  # another thread, or a signal handler, may close this client meanwhile
+        try:
+            if _diversion:
+                _diversion[-1](record.body)
+            elif self.sender is not None:
+                self.sender.spool.append(record.body)
+        finally:
+            if self._is_local:
+                self._write_to(file, record)
+
+    def write_locally(self, record: Record) -> None:
+        """Log the event in the file and on the console."""
+        if not self._is_open:
+            self.open()
+        self._write_to(self.log_file, record)
+
+    def _write_to(self, file: LogFile | None, record: Record) -> None:
+        try:
+            if file is not None:
                 file.write(record.body)
-            except OSError as error:
-                self._file_trouble(error)
+        except OSError as error:
+            self._file_trouble(error)
+        finally:
+            if self._config.log_console_enabled:
+                write_record(record, self._config.log_output_format)
 
     def flush(self, timeout: float | None) -> bool:
         """Wait until the server has what was logged so far; tell whether it has."""
@@ -110,20 +122,13 @@ class Outputs:
                 return True
             self._is_open = False
             sender, self.log_file = self.sender, None
-            if self._release_file is not None:
-                self._release_file()
         return sender is None or sender.leave(self, timeout)
 
     def _open_file(self, path: Path) -> None:
         try:
-            file = share_log_file(path, self._config)
+            self.log_file = open_log_file(path, self._config)
         except OSError as error:
             self._file_trouble(error)
-            return
-        self.log_file = file
-        # A client that is dropped without close() gives its share back, too.
-        self._release_file = weakref.finalize(self, release_log_file, file)
-        self._release_file.atexit = False
 
     def _file_trouble(self, error: OSError) -> None:
         if self._config.fail_on_error:
