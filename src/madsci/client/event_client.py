@@ -15,7 +15,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self, Unpack
 
@@ -39,6 +39,9 @@ from madsci.common.settings.traits import file_names
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_arguments import ClientArguments
 from madsci.common.types.client_config import EventClientConfig
+
+if TYPE_CHECKING:
+    from madsci.client.reading.session import Session
 
 __all__ = ["EventClient", "EventClientConfig"]
 
@@ -174,6 +177,14 @@ class EventClient(LogCalls, AsyncAdministration):
         """The last events that the server refused for good, with its reasons."""
         sender = self._outputs.sender
         return [] if sender is None else list(sender.rejected)
+
+    @property
+    def session(self) -> Session:
+        """Requests of a program's own to the client's server, as old programs make them."""
+        from madsci.client.reading.session import Session  # noqa: PLC0415 - logging needs no reading
+
+        ask = None if self._reader is None else self._reader.asker.ask_once
+        return Session(self.event_server, ask)
 
     def __repr__(self) -> str:
         shown = f"{type(self).__name__}(name={self.name!r}, event_server={self.event_server!r}"

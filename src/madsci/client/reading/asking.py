@@ -24,6 +24,7 @@ class Asker:
     def __init__(self, transport: HttpTransport, config: EventClientConfig) -> None:
         self._transport = transport
         self._config = config
+        self.ask_once = transport.ask
 
     def ask(  # noqa: PLR0913 - the parts of a request
         self,
