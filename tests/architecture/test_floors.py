@@ -213,3 +213,11 @@ def test_only_settings_and_entry_points_read_the_environment():
         [],
         ["madsci.client.writing.console"],
     )
+
+
+def test_the_reading_room_is_entered_by_its_door():
+    room = "madsci.client.reading"
+    outside = [name for name in MODULES if name != room and not name.startswith(f"{room}.")]
+    inner = [name for name in MODULES if name.startswith(f"{room}.")]
+    assert len(inner) > 10
+    assert offences(outside, *inner) == []

@@ -9,11 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from madsci.client.spool.disk_spool import DiskSpool
-from madsci.client.spool.lane_writer import DiskSpoolSettings
+from madsci.client.spool.lane_writer import SpoolSettings
 from madsci.client.spool.segments import encode_line
+from madsci.client.spool.spool import Spool
 
-SMALL = DiskSpoolSettings(segment_bytes=400, fsync="none")
+SMALL = SpoolSettings(segment_bytes=400, fsync="none")
 
 
 class SpoolOfManyLives(RuleBasedStateMachine):
@@ -29,8 +29,8 @@ class SpoolOfManyLives(RuleBasedStateMachine):
         self.maybe: set[bytes] = set()
         """Acknowledged by a process that died at once: it may be sent again."""
 
-    def open(self) -> DiskSpool:
-        return DiskSpool(Path(self.directory.name) / "server", SMALL)
+    def open(self) -> Spool:
+        return Spool(Path(self.directory.name) / "server", SMALL)
 
     @property
     def own(self) -> list[bytes]:
@@ -42,7 +42,8 @@ class SpoolOfManyLives(RuleBasedStateMachine):
         event_id = f"e{self.number}"
         body = b'{"event_id":"%b","d":"%b"}' % (event_id.encode(), padding.hex().encode())
         self.own.append(body)
-        assert self.spool.append(event_id, body) == len(self.own)
+        self.spool.append(body)
+        assert self.spool.waiting == len(self.own)
 
     @rule(count=st.integers(1, 8), size=st.integers(1, 600))
     def read(self, count, size):
@@ -92,12 +93,13 @@ class SpoolOfManyLives(RuleBasedStateMachine):
 
     @rule()
     def fork(self):
-        self.spool.forget_parent()  # the parent is gone at once
+        self.spool.abandon()  # the parent is gone at once
+        self.spool.forget_parent()
         self.lives.append([])
 
     @rule()
     def close(self):
-        self.spool.close()
+        self.spool.rest()
         if self.own:
             self.spool.abandon()
         self.begin_another_life()
@@ -122,7 +124,7 @@ class SpoolOfManyLives(RuleBasedStateMachine):
     @invariant()
     def counts_fit(self):
         assert self.spool.last_position - self.spool.settled_position == len(self.own)
-        assert self.spool.stats().dropped == 0
+        assert self.spool.stats().lost == 0
 
     def teardown(self):
         self.spool._adopt_at = 0.0
@@ -131,7 +133,7 @@ class SpoolOfManyLives(RuleBasedStateMachine):
         while self.own:
             self.deliver(8, 8)
         assert self.spool.read(1, 1) == []
-        self.spool.close()
+        self.spool.rest()
         heir = self.open()
         while lane := heir.backlog():
             assert lane.read(9, 10_000) == []  # only torn lines are left

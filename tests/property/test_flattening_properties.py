@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madsci.common.flattening import STANDARD_COLUMNS, flatten
+from madsci.common.flattening import STANDARD_COLUMNS, column_name, column_path, flatten
 
 names = st.text(st.sampled_from("ab.[]\"'\\\n\0 é"), max_size=4) | st.text(max_size=6)
 scalars = (
@@ -21,14 +20,6 @@ values = st.recursive(
     max_leaves=25,
 )
 objects = st.dictionaries(names, values, max_size=5)
-STEP = re.compile(r'\[("(?:[^"\\]|\\.)*")\]|(?:^|\.)([^.\["]+)', re.DOTALL)
-
-
-def path_of(column):
-    """Read a column's name back, by the rule in the module's docstring."""
-    steps = list(STEP.finditer(column))
-    assert "".join(step[0] for step in steps) == column
-    return tuple(step[2] if step[1] is None else json.loads(step[1]) for step in steps)
 
 
 def leaves(value, path=()):
@@ -48,7 +39,8 @@ def test_every_value_has_its_own_column_and_no_value_is_lost(document):
     expected = [
         found for name, value in document.items() if value != {} for found in leaves({name: value})
     ]
-    found = [(path_of(column), value) for column, value in row.items()]
+    found = [(column_path(column), value) for column, value in row.items()]
+    assert [column_name(path) for path, _ in found] == list(row)
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 
 

@@ -375,8 +375,12 @@ without_looking_for_less = settings(
 )
 
 
+questions = document_selectors.filter(lambda selector: "$regularExpression" not in str(selector))
+"""montydb has no extended JSON."""
+
+
 @without_looking_for_less
-@given(document_selectors, st.lists(plain_documents, min_size=1, max_size=4))
+@given(questions, st.lists(plain_documents, min_size=1, max_size=4))
 def test_it_agrees_about_every_question_but_for_the_known_differences(selector, documents):
     for document in documents:
         if not differing(selector, document):
@@ -398,7 +402,7 @@ def test_most_random_questions_lie_outside_the_known_differences():
     compared: list[bool] = []
 
     @settings(without_looking_for_less, derandomize=True, database=None)
-    @given(document_selectors, plain_documents)
+    @given(questions, plain_documents)
     def count(selector, document):
         if not differing(selector, document):
             compared.append(ours(selector, document))

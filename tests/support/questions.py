@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from madsci.common.flattening import column_name
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
 # Few keys and values, so that questions often meet what is there.
@@ -28,7 +29,7 @@ documents = st.dictionaries(names, values, max_size=3) | values
 
 data_paths = st.lists(names.filter(lambda name: "." not in name), max_size=3).map(
     lambda path: ".".join(["event_data", *path])
-)
+) | st.lists(names, max_size=3).map(lambda path: column_name(["event_data", *path]))
 paths = data_paths | data_paths | st.sampled_from(
     ["source.node_id", "source.a", "source.a.b", "extra", "extra.a", "trace_id", "log_level", "alert",
      "archived", "event_type", "_id", "event_id", "nothing", "_id.a", "log_level.0", "span_id"]
@@ -72,6 +73,12 @@ tests = st.one_of(
         lambda pattern, options: {"$regex": pattern, "$options": options},
         texts,
         st.sampled_from(["", "i", "m", "s", "x", "is"]),
+    ),
+    st.builds(
+        lambda name, pattern, others: {name: [*others, {"$regularExpression": {"pattern": pattern}}]},
+        st.sampled_from(["$in", "$nin", "$all"]),
+        texts,
+        st.lists(scalars, max_size=2),
     ),
 )
 
@@ -190,7 +197,8 @@ events = st.builds(
 orders = st.lists(
     st.sampled_from(
         ["event_timestamp", "log_level", "alert", "trace_id", "archived_at", "source.node_id", "_id",
-         "event_data", "event_data.a", "event_data.b.a", "extra.a", "received_at"]
+         "event_data", "event_data.a", "event_data.b.a", "extra.a", "received_at", 'event_data["$.a"]',
+         'event_data["a"][""]']
     ).flatmap(lambda path: st.sampled_from([path, f"-{path}"])),
     min_size=1,
     max_size=3,

@@ -35,7 +35,7 @@ def run(command: list[object], folder: Path) -> str:
 
 
 def mypy(program: Path, folder: Path) -> list[tuple[int, str]]:
-    """What mypy tells of the program, by line, with the settings of a user: strict, no plugin."""
+    """What mypy tells of the program, by line, with a user's settings: ``strict`` and no plugin."""
     (folder / "mypy.ini").write_text(
         f"[mypy]\nstrict = true\nmypy_path = {SOURCE}\nnamespace_packages = true\n"
         "explicit_package_bases = true\n"

@@ -1,8 +1,7 @@
 """`EventClient`: the logger of every process in a lab.
 
 It only joins: ``writing`` makes records of what is logged, ``outputs`` brings them to console, file and
-server, ``reading`` and ``async_reading`` ask for them again, ``administration`` and its asynchronous
-twin are for operators. Here is what they all work with, and its life.
+server, ``reading`` asks for them again. Here is what they all work with, and its life.
 """
 
 from __future__ import annotations
@@ -19,11 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self, Unpack
 
-from madsci.client.delivery.access import server_access
+from madsci.client.delivery.access import ServerAccess, server_access
 from madsci.client.delivery.sender import SenderStats
-from madsci.client.delivery.transport import HttpTransport, Transport
-from madsci.client.reading.async_administration import AsyncAdministration
-from madsci.client.reading.event_reader import EventReader
+from madsci.client.delivery.transport import Transport
+from madsci.client.reading import Administration
 from madsci.client.spool.contract import RejectedEvent
 from madsci.client.writing.log_calls import DEBUG, LogCalls
 from madsci.client.writing.log_file import log_file_path
@@ -41,7 +39,7 @@ from madsci.common.types.client_arguments import ClientArguments
 from madsci.common.types.client_config import EventClientConfig
 
 if TYPE_CHECKING:
-    from madsci.client.reading.session import Session
+    from madsci.client.delivery.http import HttpTransport
 
 __all__ = ["EventClient", "EventClientConfig"]
 
@@ -49,7 +47,7 @@ _brief: Final = reprlib.Repr()
 _brief.maxdict, _brief.maxstring, _brief.maxother = 20, 80, 80
 
 
-class EventClient(LogCalls, AsyncAdministration):
+class EventClient(LogCalls, Administration):
     """Logs events: on the console, in a file, and on an Event Manager where one is configured.
 
     A log call never raises (unless ``fail_on_error``), never waits for the network, and takes any
@@ -96,8 +94,8 @@ class EventClient(LogCalls, AsyncAdministration):
         self.logfile = log_file_path(config, name)
         self.event_server = None if access is None else f"{access.url}/"
         self._transport = transport
-        self._outputs = Outputs(name, config, transport)
-        self._reader = _make_reader(self._outputs.url, config)
+        self._outputs = Outputs(name, config, access, transport)
+        self._connection = _connection_for_reading(access, config)
         self._source = EventSource(config.source.model_dump() if config.source else {})
         self._redaction = shared_redaction(tuple(config.redact_keys), enabled=config.redact_enabled)
         self._context: dict[str, Any] = {}
@@ -133,8 +131,8 @@ class EventClient(LogCalls, AsyncAdministration):
         if self._is_bound_copy:
             return
         self._outputs.close(timeout)
-        if self._reader is not None:
-            self._reader.close()
+        if self._connection is not None:
+            self._connection.close()
 
     async def aclose(self, timeout: float | None = None) -> None:
         """Do what ``close`` does, without holding up the event loop."""
@@ -177,14 +175,6 @@ class EventClient(LogCalls, AsyncAdministration):
         """The last events that the server refused for good, with its reasons."""
         sender = self._outputs.sender
         return [] if sender is None else list(sender.rejected)
-
-    @property
-    def session(self) -> Session:
-        """Requests of a program's own to the client's server, as old programs make them."""
-        from madsci.client.reading.session import Session  # noqa: PLC0415 - logging needs no reading
-
-        ask = None if self._reader is None else self._reader.asker.ask_once
-        return Session(self.event_server, ask)
 
     def __repr__(self) -> str:
         shown = f"{type(self).__name__}(name={self.name!r}, event_server={self.event_server!r}"
@@ -244,16 +234,19 @@ def _tell_once(sentence: str) -> None:
     warn_locally(sentence)
 
 
-def _make_reader(url: str | None, config: EventClientConfig) -> EventReader | None:
-    if url is None:
+def _connection_for_reading(
+    access: ServerAccess | None, config: EventClientConfig
+) -> HttpTransport | None:
+    if access is None:
         return None
-    transport = HttpTransport(
-        url,
+    from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415 - see Outputs
+
+    return HttpTransport(
+        access,
         timeout=config.timeout_default,
         pool_connections=config.pool_connections,
         pool_maxsize=config.pool_maxsize,
     )
-    return EventReader(transport, config)
 
 
 def _with_server_of_context(config: EventClientConfig) -> EventClientConfig:

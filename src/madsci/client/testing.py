@@ -57,7 +57,7 @@ class RecordingTransport:
         with self._lock:
             return [event for batch in self.batches for event in batch]
 
-    def send(self, events: Sequence[SpooledEvent]) -> SendReport:
+    def send(self, events: Sequence[SpooledEvent], timeout: float | None = None) -> SendReport:  # noqa: ARG002
         """Keep the events that the prescribed report says are settled and not refused."""
         with self._lock:
             report = self.reports.pop(0) if self.reports else SendReport(len(events))

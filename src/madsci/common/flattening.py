@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -40,6 +40,11 @@ _OBJECTS: Final = ("source", "event_data", "extra")
 _KNOWN: Final = frozenset({"_id", *STANDARD_COLUMNS, *_OBJECTS})
 _SPECIAL: Final = re.compile(r"""[.\[\]"'\\\x00-\x1f]""")
 
+_NAME: Final = r"[^.\[\]\"'\\\x00-\x1f]+"
+_BRACKETED: Final = r'\["(?:[^"\\]|\\.)*"\]'
+_STEP: Final = re.compile(rf"(?:^|\.)(?P<name>{_NAME})|(?P<bracketed>{_BRACKETED})", re.DOTALL)
+_COMMA: Final = re.compile(rf"({_BRACKETED}|,)", re.DOTALL)
+
 _ATOMS: Final = frozenset({str, int, float, bool, type(None)})
 
 _json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
@@ -56,16 +61,16 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
     """
     row = _Row()
     if "_id" in document:
-        row.cells["event_id"] = _scalar(document["_id"])
+        row.cells["event_id"] = cell_of(document["_id"])
     for column in STANDARD_COLUMNS:
         if column in document:
-            row.cells.setdefault(column, _scalar(document[column]))
+            row.cells.setdefault(column, cell_of(document[column]))
     for name in _OBJECTS:
         if name in document:
             row.put_member(name, document[name])
     for name in document:
         if name not in _KNOWN:
-            row.put_member(_step(name).removeprefix("."), document[name])
+            row.put_member(column_name((name,)), document[name])
     return row.cells
 
 
@@ -87,7 +92,7 @@ class _Row:
         if isinstance(value, dict) and self._has_room(column, value):
             self.put_members(column, value)
         else:
-            self.cells[column] = _scalar(value)
+            self.cells[column] = cell_of(value)
 
     def put_members(self, column: str, members: dict[Any, Any]) -> None:
         self.width += len(members)
@@ -115,9 +120,61 @@ def _step(name: object) -> str:
     return f"[{_json_text(name)}]"
 
 
-def _scalar(value: Any) -> Any:
+def cell_of(value: Any) -> Any:
+    """Return what stands for a value in its cell: itself, or the JSON text of an object or a list."""
     if type(value) in _ATOMS:
         return value
     if isinstance(value, Enum):
         return value.value
     return _json_text(value) if isinstance(value, (dict, list, tuple)) else value
+
+
+def column_name(path: Iterable[object]) -> str:
+    """Return the name of the column in which the value at a path stands."""
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def column_path(name: str) -> tuple[str, ...]:
+    """Return the path that a column is named by; without names in brackets it is parted at its dots.
+
+    Raises:
+        ValueError: a name in brackets is not written as columns are; says how they are.
+    """
+    if '["' not in name:
+        return tuple(name.split("."))
+    path: list[str] = []
+    place = 0
+    while place < len(name):
+        step = _STEP.match(name, place)
+        if step is None:
+            raise _unreadable(name)
+        path.append(step["name"] or _bracketed_name(step["bracketed"], name))
+        place = step.end()
+    return tuple(path)
+
+
+def _bracketed_name(step: str, name: str) -> str:
+    try:
+        text = str(json.loads(step[1:-1]))
+        text.encode()  # no store has half a surrogate pair
+    except ValueError:
+        raise _unreadable(name) from None
+    return text
+
+
+def _unreadable(name: str) -> ValueError:
+    return ValueError(
+        f"the name in brackets of {name!r:.200} cannot be read; write it as the columns of exports are"
+        ' named: event_data["http.method"].code, a JSON text in brackets'
+    )
+
+
+def split_names(text: str) -> list[str]:
+    """Return the names in a text with commas between; a comma in brackets belongs to a name."""
+    names = [""] if text.strip() else []
+    for piece in _COMMA.split(text) if names else ():
+        if piece == ",":
+            names.append("")
+        else:
+            names[-1] += piece
+    return [name.strip() for name in names]

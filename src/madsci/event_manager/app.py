@@ -36,6 +36,7 @@ from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.own_events import OwnEvents
 from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.model.ulid_sources import AS_STORED, ULIDS_ONLY, Encoding
 from madsci.event_manager.retention.policy import Policy
 from madsci.event_manager.retention.service import Retention, RetentionTask
 from madsci.event_manager.search.service import Search
@@ -122,7 +123,12 @@ class Parts:
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
         manager_id = settings.manager_id or store.remember(f"manager_id/{name}", new_ulid())
         writer = Writer(store, max_events=settings.ingest_queue_events)
-        search = Search(store, seconds=settings.query_timeout_seconds, places=settings.query_processes)
+        search = Search(
+            store,
+            seconds=settings.query_timeout_seconds,
+            places=settings.query_processes,
+            encoding=_encoding(settings),
+        )
         return cls(settings, store, writer, search, manager_id)
 
     def start(self) -> None:
@@ -148,6 +154,10 @@ class Parts:
         if self.upkeep is not None:
             self.upkeep.close()
         self.store.close()
+
+
+def _encoding(settings: EventManagerSettings) -> Encoding:
+    return ULIDS_ONLY if settings.ulid_sources_only else AS_STORED
 
 
 def _place(settings: EventManagerSettings) -> Place:
@@ -197,7 +207,7 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
         lifespan=lifespan,
     )
     definition: dict[str, Any] = {**settings.definition(), "manager_id": parts.manager_id}
-    app.include_router(events_router(parts.store, parts.search, zone))
+    app.include_router(events_router(parts.store, parts.search, zone, _encoding(settings)))
     app.include_router(summaries_router(parts.search, zone))
     app.include_router(export_router(parts.search, zone))
     app.include_router(retention_router(parts.retention, parts.search, parts.runner, settings, zone))
@@ -219,6 +229,7 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
             max_body_bytes=settings.max_body_bytes,
             max_bytes_in_work=settings.ingest_queue_bytes,
         ),
+        _encoding(settings).one,
     )
     app.router.routes.extend(ingest.routes())
     describe_hot_routes(app)

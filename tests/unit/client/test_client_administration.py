@@ -42,7 +42,7 @@ def test_archiving_says_which_events(client, operated_peer):
         {"event_ids": ["a"]},
         {
             "before_date": "2026-01-01T00:00:00.000000Z",
-            "selector": {"event_timestamp": {"$gt": "2026-01-01T00:00:00+00:00"}},
+            "selector": {"event_timestamp": {"$gt": "2026-01-01T00:00:00.000000Z"}},
             "dry_run": True,
         },
     ]

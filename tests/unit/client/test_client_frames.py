@@ -52,6 +52,21 @@ def test_each_event_is_a_row_and_each_path_a_column(client, peer, library):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+def test_columns_are_asked_for_by_their_names(client, peer, library):
+    store(peer, "e1", {"http.method": "GET", "x[0]": 1, "http": {"method": "no"}})
+    names = [name for name in client.to_dataframe({}, library=library).columns if "event_data" in name]
+    assert names == ['event_data["http.method"]', 'event_data["x[0]"]', "event_data.http.method"]
+    for name, cell in zip(names, ["GET", 1, "no"], strict=True):
+        frame = client.to_dataframe({}, library=library, fields=[name])
+        assert list(frame.columns) == [name]
+        assert cells(frame, name) == [cell]
+    frame = client.to_dataframe({}, library=library, fields="event_data.x[0]")
+    assert cells(frame, 'event_data["x[0]"]') == [1]
+    left = client.to_dataframe({}, library=library, fields={"event_data": 0, names[0]: 0})
+    assert names[0] not in left.columns
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_values_stay_what_they_were(client, peer, library):
     store(peer, "e1", {"big": 2**60 + 1, "flag": True, "real": 0.5, "mixed": 1, "huge": 2**70})
     store(peer, "e2", {"real": "NaN", "mixed": "two", "huge": 3})

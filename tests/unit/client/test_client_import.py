@@ -166,6 +166,13 @@ def test_a_file_that_is_not_there_or_empty(client, peer, tmp_path):
     assert peer.requests == []
 
 
+@pytest.mark.parametrize("source", [io.StringIO("{}"), 5, None])
+def test_what_gives_no_bytes_is_refused_before_a_request(client, peer, source):
+    with pytest.raises(TypeError, match="neither a path nor a file that gives bytes"):
+        client.import_events(source)
+    assert peer.requests == []
+
+
 def test_a_bar_is_shown_when_asked_for(client, tmp_path, capfd):
     path = tmp_path / "events.ndjson"
     path.write_bytes(lines_of(1500))

@@ -6,9 +6,12 @@ from datetime import datetime, timezone
 
 import pytest
 
+from madsci.client.delivery.access import ServerAccess
+from madsci.client.delivery.http import HttpTransport
 from madsci.client.delivery.retry import MAX_RETRY_AFTER, Backoff, is_temporary, parse_retry_after
-from madsci.client.delivery.transport import HttpTransport
-from madsci.client.spool.contract import MemorySpool, SpooledEvent
+from madsci.client.spool.contract import SpooledEvent
+from madsci.client.spool.lane_writer import SpoolSettings
+from madsci.client.spool.spool import Spool
 from madsci.client.testing import capture_events
 
 
@@ -43,10 +46,18 @@ def test_only_statuses_about_the_content_are_final():
     ]  # fmt: skip
 
 
+def in_memory(**settings):
+    return Spool(None, SpoolSettings(**settings))
+
+
+def waiting_event(name, size=1):
+    return b'{"event_id":"%b","x":"%b"}' % (name.encode(), b"x" * size)
+
+
 def test_the_spool_gives_in_order_until_acknowledged():
-    spool = MemorySpool(10)
+    spool = in_memory()
     for name in "abc":
-        spool.append(name, name.encode())
+        spool.append(waiting_event(name))
     assert [event.event_id for event in spool.read(2, 1000)] == ["a", "b"]
     assert [event.event_id for event in spool.read(9, 3)] == ["a"]
     spool.acknowledge(spool.read(2, 1000)[-1].position)
@@ -55,19 +66,26 @@ def test_the_spool_gives_in_order_until_acknowledged():
     assert (spool.last_position, spool.settled_position) == (3, 2)
 
 
-def test_the_spool_is_bounded_in_events_and_bytes():
-    spool = MemorySpool(3, max_bytes=100)
+def test_memory_is_bounded_in_events_and_in_bytes():
+    few = in_memory(memory_max_events=3)
     for number in range(5):
-        spool.append(str(number), b"x")
-    assert spool.stats().dropped == 2
-    spool.append("big", b"x" * 200)
-    assert [event.event_id for event in spool.read(9, 10)] == ["big"]
-    assert spool.stats().dropped == 5
-    assert spool.settled_position == 5
+        few.append(waiting_event(str(number)))
+    assert (few.stats().queued, few.stats().lost) == (3, 2)
+    small = in_memory(memory_max_bytes=8000)
+    for number in range(50):
+        small.append(waiting_event(str(number), 400))
+    assert 10 <= small.stats().queued <= 20
+    assert small.stats().queued + small.stats().lost == 50
+    small.append(waiting_event("big", 10_000))
+    while batch := small.read(99, 100_000):
+        small.acknowledge(batch[-1].position)
+        last = batch[-1].event_id
+    assert last == "big"
+    assert "They are lost" in small.prospects
 
 
 def test_large_batches_to_other_machines_are_compressed(peer):
-    transport = HttpTransport(peer.url)
+    transport = HttpTransport(ServerAccess(peer.url))
     transport._compress = True  # loopback is never compressed
     assert transport.send(events(500, "x" * 100)).settled == 500
     assert peer.requests[0].headers["Content-Encoding"] == "gzip"
@@ -79,14 +97,14 @@ def test_large_batches_to_other_machines_are_compressed(peer):
 
 
 def test_duplicates_are_reported(peer):
-    transport = HttpTransport(peer.url)
+    transport = HttpTransport(ServerAccess(peer.url))
     transport.send(events(2))
     assert transport.send(events(3)).duplicate == 2
     transport.close()
 
 
 def test_refused_lines_that_are_not_listed_are_sent_again_for_their_reasons(peer):
-    transport = HttpTransport(peer.url)
+    transport = HttpTransport(ServerAccess(peer.url))
     whole = peer.batch
 
     def batch(request):
@@ -105,7 +123,7 @@ def test_refused_lines_that_are_not_listed_are_sent_again_for_their_reasons(peer
 
 
 def test_a_wrong_address_is_trouble_not_a_server_of_an_older_release(reference_peer):
-    transport = HttpTransport(reference_peer.url + "/elsewhere")
+    transport = HttpTransport(ServerAccess(reference_peer.url + "/elsewhere"))
     report = transport.send(events(2))
     assert report.settled == 0
     assert "404" in report.failure.message

@@ -206,9 +206,9 @@ def test_what_is_logged_while_sending_does_not_come_back(make_client, wait_until
     logger = logging.getLogger("http.library")
 
     class ChattyTransport(RecordingTransport):
-        def send(self, events) -> SendReport:
+        def send(self, events, timeout=None) -> SendReport:
             logger.warning("sending %d events", len(events))
-            return super().send(events)
+            return super().send(events, timeout)
 
     transport = ChattyTransport()
     client = make_client(transport=transport, log_file_enabled=False, flush_interval_seconds=0)

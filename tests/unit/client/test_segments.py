@@ -44,7 +44,7 @@ def test_line_breaks_between_values_become_spaces():
 
 
 @pytest.mark.parametrize(
-    "make", [lambda path: Segment.create(path, 1, 0), lambda _: MemorySegment(1, 0)]
+    "make", [lambda path: Segment.create(path, 1, 0, 999), lambda _: MemorySegment(1, 0, 999, 9)]
 )
 def test_what_is_written_can_be_read_at_once(tmp_path, make):
     segment = fill(make(tmp_path / "a.events"), b"one", b"two")
@@ -58,7 +58,7 @@ def test_what_is_written_can_be_read_at_once(tmp_path, make):
 @pytest.mark.parametrize("cut", range(1, 30))
 def test_a_torn_tail_is_not_read(tmp_path, cut):
     path = tmp_path / "a.events"
-    fill(Segment.create(path, 1, 0), b"one", b"two").close()
+    fill(Segment.create(path, 1, 0, 999), b"one", b"two").close()
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
     segment = Segment.existing(path, 1, 0, 0)
@@ -68,7 +68,7 @@ def test_a_torn_tail_is_not_read(tmp_path, cut):
 
 
 def test_a_deleted_file_stays_readable_for_the_process_that_writes_it(tmp_path):
-    segment = fill(Segment.create(tmp_path / "a.events", 1, 0), b"one")
+    segment = fill(Segment.create(tmp_path / "a.events", 1, 0, 999), b"one")
     segment.path.unlink()
     assert segment.has_vanished()
     assert bodies(segment) == [b"one"]

@@ -7,7 +7,15 @@ from datetime import datetime, timezone
 
 import pytest
 
-from madsci.common.flattening import MAX_COLUMNS, MAX_PATH, STANDARD_COLUMNS, flatten
+from madsci.common.flattening import (
+    MAX_COLUMNS,
+    MAX_PATH,
+    STANDARD_COLUMNS,
+    column_name,
+    column_path,
+    flatten,
+    split_names,
+)
 from madsci.common.types.event_types import Event
 
 
@@ -142,3 +150,43 @@ def test_below_a_very_long_path_objects_stay_whole():
     row = data_columns({name: dict.fromkeys(map(str, range(1_000)), 0)})
     (column,) = row
     assert column == f"event_data.{name}"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("event_id", ("event_id",)),
+        ("event_data.a.b", ("event_data", "a", "b")),
+        ('event_data["a.b"].c', ("event_data", "a.b", "c")),
+        ('["a.b"].c', ("a.b", "c")),
+        ('event_data[""][""]', ("event_data", "", "")),
+        (r'a["say \"hi\""]', ("a", 'say "hi"')),
+        (r'a["\u00b5]["]', ("a", "µ][")),
+    ],
+)
+def test_the_name_of_a_column_tells_its_path(name, path):
+    assert column_path(name) == path
+
+
+def test_texts_without_names_in_brackets_are_parted_at_their_dots():
+    assert column_path("event_data..a[0]") == ("event_data", "", "a[0]")
+    assert column_name(column_path("event_data.a[0]")) == 'event_data["a[0]"]'
+
+
+@pytest.mark.parametrize("name", ['a["b', 'a["b"', 'a["b"]c', 'a[0]["b"]', 'it\'s["b"]', 'a["\ud800"]'])
+def test_what_is_no_name_of_a_column_is_refused_with_an_example(name):
+    with pytest.raises(ValueError, match=r'event_data\["http.method"\]'):
+        column_path(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", []), (" ", []), ("a", ["a"]), ("a, b", ["a", "b"]), ("a,", ["a", ""]),
+        ('event_data["a,b"].c,d', ['event_data["a,b"].c', "d"]),
+        (r'a["\",\""],["c,"]', [r'a["\",\""]', '["c,"]']),
+        ('a["b,c', ['a["b', "c"]),
+    ],
+)  # fmt: skip
+def test_commas_part_names_but_not_what_stands_in_brackets(text, names):
+    assert split_names(text) == names

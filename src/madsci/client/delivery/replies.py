@@ -72,7 +72,7 @@ class StreamedReply:
                 f"The reply of the Event Manager at {self._url} broke off when {received:,} bytes of it"
                 f" had been read ({describe_cause(error)}). Ask again. If it breaks off again, the"
                 " server's log says why; after a timeout a larger one helps."
-            ) from error
+            ) from None
 
     def close(self) -> None:
         """Let go of the connection. One whose reply was read to its end can be used again."""

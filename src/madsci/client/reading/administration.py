@@ -7,12 +7,10 @@ from typing import Any
 
 import msgspec
 
-from madsci.client.reading.event_reader import Moment
+from madsci.client.reading.argument_types import Moment
+from madsci.client.reading.asynchronous import asynchronous
 from madsci.client.reading.questions import Questions
-from madsci.common.clock import iso, parse_instant
-from madsci.common.jsonable import to_jsonable
 from madsci.common.stderr import warn_locally
-from madsci.common.types.client_config import EventClientConfig
 
 
 class Administration(Questions):
@@ -22,8 +20,6 @@ class Administration(Questions):
     was told when nobody waits any longer, and each of these may be called again. Without a server
     they do nothing: a warning and ``None``.
     """
-
-    config: EventClientConfig
 
     def archive_events(
         self,
@@ -43,18 +39,14 @@ class Administration(Questions):
         Raises:
             ServerUnreachableError: the server does not answer in time.
             ServerRefusedError: the server answers with an error.
-            ValueError: the date cannot be read.
+            TypeError, ValueError: the date, an id or the selector cannot be meant.
         """
-        wanted: dict[str, Any] = {}
-        if event_ids is not None:
-            wanted["event_ids"] = [event_ids] if isinstance(event_ids, str) else list(event_ids)
-        if before_date is not None:
-            wanted["before_date"] = iso(parse_instant(before_date))
-        if selector is not None:
-            wanted["selector"] = to_jsonable(selector)
-        if dry_run:
-            wanted["dry_run"] = True
+        from madsci.client.reading.request_parts import archive_body  # noqa: PLC0415 - most programs only log
+
+        wanted = archive_body(before_date, event_ids, selector, dry_run=dry_run)
         return self._order("archive_events", "POST", "events/archive", timeout, body=wanted)
+
+    async_archive_events = asynchronous(archive_events)
 
     def purge_events(
         self, older_than_days: float = 30, timeout: float | None = None, *, dry_run: bool = False
@@ -69,6 +61,8 @@ class Administration(Questions):
             params["dry_run"] = "true"
         return self._order("purge_events", "DELETE", "events/archived", timeout, params=params)
 
+    async_purge_events = asynchronous(purge_events)
+
     def create_backup(
         self, description: str | None = None, timeout: float | None = None
     ) -> dict[str, Any] | None:
@@ -80,12 +74,16 @@ class Administration(Questions):
         body = None if description is None else {"description": description}
         return self._order("create_backup", "POST", "backup", timeout, body=body, repeat=False)
 
+    async_create_backup = asynchronous(create_backup)
+
     def get_backup_status(self, timeout: float | None = None) -> dict[str, Any] | None:
         """Return which backups the server has, the newest first, and whether it makes more by itself.
 
         Raises what ``archive_events`` raises.
         """
         return self._order("get_backup_status", "GET", "backup/status", timeout)
+
+    async_get_backup_status = asynchronous(get_backup_status)
 
     def _order(  # noqa: PLR0913 - the parts of a request
         self,
@@ -99,7 +97,7 @@ class Administration(Questions):
         repeat: bool = True,
     ) -> dict[str, Any] | None:
         """Return the JSON object of the reply; ``None`` without a server."""
-        if self._reader is None:
+        if self._connection is None:
             warn_locally(f"{name} needs an Event Manager: set event_server_url to its address.")
             return None
         asker = self._reader_for(timeout).asker

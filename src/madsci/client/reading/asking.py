@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from madsci.client.delivery.replies import Reply, StreamedReply
 from madsci.client.delivery.retry import MAX_BACKOFF, parse_retry_after
-from madsci.client.delivery.transport import HttpTransport
 from madsci.common.errors import QueryTimeoutError, ServerRefusedError, ServerUnreachableError
 from madsci.common.types.client_config import EventClientConfig
+
+if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
 
 _OK: Final = 200
 
@@ -24,7 +26,6 @@ class Asker:
     def __init__(self, transport: HttpTransport, config: EventClientConfig) -> None:
         self._transport = transport
         self._config = config
-        self.ask_once = transport.ask
 
     def ask(  # noqa: PLR0913 - the parts of a request
         self,
@@ -112,10 +113,6 @@ class Asker:
     def data_seconds(self, timeout: float | None) -> float:
         """Return the timeout of a question that makes the server compute."""
         return self._config.timeout_data_operations if timeout is None else timeout
-
-    def close(self) -> None:
-        """Close the connections; the next question opens them again."""
-        self._transport.close()
 
     def _repeat(self, attempt: Callable[[float], _Answer], seconds: float) -> _Answer:
         config = self._config

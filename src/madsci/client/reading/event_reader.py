@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from madsci.client.delivery.transport import HttpTransport
 from madsci.client.reading.asking import Asker
-from madsci.client.reading.selection import Selection
-from madsci.common.clock import iso, parse_instant
+from madsci.client.reading.request_parts import checked_number
 from madsci.common.errors import InvalidEventError
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
-from madsci.common.types.log_level import level_filter
+
+if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
 
 PAGE_SIZE: Final = 1000
 """Events asked for in one request: some hundred kilobytes, and one round trip for a usual answer."""
 _NOT_FOUND: Final = 404
 
-Moment = datetime | str | float
-
 
 class EventReader:
     """Asks an Event Manager. Thread-safe; ``asker`` is for questions that are not here.
 
-    Timeouts are in seconds and hold for one request. Every question raises what ``get_event`` raises.
+    Timeouts are in seconds and hold for one request; bodies are those of ``request_parts``. Every
+    question raises what ``get_event`` raises.
     """
 
     def __init__(self, transport: HttpTransport, config: EventClientConfig) -> None:
@@ -56,40 +54,35 @@ class EventReader:
         return {event.event_id: event for page in pages for event in _read_page(page)}
 
     def event_pages(
-        self, selection: Selection, number: int | None, timeout: float | None
+        self, body: bytes, number: int | None, timeout: float | None
     ) -> Iterator[list[Event]]:
         """Yield the events that match, page by page, each asked for when it is wanted."""
-        return map(_read_page, self.document_pages(selection, number, timeout))
+        return map(_read_page, self.document_pages(body, number, timeout))
 
     def document_pages(
-        self, selection: Selection, number: int | None, timeout: float | None
+        self, body: bytes, number: int | None, timeout: float | None
     ) -> Iterator[dict[str, Any]]:
         """Yield what matches as the server's replies have it, up to ``number`` events; 0 for all."""
         seconds = self.asker.data_seconds(timeout)
-        return self._pages("POST", "events/query", {}, selection.body(), number or 0, seconds)
+        number = 0 if number is None else checked_number(number)
+        return self._pages("POST", "events/query", {}, body, number, seconds)
 
-    def count(self, selection: Selection, timeout: float | None) -> int:
+    def count(self, body: bytes, timeout: float | None) -> int:
         """Return how many events match."""
         path = "events/count"
-        reply = self.asker.ask("POST", path, self.asker.data_seconds(timeout), body=selection.body())
+        reply = self.asker.ask("POST", path, self.asker.data_seconds(timeout), body=body)
         count = self.asker.read_object(reply, "POST", path).get("count")
         if isinstance(count, int):
             return count
         raise self.asker.stranger(reply, "POST", path)
 
     def tally(
-        self, path: str, selection: Selection, params: Mapping[str, Any], timeout: float | None
+        self, path: str, body: bytes, params: Mapping[str, Any], timeout: float | None
     ) -> dict[str, Any]:
         """Return the reply of a route that counts by something; parameters of ``None`` are left out."""
         given = {name: value for name, value in params.items() if value is not None}
-        reply = self.asker.ask(
-            "POST", path, self.asker.data_seconds(timeout), params=given, body=selection.body()
-        )
+        reply = self.asker.ask("POST", path, self.asker.data_seconds(timeout), params=given, body=body)
         return self.asker.read_object(reply, "POST", path)
-
-    def close(self) -> None:
-        """Close the connections; the next question opens them again."""
-        self.asker.close()
 
     def _pages(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,
@@ -118,28 +111,6 @@ class EventReader:
                 return
             asked.pop("offset", None)  # the cursor stands behind it already
             asked["cursor"] = cursor
-
-
-def events_params(
-    level: object, offset: int, start_time: Moment | None, end_time: Moment | None, *, archived: bool
-) -> dict[str, Any]:
-    """Return the parameters of ``GET /events``; what is not asked for does not appear.
-
-    Raises:
-        ValueError: a time or a level cannot be read.
-    """
-    params: dict[str, Any] = {}
-    threshold = level_filter(level)
-    if threshold is not None:
-        params["level"] = threshold
-    if offset:
-        params["offset"] = offset
-    for name, moment in (("start_time", start_time), ("end_time", end_time)):
-        if moment is not None:
-            params[name] = iso(parse_instant(moment))
-    if archived:
-        params["include_archived"] = "true"
-    return params
 
 
 def _read_page(documents: Mapping[str, Any]) -> list[Event]:

@@ -7,15 +7,16 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from errno import EISDIR, ENOENT
 from gzip import GzipFile
+from io import TextIOBase
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, cast
+from typing import BinaryIO, Final, Protocol
 
 from madsci.client.delivery.replies import StreamedReply
 from madsci.client.reading.asking import Asker
 from madsci.client.reading.progress import progress_bar
-from madsci.client.reading.selection import Selection
 
 _FORMATS: Final = {".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".parquet": "parquet"}
 _PACKED: Final = ".gz"
@@ -38,12 +39,28 @@ class FileForm:
     is_packed: bool = False
 
 
-def form_of_path(path: Path, name: str | None) -> FileForm:
+def form_of_file(target: str | PathLike[str] | ByteSink, name: str | None) -> FileForm:
     """Return the form of a file: its suffix tells, and a format's ``name`` counts for more.
 
     Raises:
+        TypeError: it is neither a path nor open for writing bytes.
         ValueError: the suffix tells no format, or there is no such form.
+        OSError: the path is that of a folder, or its folder is not there.
     """
+    if isinstance(target, (str, PathLike)):
+        return _form_of_path(Path(target), name)
+    if not hasattr(target, "write") or isinstance(target, TextIOBase):
+        raise TypeError(
+            f"{target!r:.80} is neither a path nor a file that takes bytes. Open a file with mode 'wb'."
+        )
+    return FileForm(known_format("ndjson" if name is None else name))
+
+
+def _form_of_path(path: Path, name: str | None) -> FileForm:
+    if path.is_dir():
+        raise IsADirectoryError(EISDIR, "This is a folder. Give the path of a file in it", str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(ENOENT, "There is no such folder. Make it first", str(path.parent))
     suffixes = [suffix.lower() for suffix in path.suffixes]
     is_packed = suffixes[-1:] == [_PACKED]
     last = "".join(suffixes[: -1 if is_packed else None][-1:])
@@ -74,9 +91,9 @@ def known_format(name: str) -> str:
 
 def export_events(  # noqa: PLR0913 - what an export can choose
     asker: Asker,
-    selection: Selection,
+    body: bytes,
     target: str | PathLike[str] | ByteSink,
-    format_name: str | None,
+    form: FileForm,
     *,
     progress: bool | None,
     timeout: float | None,
@@ -89,16 +106,12 @@ def export_events(  # noqa: PLR0913 - what an export can choose
     Raises:
         ServerUnreachableError: the server does not answer, or the export broke off.
         ServerRefusedError: the server answers with an error.
-        ValueError: the format cannot be told, or there is none of this name.
         OSError: the file cannot be written.
     """
-    path = Path(target) if isinstance(target, (str, PathLike)) else None
-    form = form_of_path(path, format_name) if path else FileForm(known_format(format_name or "ndjson"))
-    params = {"format": form.format}
-    with asker.stream(_ROUTE, timeout, params=params, body=selection.body()) as reply:
-        if path is None:
-            return _copy(reply, cast("ByteSink", target), form, progress=progress)
-        with _file_when_whole(path) as file:
+    with asker.stream(_ROUTE, timeout, params={"format": form.format}, body=body) as reply:
+        if not isinstance(target, (str, PathLike)):
+            return _copy(reply, target, form, progress=progress)
+        with _file_when_whole(Path(target)) as file:
             with GzipFile("", "wb", 6, file) if form.is_packed else nullcontext(file) as sink:
                 _copy(reply, sink, form, progress=progress)
             return file.tell()

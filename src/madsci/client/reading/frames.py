@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from madsci.client.reading.selection import Fields, as_list
+from madsci.client.reading.argument_types import Fields
 from madsci.common.clock import from_us, parse_instant
-from madsci.common.flattening import STANDARD_COLUMNS, flatten
+from madsci.common.flattening import STANDARD_COLUMNS, column_name, column_path, flatten, split_names
 from madsci.common.stderr import warn_locally
 
 LIBRARIES: Final = ("pandas", "polars")
@@ -79,10 +79,13 @@ def make_frame(library: Any, documents: Iterable[Mapping[str, Any]], fields: Fie
 
 def _choice(fields: Fields | None) -> tuple[list[str], list[str]]:
     """Return the columns wanted, none of them for all, and those not wanted. The id always stays."""
+    names = split_names(fields) if isinstance(fields, str) else list(fields or [])
+    # As columns are named, however the path was written.
+    columns = {name: column_name(column_path(name)) for name in names}
     if not isinstance(fields, Mapping):
-        return as_list(fields or []), []
-    wanted = [name for name, is_wanted in fields.items() if is_wanted]
-    unwanted = [name for name in fields if name not in {"_id", "event_id"}]
+        return list(columns.values()), []
+    wanted = [columns[name] for name, is_wanted in fields.items() if is_wanted]
+    unwanted = [name for name in columns.values() if name not in {"_id", "event_id"}]
     return wanted, [] if wanted else unwanted
 
 

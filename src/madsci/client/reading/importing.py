@@ -101,6 +101,7 @@ class Import:
             ServerUnreachableError: the server does not answer in time.
             ServerRefusedError: the server answers with an error about more than single lines.
             InvalidInputError: the file is gzip, and damaged.
+            TypeError: it is neither a path nor open for reading bytes.
             OSError: the file cannot be read.
         """
         with _opened(source) as (file, size), _unpacked(file) as (lines, is_packed):
@@ -129,7 +130,7 @@ class Import:
         try:
             reply = self.asker.post_lines(_ROUTE, b"\n".join(batch.lines), self.timeout)
         except ServerUnreachableError as error:
-            raise ServerUnreachableError(error.message + _place(batch)) from error
+            raise ServerUnreachableError(error.message + _place(batch)) from None
         if reply.status == _TOO_LARGE:
             self._send_in_parts(batch, reply)
             return
@@ -226,6 +227,10 @@ def _opened(
     if isinstance(source, (str, PathLike)):
         with Path(source).open("rb") as file:
             yield file, Path(source).stat().st_size
+    elif not hasattr(source, "readinto"):
+        raise TypeError(
+            f"{source!r:.80} is neither a path nor a file that gives bytes. Open a file with mode 'rb'."
+        )
     elif hasattr(source, "peek"):
         yield cast("io.BufferedReader", source), None
     else:

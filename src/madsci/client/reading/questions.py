@@ -7,16 +7,19 @@ from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from madsci.client.reading.event_reader import EventReader, Moment, events_params
-from madsci.client.reading.local_log import read_log, select_local
-from madsci.client.reading.selection import Fields, Selection, Sort, as_list
+from madsci.client.reading.argument_types import Fields, Moment, Sort
+from madsci.client.reading.asynchronous import asynchronous, asynchronous_iterator
 from madsci.client.writing.outputs import Outputs
 from madsci.common.errors import EventServerError
 from madsci.common.stderr import warn_locally
+from madsci.common.types.client_config import EventClientConfig
 from madsci.common.types.event import Event
 
 if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
+    from madsci.client.reading.event_reader import EventReader
     from madsci.client.reading.importing import ImportReport
+    from madsci.client.reading.session import Session
 
 READ_FLUSH_SECONDS: Final = 2.0
 """How long reading waits for this client's own events to arrive first."""
@@ -27,13 +30,17 @@ class Questions:
 
     A ``selector`` is MongoDB-style, none for all events; ``sort`` is a path, with ``-`` in front for
     descending, or ``{path: 1 or -1}``, or several of these. Timeouts are in seconds and hold for one
-    request; ``None`` is the configured one. Unless they say otherwise, questions raise what
+    request; ``None`` is the configured one. What cannot be meant is refused with ``TypeError`` or
+    ``ValueError`` before a request goes out. Unless they say otherwise, questions raise what
     ``get_event`` raises, and those that the local log cannot answer ``EventServerError`` where no
     server is configured.
     """
 
+    config: EventClientConfig
     _outputs: Outputs
-    _reader: EventReader | None
+    event_server: str | None
+    _connection: HttpTransport | None
+    """The way to the server, if there is one; the rest of reading is loaded with the first question."""
 
     def get_event(self, event_id: str, timeout: float | None = None) -> Event | None:
         """Return one event, or ``None`` if there is none with this id.
@@ -44,10 +51,14 @@ class Questions:
             ServerUnreachableError: the server does not answer in time.
             ServerRefusedError: the server answers with an error.
         """
-        if self._reader is None:
+        from madsci.client.reading.selector_json import id_text  # noqa: PLC0415 - most programs only log
+
+        event_id = id_text(event_id, "event_id")
+        if self._connection is None:
             return self.get_log().get(event_id)
-        self._flush_before_reading(timeout)
-        return self._reader.get_event(event_id, timeout)
+        return self._reader_for(timeout).get_event(event_id, timeout)
+
+    async_get_event = asynchronous(get_event)
 
     def get_events(  # noqa: PLR0913 - the parameters of the server's route
         self,
@@ -64,11 +75,17 @@ class Questions:
 
         Times are inclusive; ``number=0`` asks for all. Raises what ``get_event`` raises.
         """
+        from madsci.client.reading.request_parts import checked_number, events_params  # noqa: PLC0415
+
         params = events_params(level, offset, start_time, end_time, archived=include_archived)
-        if self._reader is None:
+        checked_number(number)
+        if self._connection is None:
+            from madsci.client.reading.local_log import select_local  # noqa: PLC0415
+
             return select_local(self.get_log(), number, params)
-        self._flush_before_reading(timeout)
-        return self._reader.get_events(number, params, timeout)
+        return self._reader_for(timeout).get_events(number, params, timeout)
+
+    async_get_events = asynchronous(get_events)
 
     def query_events(
         self,
@@ -83,13 +100,15 @@ class Questions:
 
         Without a server there is no answer: a warning and ``{}``.
         """
-        if self._reader is None:
+        if self._connection is None:
             warn_locally("query_events needs an Event Manager: set event_server_url to its address.")
             return {}
         events = self.iter_events(
             selector, sort=sort, include_archived=include_archived, number=number, timeout=timeout
         )
         return {event.event_id: event for event in events}
+
+    async_query_events = asynchronous(query_events)
 
     def iter_events(
         self,
@@ -104,8 +123,10 @@ class Questions:
 
         They are fetched page by page as the loop goes on, so that any number takes little memory.
         """
-        selection = Selection(selector, sort, include_archived)
-        return chain.from_iterable(self._reader_for(timeout).event_pages(selection, number, timeout))
+        reader, body = self._ready(timeout, selector, sort, include_archived=include_archived)
+        return chain.from_iterable(reader.event_pages(body, number, timeout))
+
+    async_iter_events = asynchronous_iterator(iter_events)
 
     def count_events(
         self,
@@ -115,8 +136,10 @@ class Questions:
         timeout: float | None = None,
     ) -> int:
         """Return how many events match."""
-        selection = Selection(selector, include_archived=include_archived)
-        return self._reader_for(timeout).count(selection, timeout)
+        reader, body = self._ready(timeout, selector, include_archived=include_archived)
+        return reader.count(body, timeout)
+
+    async_count_events = asynchronous(count_events)
 
     def get_histogram(
         self,
@@ -132,9 +155,11 @@ class Questions:
         ``interval`` is a length such as ``15m``, ``by`` what to count apart, such as ``level``; the
         server chooses what is not given. The counts are ``buckets``: ``start``, ``count``, ``counts``.
         """
-        selection = Selection(selector, include_archived=include_archived)
+        reader, body = self._ready(timeout, selector, include_archived=include_archived)
         params = {"interval": interval, "by": by}
-        return self._reader_for(timeout).tally("events/histogram", selection, params, timeout)
+        return reader.tally("events/histogram", body, params, timeout)
+
+    async_get_histogram = asynchronous(get_histogram)
 
     def get_facets(
         self,
@@ -150,9 +175,11 @@ class Questions:
         ``by`` names the members and ``top`` how many values of each; the server chooses what is not
         given. Each of ``facets`` has ``values`` (``value``, ``count``), ``missing`` and ``other``.
         """
-        selection = Selection(selector, include_archived=include_archived)
-        params = {"by": None if by is None else ",".join(as_list(by)), "top": top}
-        return self._reader_for(timeout).tally("events/facets", selection, params, timeout)
+        reader, body = self._ready(timeout, selector, include_archived=include_archived)
+        params = {"by": by if by is None or isinstance(by, str) else ",".join(by), "top": top}
+        return reader.tally("events/facets", body, params, timeout)
+
+    async_get_facets = asynchronous(get_facets)
 
     def export(  # noqa: PLR0913 - what an export can choose
         self,
@@ -178,14 +205,16 @@ class Questions:
         Raises:
             ServerUnreachableError: the server does not answer, or the export broke off.
             ServerRefusedError: the server answers with an error.
-            ValueError: the format cannot be told, or there is none of this name.
+            TypeError, ValueError: what is asked for, the format or the file cannot be meant.
             OSError: the file cannot be written.
         """
-        from madsci.client.reading.exporting import export_events  # noqa: PLC0415 - most programs only log
+        from madsci.client.reading.exporting import export_events, form_of_file  # noqa: PLC0415
 
-        selection = Selection(selector, sort, include_archived, fields)
-        asker = self._reader_for(timeout).asker
-        return export_events(asker, selection, path, format, timeout=timeout, progress=progress)
+        form = form_of_file(path, format)
+        reader, body = self._ready(timeout, selector, sort, fields, include_archived=include_archived)
+        return export_events(reader.asker, body, path, form, timeout=timeout, progress=progress)
+
+    async_export = asynchronous(export)
 
     def import_events(
         self,
@@ -208,9 +237,9 @@ class Questions:
         """
         from madsci.client.reading.importing import Import  # noqa: PLC0415 - most programs only log
 
-        if self._reader is None:
-            raise _no_server()
-        return Import(self._reader.asker, timeout).run(path, progress=progress)
+        return Import(self._reader_for(0).asker, timeout).run(path, progress=progress)
+
+    async_import_events = asynchronous(import_events)
 
     def to_dataframe(  # noqa: PLR0913 - what a frame can choose
         self,
@@ -238,27 +267,48 @@ class Questions:
         from madsci.client.reading.frames import frame_library, make_frame  # noqa: PLC0415 - see import_events
 
         module = frame_library(library)
-        selection = Selection(selector, sort, include_archived, fields)
-        pages = self._reader_for(timeout).document_pages(selection, number, timeout)
+        reader, body = self._ready(timeout, selector, sort, fields, include_archived=include_archived)
+        pages = reader.document_pages(body, number, timeout)
         return make_frame(module, chain.from_iterable(page.values() for page in pages), fields)
+
+    async_to_dataframe = asynchronous(to_dataframe)
+
+    @property
+    def session(self) -> Session:
+        """Requests of a program's own to the client's server, as old programs make them."""
+        from madsci.client.reading.session import Session  # noqa: PLC0415 - see get_log
+
+        return Session(self.event_server, None if self._connection is None else self._connection.ask)
 
     def get_log(self) -> dict[str, Event]:
         """Return everything in the local log file and its rotated predecessors, by id."""
+        from madsci.client.reading.local_log import read_log  # noqa: PLC0415 - most programs only log
+
         return read_log(self._outputs.log_file)
+
+    def _ready(
+        self,
+        timeout: float | None,
+        selector: Mapping[str, Any] | None,
+        sort: Sort | None = None,
+        fields: Fields | None = None,
+        *,
+        include_archived: bool,
+    ) -> tuple[EventReader, bytes]:
+        """Return the reader, and the question as it is sent."""
+        from madsci.client.reading.request_parts import question_body  # noqa: PLC0415 - see get_log
+
+        body = question_body(selector, sort, fields, include_archived=include_archived)
+        return self._reader_for(timeout), body
 
     def _reader_for(self, timeout: float | None) -> EventReader:
         """Return the reader, after this client's own events have arrived."""
-        if self._reader is None:
-            raise _no_server()
-        self._flush_before_reading(timeout)
-        return self._reader
+        if self._connection is None:
+            raise EventServerError(
+                "Only an Event Manager can do this, and none is configured. Set event_server_url to"
+                " its address."
+            )
+        from madsci.client.reading.event_reader import EventReader  # noqa: PLC0415 - see get_log
 
-    def _flush_before_reading(self, timeout: float | None) -> None:
         self._outputs.flush(READ_FLUSH_SECONDS if timeout is None else min(timeout, READ_FLUSH_SECONDS))
-
-
-def _no_server() -> EventServerError:
-    return EventServerError(
-        "Only an Event Manager can do this, and none is configured. Set event_server_url to its"
-        " address."
-    )
+        return EventReader(self._connection, self.config)

@@ -59,7 +59,7 @@ def directory_size(directory: Path) -> int:
             for entry in entries:
                 if entry.name.endswith(SUFFIX):
                     try:
-                        size += entry.stat().st_size
+                        size += entry.stat(follow_symlinks=False).st_size
                     except FileNotFoundError:
                         continue  # settled meanwhile
     except OSError:

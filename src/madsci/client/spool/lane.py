@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -22,11 +22,11 @@ from madsci.client.spool.cursor import CURSOR_BYTES, Cursor, decode_cursor, enco
 from madsci.client.spool.losses import Losses
 from madsci.client.spool.segments import MemorySegment, Segment, file_name, parse_file_name
 from madsci.common.file_lock import is_still_at, try_lock
+from madsci.common.own_file import NotAFileError, OwnFile
 
 LOCK_SUFFIX: Final = ".lock"
 _ATTEMPTS: Final = 50
 _PAUSE: Final = 0.002
-_BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
 class _Mark(NamedTuple):
@@ -39,7 +39,12 @@ class _Mark(NamedTuple):
 
 
 class Lane:
-    """The events of one process. Appending and dropping hold ``lock``; one thread at a time reads."""
+    """The events of one process. Appending and dropping hold ``lock``; one thread at a time reads.
+
+    Whoever holds the lock may be interrupted by himself: a finalizer, which Python runs amid any
+    code, may log. While ``is_busy``, what it appends is only written, and counted by the holder
+    (``on_change``) before the lock is free.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,8 @@ class Lane:
         self.directory = directory
         self.token = token
         self.lock = lock or threading.RLock()
+        self.is_busy = False
+        self.on_change: Callable[[], object] = lambda: None
         self.segments: deque[Segment] = deque()
         self.losses = Losses()
         self.last_position = 0
@@ -62,12 +69,24 @@ class Lane:
         self._on_damage = on_damage
         self._marks: deque[_Mark] = deque()
         self._retired: list[Segment] = []
-        self._descriptor = -1
+        self._lock_file: OwnFile | None = None
 
     @property
     def lock_path(self) -> Path:
         """The file whose lock means owning the lane."""
         return self.directory / f"{self.token}{LOCK_SUFFIX}"
+
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[None]:
+        """Hold the lock for a change that a finalizer of this thread must not come into."""
+        with self.lock:
+            was_busy, self.is_busy = self.is_busy, True
+            try:
+                yield
+            finally:
+                self.is_busy = was_busy
+                if not was_busy:
+                    self.on_change()
 
     # Owning.
 
@@ -77,7 +96,8 @@ class Lane:
         Raises:
             OSError: the directory cannot be written, or knows no locks.
         """
-        if self._descriptor >= 0 and is_still_at(self._descriptor, self.lock_path):
+        file = self._lock_file
+        if file is not None and file.is_ours and is_still_at(file.number, self.lock_path):
             return
         self.directory.mkdir(parents=True, exist_ok=True)
         self._let_go()
@@ -98,10 +118,10 @@ class Lane:
             OSError: it cannot be read.
         """
         lane = cls(directory, token, on_damage=on_damage)
-        if not lane._take():
+        if not lane._take() or lane._lock_file is None:
             return None
         try:
-            lane._load()
+            lane._load(lane._lock_file)
         except OSError:
             lane.abandon()
             raise
@@ -120,7 +140,7 @@ class Lane:
             segment.delete()
         self._retired.clear()
         self.segments.clear()
-        if self._descriptor >= 0:
+        if self._lock_file is not None:
             # Before the lock is given up, so that nobody locks what is going; Windows wants it closed.
             with contextlib.suppress(OSError):
                 self.lock_path.unlink(missing_ok=True)
@@ -134,10 +154,10 @@ class Lane:
     def settled_position(self) -> int:
         """The position up to which every event is settled."""
         with self.lock:
-            if not self.waiting:
-                return self.last_position
-            self._pass_finished()
-            return self.segments[0].base + self.segments[0].done
+            for segment in self.segments:
+                if segment.waiting:
+                    return segment.base + segment.done
+            return self.last_position
 
     def read(self, max_events: int, max_bytes: int) -> list[SpooledEvent]:
         """Return the oldest waiting events within the bounds, but at least one if any waits.
@@ -146,7 +166,7 @@ class Lane:
             OSError: a file cannot be read for now.
         """
         while True:
-            with self.lock:
+            with self.changing():
                 self._pass_finished()
                 if not self.segments or self.segments[0].waiting_bytes <= 0:
                     return []
@@ -159,18 +179,19 @@ class Lane:
                 continue
             if batch:
                 return batch
-            with self.lock:  # only a torn line is left, or damage has hidden where events end
+            with self.changing():  # only a torn line is left, or damage has hidden where events end
                 if segment in self.segments:
                     self._settle(segment, limit, count)
 
-    def is_next(self, segment: Segment) -> bool:
-        """Tell whether the segment is the one being read."""
+    def close_unless_next(self, segment: Segment) -> None:
+        """Close the file of a segment that is not being read; it is opened again when it is."""
         with self.lock:
-            return bool(self.segments) and self.segments[0] is segment
+            if not self.segments or self.segments[0] is not segment:
+                segment.close()
 
     def acknowledge(self, position: int) -> None:
         """Forget every event up to and including the position."""
-        with self.lock:
+        with self.changing():
             last: _Mark | None = None
             while self._marks and self._marks[0].position <= position:
                 last = self._marks.popleft()
@@ -184,7 +205,7 @@ class Lane:
 
     def drop_oldest(self, *, on_disk: bool = True) -> int:
         """Give up the oldest segment of a kind; return how many events are lost by that."""
-        with self.lock:
+        with self.changing():
             for segment in self.segments:
                 if segment.is_on_disk is on_disk:
                     return self._drop(segment)
@@ -192,7 +213,7 @@ class Lane:
 
     def clear_away(self) -> None:
         """Delete the segments that are done with. Only the reading thread closes their files."""
-        with self.lock:
+        with self.changing():
             retired, self._retired = self._retired, []
         for segment in retired:
             segment.close()
@@ -200,7 +221,7 @@ class Lane:
 
     def forget_losses(self) -> None:
         """Note that the server will be told of what was lost."""
-        with self.lock:
+        with self.changing():
             self.losses = Losses()
             self._write_cursor()
 
@@ -215,7 +236,7 @@ class Lane:
                 if batch:
                     break
                 self._on_damage(line.raw)
-                with self.lock:
+                with self.changing():
                     done = min(done + 1, segment.count)
                     self.lose(1, segment.first_moment, segment.last_moment)
                     self._settle(segment, line.end, done)
@@ -227,7 +248,7 @@ class Lane:
             event_id, position = event_id_of(line.body), segment.base + done
             batch.append(SpooledEvent(position, event_id, line.body, line.moment / 1e6))
             marks.append(_Mark(position, line.end, done, line.moment))
-        with self.lock:
+        with self.changing():
             if batch and self.segments and self.segments[0] is segment:  # not dropped meanwhile
                 self._marks = marks
                 self.oldest_moment = marks[0].moment
@@ -253,7 +274,7 @@ class Lane:
             self._retire(segment)
 
     def _drop(self, segment: Segment) -> int:
-        with self.lock:
+        with self.changing():
             if segment not in self.segments:
                 return 0
             lost = segment.waiting
@@ -281,9 +302,9 @@ class Lane:
     # Lock file and cursor.
 
     def _take(self) -> bool:
-        self._descriptor = os.open(self.lock_path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666)
+        self._lock_file = file = OwnFile(self.lock_path, os.O_RDWR | os.O_CREAT)
         try:
-            if try_lock(self._descriptor) and is_still_at(self._descriptor, self.lock_path):
+            if try_lock(file.number) and is_still_at(file.number, self.lock_path):
                 return True
         except OSError:
             self._let_go()
@@ -292,27 +313,30 @@ class Lane:
         return False
 
     def _let_go(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        file, self._lock_file = self._lock_file, None
+        if file is not None:
+            file.close()
 
     def _write_cursor(self) -> None:
-        if self._descriptor < 0:
+        file = self._lock_file
+        if file is None or not file.is_ours:
             return
         head, lost = (self.segments[0] if self.segments else None), self.losses
         number, offset = (head.number, head.offset) if head and head.is_on_disk else (0, 0)
         with contextlib.suppress(OSError):  # the next one may succeed, and none at all is right, too
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            os.write(self._descriptor, encode_cursor(Cursor(number, offset, lost)))
+            os.lseek(file.number, 0, os.SEEK_SET)
+            os.write(file.number, encode_cursor(Cursor(number, offset, lost)))
 
-    def _load(self) -> None:
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
-        cursor = decode_cursor(os.read(self._descriptor, CURSOR_BYTES))
+    def _load(self, file: OwnFile) -> None:
+        os.lseek(file.number, 0, os.SEEK_SET)
+        cursor = decode_cursor(os.read(file.number, CURSOR_BYTES))
         self.losses = cursor.losses
         for path, number in segments_of(self.directory, self.token):
             settled = cursor.offset if number == cursor.number else 0
-            segment = Segment.existing(path, number, self.last_position, settled)
+            try:
+                segment = Segment.existing(path, number, self.last_position, settled)
+            except NotAFileError:  # somebody put a link, a pipe or a device there: not ours to follow
+                continue
             if number < cursor.number:  # all of it is settled, and the end came before it was deleted
                 self._retired.append(segment)
                 continue
@@ -325,21 +349,21 @@ class Lane:
 
     # Appending, by the owner.
 
-    def begin_segment(self, number: int) -> Segment:
-        """Begin a new segment on disk behind all others.
+    def begin_segment(self, number: int, limit: int) -> Segment:
+        """Begin a new segment on disk behind all others, for so many bytes.
 
         Raises:
             OSError: there is no place for it.
         """
         self.secure()
         path = self.directory / file_name(self.token, number)
-        segment = Segment.create(path, number, self.last_position)
+        segment = Segment.create(path, number, self.last_position, limit)
         self.segments.append(segment)
         return segment
 
-    def begin_memory(self, number: int) -> Segment:
-        """Begin a new segment in memory behind all others."""
-        segment = MemorySegment(number, self.last_position)
+    def begin_memory(self, number: int, limit: int, max_events: int) -> Segment:
+        """Begin a new segment in memory behind all others, for so many bytes and events."""
+        segment = MemorySegment(number, self.last_position, limit, max_events)
         self.segments.append(segment)
         return segment
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from madsci.client.spool.contract import MAX_QUEUE_BYTES
 from madsci.client.spool.lane import Lane
 from madsci.client.spool.segments import Segment, encode_line
+from madsci.common.own_file import OwnFile
 
 SEGMENT_BYTES: Final = 4 << 20
+MEMORY_BYTES: Final = 256_000_000
+"""Memory for waiting events: a day of a quiet lab, and still nothing on an instrument's PC."""
 _SHARE: Final = 8
 """A segment is at most this part of all the room, so that dropping one does not drop much."""
 _PROBE_BYTES: Final = 1 << 16
@@ -23,8 +26,11 @@ _MICROSECONDS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
-class DiskSpoolSettings:
-    """How much a spool may hold, what happens when that is reached, and when it is synced."""
+class SpoolSettings:
+    """How much a spool may hold, what happens when that is reached, and when it is synced.
+
+    ``max_bytes`` is for the disk, ``memory_max_*`` for what waits without one.
+    """
 
     max_bytes: int = 512 << 20
     full_policy: Literal["drop_oldest", "block"] = "drop_oldest"
@@ -32,15 +38,25 @@ class DiskSpoolSettings:
     fsync: Literal["none", "interval", "always"] = "interval"
     fsync_interval: float = 0.5
     memory_max_events: int = 100_000
-    memory_max_bytes: int = MAX_QUEUE_BYTES
+    memory_max_bytes: int = MEMORY_BYTES
     segment_bytes: int = SEGMENT_BYTES
 
 
 class LaneWriter:
-    """The only one to append to a lane. Any thread may append; the thread that reads also tends."""
+    """The only one to append to a lane. Any thread may append, one tends."""
 
-    def __init__(self, lane: Lane, settings: DiskSpoolSettings) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        settings: SpoolSettings,
+        on_unsynced: Callable[[], object] = lambda: None,
+        *,
+        in_memory: bool = False,
+    ) -> None:
+        """``on_unsynced`` is called when there is something to sync again, and so to tend."""
         self.lane = lane
+        self._on_unsynced = on_unsynced
+        lane.on_change = self._count_interrupting
         self.limit = settings.max_bytes
         """Bytes that the lane may have on disk: what other processes hold there is taken off."""
         self.segment_bytes = min(settings.segment_bytes, settings.max_bytes // _SHARE)
@@ -54,7 +70,7 @@ class LaneWriter:
         self._current: Segment | None = None
         self._sealed: list[Segment] = []  # to be synced and closed by the tending thread
         self._number = 0
-        self._is_writing = False
+        self._in_memory = in_memory
         self._interrupting: list[tuple[Segment | None, bytes, int]] = []
         self._unsynced_since = 0
         self._trouble: str | None = None
@@ -66,48 +82,63 @@ class LaneWriter:
         size = len(line)
         with self._lock:
             lane = self.lane
-            if self._is_writing:  # a signal handler, in the middle of what follows
+            if lane.is_busy:  # a signal handler or a finalizer, amid what this thread does to the lane
                 return self._append_interrupting(line, moment)
             if self._is_blocking and lane.size + size > self.limit:
                 self._room.wait_for(
                     lambda: lane.size + size <= self.limit, self._settings.block_seconds
                 )
-            self._is_writing = True
+            lane.is_busy = True
             is_counted = False
             try:
                 segment = self._put(line, moment)
                 is_counted = True
                 if self._is_synced_always:
                     self._sync([segment])
-                elif self._unsynced_since == 0:
+                if self._unsynced_since == 0:
                     self._unsynced_since = moment
+                    self._on_unsynced()
                 elif not 0 <= moment - self._unsynced_since < self._late:
                     self._sync_late(segment, moment)
             finally:
                 if not is_counted:
                     self._recount(is_whole=True)
-                self._is_writing = False
+                lane.is_busy = False
                 if self._interrupting:
                     self._recount()
             return lane.waiting
 
     def _put(self, line: bytes, moment: int) -> Segment:
         lane, segment, size = self.lane, self._current, len(line)
-        if segment is None or segment.size + size > self.segment_bytes or lane.size + size > self.limit:
+        if segment is None or segment.size + size > segment.limit or lane.size + size > self.limit:
             segment = self._make_room(size)
         try:
             segment.write(line)
         except OSError as error:
-            segment = self._leave_disk(str(error))
-            segment.write(line)
+            segment = self._write_elsewhere(segment, line, error)
         lane.note(segment, size, moment)
+        return segment
+
+    def _write_elsewhere(self, segment: Segment, line: bytes, error: OSError) -> Segment:
+        """Write what one file did not take into another, or into memory; return where it is."""
+        with contextlib.suppress(OSError):
+            if segment.has_vanished():
+                segment = self._roll()
+                segment.write(line)
+                return segment
+        segment = self._leave_disk(str(error))
+        segment.write(line)
         return segment
 
     def count_all(self) -> None:
         """Count what an append has left uncounted because an exception came out of a signal handler."""
         with self._lock:
-            if self._is_writing or self._interrupting:
+            if self.lane.is_busy or self._interrupting:
                 self._recount(is_whole=True)
+
+    def _count_interrupting(self) -> None:
+        if self._interrupting:
+            self._recount()
 
     def make_known(self) -> None:
         """Tell threads that wait for room to look again."""
@@ -129,10 +160,8 @@ class LaneWriter:
         if settings.fsync == "interval":
             self._sync([segment for segment in sealed if segment.waiting])
         for segment in sealed:
-            if segment.is_sealed:
-                segment.close_writer()
-                if not self.lane.is_next(segment):
-                    segment.close()  # one open file is enough, however long the outage
+            if segment.is_sealed:  # one open file is enough, however long the outage
+                self.lane.close_unless_next(segment)
 
     def next_tending(self) -> float | None:
         """Return after how many seconds something is to be synced; ``None`` for nothing."""
@@ -143,28 +172,32 @@ class LaneWriter:
     def look_around(self) -> None:
         """See whether a disk that was in trouble works again, and whether our files are there."""
         segment = self._current
-        if segment is None:
+        if segment is None or self._in_memory:
             return
         with contextlib.suppress(OSError):
-            if segment.is_on_disk and not segment.has_vanished():
-                self.lane.secure()
-                return
+            is_well = segment.is_on_disk and not segment.has_vanished()
             if self._trouble is not None:
                 self._probe()
-            with self._lock:
+            with self.lane.changing():
+                if self._current is not segment:  # settled meanwhile
+                    return
+                if is_well:
+                    self.lane.secure()
+                    return
                 self._trouble = None
                 self._roll()
 
     def finish(self) -> None:
         """Bring everything to the disk, before the process ends or is idle for long."""
         with self._lock:
-            sealed = [*self._sealed, *([self._current] if self._current is not None else [])]
-            if self._settings.fsync != "none":
-                self._sync([segment for segment in sealed if segment.waiting])
+            segments = [*self._sealed, *([self._current] if self._current is not None else [])]
             self._unsynced_since = 0
+        if self._settings.fsync != "none":
+            self._sync([segment for segment in segments if segment.waiting])
 
     def change_lane(self, lane: Lane) -> None:
         """Go on in another lane with the same lock; with the lock held."""
+        lane.on_change = self._count_interrupting
         self.lane, self._current = lane, None
         self._unsynced_since = 0
         for segment in self._sealed:
@@ -193,13 +226,13 @@ class LaneWriter:
         All of it anew, if an exception came out of a handler: it may have come amidst counting.
         """
         while True:
-            self._is_writing = True  # a handler that comes now leaves its event to this loop
+            self.lane.is_busy = True  # a handler that comes now leaves its event to this loop
             if is_whole:
                 self._count_anew()
             while self._interrupting:
                 self._note_interrupting(*self._interrupting[0])
                 del self._interrupting[0]
-            self._is_writing = False
+            self.lane.is_busy = False
             if not self._interrupting:
                 return
 
@@ -234,7 +267,7 @@ class LaneWriter:
     def _make_room(self, size: int) -> Segment:
         """Return the segment to append to: a new one, and old ones dropped, where it must be."""
         lane, segment = self.lane, self._current
-        if segment is None or segment.size + size > self.segment_bytes:
+        if segment is None or segment.size + size > segment.limit:
             segment = self._roll()
         while lane.size > 0 and lane.size + size > self.limit:
             if not any(one.is_on_disk for one in lane.segments if one is not segment):
@@ -246,10 +279,10 @@ class LaneWriter:
 
     def _roll(self) -> Segment:
         """Begin a new segment: on disk, if it is well."""
-        if self._trouble is not None:
+        if self._in_memory or self._trouble is not None:
             return self._replace(self._begin_memory())
         try:
-            return self._replace(self.lane.begin_segment(self._next_number()))
+            return self._replace(self.lane.begin_segment(self._next_number(), self.segment_bytes))
         except OSError as error:
             return self._leave_disk(str(error))
 
@@ -272,20 +305,22 @@ class LaneWriter:
 
     def _begin_memory(self) -> Segment:
         settings = self._settings
+        limit = min(self.segment_bytes, settings.memory_max_bytes // _SHARE)
+        events = max(settings.memory_max_events // _SHARE, 1)
         held = [one for one in self.lane.segments if not one.is_on_disk]
         while held and (
-            sum(one.waiting for one in held) >= settings.memory_max_events
-            or sum(one.size for one in held) + self.segment_bytes > settings.memory_max_bytes
+            sum(one.waiting for one in held) + events > settings.memory_max_events
+            or sum(one.size for one in held) + limit > settings.memory_max_bytes
         ):
             self._tell_lost(
                 self.lane.drop_oldest(on_disk=False), "the memory for waiting events is full"
             )
             held.pop(0)
-        return self.lane.begin_memory(self._next_number())
+        return self.lane.begin_memory(self._next_number(), limit, events)
 
     def _tell_lost(self, count: int, reason: str) -> None:
         if count:
-            self.notices.append(f"{count} events were dropped: {reason} ({self.lane.directory}).")
+            self.notices.append(f"{count} events are lost: {reason} ({self.lane.directory}).")
 
     def _next_number(self) -> int:
         self._number += 1
@@ -293,11 +328,14 @@ class LaneWriter:
 
     def _probe(self) -> None:
         """Write a file that holds more than nothing: a full disk still lets one make empty ones."""
-        self.lane.secure()
+        self.lane.directory.mkdir(parents=True, exist_ok=True)
         path = self.lane.directory / f"{self.lane.token}.probe"
+        path.unlink(missing_ok=True)
+        file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         try:
-            path.write_bytes(bytes(_PROBE_BYTES))
+            os.write(file.number, bytes(_PROBE_BYTES))
         finally:
+            file.close()
             path.unlink(missing_ok=True)
 
     # The disk.

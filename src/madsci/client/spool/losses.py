@@ -30,12 +30,11 @@ class Losses:
             self.count += count
 
 
-def losses_event(lost: Losses) -> tuple[str, bytes]:
-    """Make the event that tells of lost ones; return its id and its text as it is sent."""
+def losses_event(lost: Losses) -> bytes:
+    """Make the event that tells of lost ones, as it is sent."""
     first, last = iso(lost.first_moment), iso(lost.last_moment)
-    event_id = new_ulid()
     document = {
-        "event_id": event_id,
+        "event_id": new_ulid(),
         "event_type": "log_warning",
         "log_level": _WARNING,
         "event_timestamp": iso(now_us()),
@@ -46,4 +45,4 @@ def losses_event(lost: Losses) -> tuple[str, bytes]:
             "lost_until": last,
         },
     }
-    return event_id, msgspec.json.encode(document)
+    return msgspec.json.encode(document)

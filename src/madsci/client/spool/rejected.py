@@ -15,48 +15,48 @@ import msgspec
 
 from madsci.common.clock import iso, now_us
 from madsci.common.file_lock import try_lock
+from madsci.common.own_file import OwnFile
 
-FILE_NAME: Final = "dead_letters.ndjson"
+FILE_NAME: Final = "rejected.ndjson"
 MAX_BYTES: Final = 10_485_760
 """Size at which the file makes room for a new one; one predecessor is kept."""
-_BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
-class DeadLetters:
+class RejectedFile:
     """The file of a directory. What cannot be written is done without: the caller counts it anyway."""
 
     def __init__(self, directory: Path, max_bytes: int = MAX_BYTES) -> None:
         self.path = directory / FILE_NAME
         self._max_bytes = max_bytes
 
-    def bury(self, body: bytes, reason: str) -> None:
+    def add(self, body: bytes, reason: str) -> None:
         """Append an event with its reason and the present time."""
-        letter = {"time": iso(now_us()), "reason": reason}
+        told = {"time": iso(now_us()), "reason": reason}
         try:
             msgspec.json.decode(body, type=msgspec.Raw)
-            line = msgspec.json.encode({**letter, "event": msgspec.Raw(body)})
+            line = msgspec.json.encode({**told, "event": msgspec.Raw(body)})
         except (msgspec.DecodeError, UnicodeDecodeError):
-            line = msgspec.json.encode({**letter, "raw": body.decode(errors="replace")})
+            line = msgspec.json.encode({**told, "raw": body.decode(errors="replace")})
         line = line.replace(b"\n", b" ") + b"\n"
         with contextlib.suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._rotate(len(line))
-            descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | _BINARY, 0o666)
+            file = OwnFile(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             try:
-                os.write(descriptor, line)
+                os.write(file.number, line)
             finally:
-                os.close(descriptor)
+                file.close()
 
     def _rotate(self, size: int) -> None:
         if not self._is_full(size):
             return
-        descriptor = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | _BINARY, 0o666)
+        lock = OwnFile(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR)
         try:
             # Of processes that find the file full at once, one renames it.
-            if try_lock(descriptor) and self._is_full(size):
+            if try_lock(lock.number) and self._is_full(size):
                 self.path.replace(self.path.with_name(f"{FILE_NAME}.1"))
         finally:
-            os.close(descriptor)
+            lock.close()
 
     def _is_full(self, size: int) -> bool:
         try:

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from madsci.common.own_file import OwnFile
+
 SUFFIX: Final = ".events"
 _MOMENT_AT: Final = 9
 _BODY_AT: Final = 26
 _CHUNK: Final = 1 << 18
-_BINARY: Final = getattr(os, "O_BINARY", 0)
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -59,36 +60,31 @@ class Segment:
     """A run of waiting events, in a file. What is counted here, its owner counts under his lock.
 
     ``base`` is the position before the first event, ``count`` how many were written, ``done`` how
-    many of them are settled and ``offset`` where the first unsettled one begins.
+    many of them are settled and ``offset`` where the first unsettled one begins. It is full when it
+    would grow beyond ``limit`` bytes.
     """
 
     is_on_disk = True
 
-    def __init__(self, path: Path | None, number: int, base: int) -> None:
+    def __init__(self, path: Path | None, number: int, base: int, limit: int = 0) -> None:
         self.path = path
         self.number = number
         self.base = base
+        self.limit = limit
         self.size = self.count = self.offset = self.done = 0
         self.first_moment = self.last_moment = 0
         self.is_sealed = self.is_torn = self._is_named = False
-        self._writer = self._reader = -1
+        self._file: OwnFile | None = None
 
     @classmethod
-    def create(cls, path: Path, number: int, base: int) -> Segment:
-        """Begin a new file.
+    def create(cls, path: Path, number: int, base: int, limit: int) -> Segment:
+        """Begin a new file, which stays readable when somebody deletes its directory.
 
         Raises:
             OSError: there is no place for it.
         """
-        segment = cls(path, number, base)
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | _BINARY
-        segment._writer = os.open(path, flags, 0o666)
-        try:
-            # At once: it stays readable when somebody deletes the directory under us.
-            segment._open_reader()
-        except OSError:
-            segment.close()
-            raise
+        segment = cls(path, number, base, limit)
+        segment._file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND)
         return segment
 
     @classmethod
@@ -96,19 +92,19 @@ class Segment:
         """Take over a file of a process that has ended, of which so many bytes are settled.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: it cannot be read, or is no file.
         """
         segment = cls(path, number, base)
-        status = path.stat()
+        segment._file = OwnFile(path, os.O_RDONLY)
+        status = os.fstat(segment._file.number)
         segment.size, segment.is_sealed = status.st_size, True
         segment.offset = offset if offset <= status.st_size else 0
         segment.last_moment = status.st_mtime_ns // 1000
-        with path.open("rb") as file:
-            file.seek(segment.offset)
-            ending = b"\n"
-            while chunk := file.read(_CHUNK):
-                segment.count += chunk.count(b"\n")
-                ending = chunk[-1:]
+        at, ending = segment.offset, b"\n"
+        while chunk := segment._read_at(at, _CHUNK):
+            at += len(chunk)
+            segment.count += chunk.count(b"\n")
+            ending = chunk[-1:]
         segment.is_torn = ending != b"\n"  # or all but its line break
         segment.count += segment.is_torn
         first = next(segment.lines(segment.offset, segment.size), None)
@@ -132,10 +128,13 @@ class Segment:
         Raises:
             OSError: it could not be written as a whole; what was written of it is taken away.
         """
-        written = os.write(self._writer, line)
+        file = self._file
+        if file is None:
+            raise OSError("the file of waiting events is closed")
+        written = file.append(line)
         if written != len(line):
             with contextlib.suppress(OSError):
-                os.ftruncate(self._writer, os.fstat(self._writer).st_size - written)
+                os.ftruncate(file.number, os.fstat(file.number).st_size - written)
             raise OSError("the disk took only a part of an event")
 
     def note(self, size: int, moment: int) -> None:
@@ -173,9 +172,10 @@ class Segment:
         Raises:
             OSError: it could not.
         """
-        if self._writer < 0 or self.path is None:
+        file = self._file
+        if file is None or self.path is None or not file.is_ours:
             return
-        _sync(self._writer)
+        _sync(file.number)
         if not self._is_named and os.name == "posix":  # the name is in the directory, not in the file
             descriptor = os.open(self.path.parent, os.O_RDONLY)
             try:
@@ -184,20 +184,16 @@ class Segment:
                 os.close(descriptor)
         self._is_named = True
 
-    def close_writer(self) -> None:
-        """Give up writing; reading goes on."""
-        descriptor, self._writer = self._writer, -1
-        _close(descriptor)
-
     def close(self) -> None:
         """Close the file. A later read opens it again."""
-        self.close_writer()
-        descriptor, self._reader = self._reader, -1
-        _close(descriptor)
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
 
     def has_vanished(self) -> bool:
-        """Tell whether somebody deleted the file."""
-        return self.path is not None and not self.path.exists()
+        """Tell whether somebody deleted the file, or closed it under us."""
+        is_closed = self._file is not None and not self._file.is_ours
+        return is_closed or (self.path is not None and not self.path.exists())
 
     def measure(self) -> tuple[int, int]:
         """Return how many bytes and how many events there are, counted or not."""
@@ -213,29 +209,38 @@ class Segment:
             with contextlib.suppress(OSError):
                 self.path.unlink(missing_ok=True)
 
-    def _open_reader(self) -> None:
-        if self.path is not None:
-            self._reader = os.open(self.path, os.O_RDONLY | _BINARY)
-
     def _read_at(self, offset: int, length: int) -> bytes:
-        if self._reader < 0:
-            self._open_reader()
-        os.lseek(self._reader, offset, os.SEEK_SET)
-        return os.read(self._reader, length)
+        file = self._file
+        if file is None or not file.is_ours:
+            if self.path is None:
+                return b""
+            file = self._file = OwnFile(self.path, os.O_RDONLY)
+        if hasattr(os, "pread"):
+            return os.pread(file.number, length, offset)
+        with self.path.open("rb") as reader:  # type: ignore[union-attr] # Windows: appending has the place
+            reader.seek(offset)
+            return reader.read(length)
 
 
 class MemorySegment(Segment):
-    """A run of waiting events for which there was no place on the disk."""
+    """A run of waiting events for which there is no place on the disk; full with so many events."""
 
     is_on_disk = False
 
-    def __init__(self, number: int, base: int) -> None:
-        super().__init__(None, number, base)
+    def __init__(self, number: int, base: int, limit: int, max_events: int) -> None:
+        super().__init__(None, number, base, limit)
         self._content = bytearray()
+        self._max_events = max_events
 
     def write(self, line: bytes) -> None:
         """Append a line; it is counted by ``note``."""
         self._content += line
+
+    def note(self, size: int, moment: int) -> None:
+        """Count a line that was written."""
+        super().note(size, moment)
+        if self.count >= self._max_events:
+            self.limit = 0
 
     def measure(self) -> tuple[int, int]:
         """Return how many bytes and how many events there are, counted or not."""
@@ -247,12 +252,6 @@ class MemorySegment(Segment):
 
     def _read_at(self, offset: int, length: int) -> bytes:
         return bytes(self._content[offset : offset + length])
-
-
-def _close(descriptor: int) -> None:
-    if descriptor >= 0:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
 
 
 def file_name(token: str, number: int) -> str:

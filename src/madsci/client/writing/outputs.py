@@ -10,13 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from madsci.client.delivery.access import ServerAccess
 from madsci.client.delivery.retry import Backoff
-from madsci.client.delivery.sender import Sender, SenderSettings
-from madsci.client.delivery.shared import release_sender, share_sender
-from madsci.client.delivery.transport import HttpTransport, Transport, normalised
-from madsci.client.spool.contract import MemorySpool, Spool
-from madsci.client.spool.disk_spool import DiskSpool
-from madsci.client.spool.lane_writer import DiskSpoolSettings
+from madsci.client.delivery.sender import Sender, SenderSettings, senders
+from madsci.client.delivery.transport import Transport
+from madsci.client.spool.lane_writer import SpoolSettings
+from madsci.client.spool.spool import Spool
 from madsci.client.writing.console import write_record
 from madsci.client.writing.log_file import LogFile, log_file_path, release_log_file, share_log_file
 from madsci.client.writing.record import Record
@@ -43,13 +42,17 @@ class Outputs:
     """Opens, feeds and closes the outputs. Thread-safe. Used after ``close``, it opens them again."""
 
     def __init__(
-        self, name: str, config: EventClientConfig, transport: Transport | None = None
+        self,
+        name: str,
+        config: EventClientConfig,
+        access: ServerAccess | None,
+        transport: Transport | None = None,
     ) -> None:
         self.path: Path | None = log_file_path(config, name) if config.log_file_enabled else None
-        self.url = normalised(config.event_server_url) if config.event_server_url else None
         self.log_file: LogFile | None = None
         self.sender: Sender | None = None
         self._config = config
+        self._access = access
         self._transport = transport
         self._lock = threading.RLock()
         self._has_warned = False
@@ -64,12 +67,13 @@ class Outputs:
             if self._is_open:
                 return
             self._is_open = True
-            if self._transport is not None:
-                self.sender = self.sender or self._make_sender(
-                    self._transport, MemorySpool(self._config.queue_max_events)
-                )
-            elif self.url is not None:
-                self.sender = share_sender(self.url, self._make_shared_sender)
+            transport, access = self._transport, self._access
+            if transport is not None:
+                self.sender = senders.get(id(transport), lambda: self._make_sender(transport))
+            elif access is not None:
+                self.sender = senders.get(access, lambda: self._make_http_sender(access))
+            if self.sender is not None:
+                self.sender.users.add(self)
             if self.path is not None:
                 self._open_file(self.path)
 
@@ -80,7 +84,7 @@ class Outputs:
         if _diversion:
             _diversion[-1](record.body)
         elif self.sender is not None:
-            self.sender.put(record.event_id, record.body)
+            self.sender.spool.append(record.body)
 
     def write_locally(self, record: Record) -> None:
         """Log the event on console and in the file."""
@@ -108,11 +112,7 @@ class Outputs:
             sender, self.log_file = self.sender, None
             if self._release_file is not None:
                 self._release_file()
-        if sender is None:
-            return True
-        if self._transport is not None or self.url is None:
-            return sender.close(timeout)
-        return release_sender(self.url, timeout)
+        return sender is None or sender.leave(self, timeout)
 
     def _open_file(self, path: Path) -> None:
         try:
@@ -135,26 +135,23 @@ class Outputs:
                 " and the server only. Set log_dir to a directory that can be written."
             )
 
-    def _make_shared_sender(self) -> Sender:
+    def _make_http_sender(self, access: ServerAccess) -> Sender:
+        # Loaded here, at the latest: a program may lose its packages before it logs.
+        from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415
+
         config = self._config
-        spool: Spool = MemorySpool(config.queue_max_events)
-        while_waiting = None
-        if config.spool_enabled:
-            directory = spool_directory(config.spool_dir, self.url or "")
-            spool = disk_spool = DiskSpool(directory, _spool_settings(config))
-            while_waiting = disk_spool.sync_due
+        transport = HttpTransport(
+            access,
+            timeout=config.timeout_default,
+            pool_connections=config.pool_connections,
+            pool_maxsize=config.pool_maxsize,
+        )
+        is_kept = config.spool_enabled
         return self._make_sender(
-            HttpTransport(
-                self.url or "",
-                timeout=config.timeout_default,
-                pool_connections=config.pool_connections,
-                pool_maxsize=config.pool_maxsize,
-                while_waiting=while_waiting,
-            ),
-            spool,
+            transport, spool_directory(config.spool_dir, access.url) if is_kept else None
         )
 
-    def _make_sender(self, transport: Transport, spool: Spool) -> Sender:
+    def _make_sender(self, transport: Transport, directory: Path | None = None) -> Sender:
         config = self._config
         settings = SenderSettings(
             batch_max_events=config.batch_max_events,
@@ -163,7 +160,7 @@ class Outputs:
             close_timeout=config.close_timeout_seconds,
             backoff=Backoff(base=config.retry_backoff_factor or 0.1),
         )
-        return Sender(spool, transport, settings)
+        return Sender(Spool(directory, _spool_settings(config)), transport, settings)
 
 
 def spool_directory(parent: Path, url: str) -> Path:
@@ -175,8 +172,8 @@ def spool_directory(parent: Path, url: str) -> Path:
     return parent / f"{readable}-{digest[:8]}"
 
 
-def _spool_settings(config: EventClientConfig) -> DiskSpoolSettings:
-    return DiskSpoolSettings(
+def _spool_settings(config: EventClientConfig) -> SpoolSettings:
+    return SpoolSettings(
         max_bytes=config.spool_max_bytes,
         full_policy=config.spool_full_policy,
         block_seconds=config.spool_block_seconds,

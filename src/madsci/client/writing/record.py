@@ -180,6 +180,7 @@ class EventSource:
         self._configured = dict(configured)
         self._last: _KnownSource = (None, -1, msgspec.Raw())
         self._known: dict[OwnershipIds | None, _KnownSource] = {}
+        self.encoded()  # a first log call at the end of Python could not load what this needs
 
     def ids(self) -> dict[str, Any]:
         """Return the ids of here and now by name."""

@@ -222,6 +222,10 @@ class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
         default=True,
         description="Take the type that old clients bury in event_data.event_type as the event's.",
     )
+    ulid_sources_only: bool = Field(
+        default=False,
+        description="Show only ULIDs in source, for clients 0.7 and 0.8; off, since ids are free text.",
+    )
     naive_timezone: Annotated[str | None, AfterValidator(_known_zone)] = Field(
         default=None, description="IANA zone of times without an offset; none for the machine's own."
     )

@@ -25,7 +25,7 @@ from madsci.event_manager.api.parameters import (
 from madsci.event_manager.api.streams import NDJSON, stream_of
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.sorting import NEWEST_FIRST
-from madsci.event_manager.model.stored_event import encode_event, encode_events_by_id
+from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.base import EventStore
 
@@ -37,10 +37,13 @@ CURSOR_HEADER = {
 }
 
 
-def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) -> APIRouter:
+def events_router(
+    store: EventStore, search: Search, naive_zone: tzinfo | None, encoding: Encoding = AS_STORED
+) -> APIRouter:
     """Return the routes that read events.
 
-    Times without an offset are read in ``naive_zone``, by default the zone of this machine.
+    Times without an offset are read in ``naive_zone``, by default the zone of this machine. ``search``
+    encodes the answers to selectors.
     """
     router = APIRouter(tags=["events"])
 
@@ -55,7 +58,7 @@ def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) 
         event = store.get(event_id)
         if event is None:
             raise EventNotFoundError(event_id)
-        return Response(encode_event(event), media_type="application/json")
+        return Response(encoding.one(event), media_type="application/json")
 
     @router.get(
         "/events",
@@ -82,7 +85,7 @@ def events_router(store: EventStore, search: Search, naive_zone: tzinfo | None) 
         )
         after = None if cursor is None else queries.decode_cursor(cursor)
         page = search.find(queries.Query(selector, number, offset, after))
-        return page_of(encode_events_by_id(page.events), page.next_cursor)
+        return page_of(encoding.by_id(page.events), page.next_cursor)
 
     @router.post(
         "/events/query",

@@ -6,6 +6,7 @@ They have no layers of a framework around them, which would cost more than the w
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +20,7 @@ from madsci.event_manager.ingest.body import unpack
 from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, read_bulk
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
-from madsci.event_manager.model.stored_event import encode_event
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event
 from madsci.event_manager.stores.base import Disposition
 
 _LARGE: Final = 128 * 1024
@@ -46,13 +47,15 @@ class BulkReply(msgspec.Struct):
 class IngestRoutes:
     """The routes by which events come in. Errors are raised before a reply is begun.
 
-    ``import_intake`` reads events that another server had, as they were there.
+    ``import_intake`` reads events that another server had, as they were there; ``encode`` makes the
+    reply to a single event.
     """
 
     intake: Intake
     import_intake: Intake
     writer: Writer
     admission: Admission
+    encode: Callable[[StoredEvent], bytes] = encode_event
     unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKING))
 
     @property
@@ -87,7 +90,7 @@ class IngestRoutes:
         if outcome.is_duplicate:
             headers.append((b"x-event-duplicate", b"true"))
         headers.extend((b"x-event-warning", _header_text(one)) for one in accepted.repairs)
-        await _reply(send, encode_event(outcome.event), headers)
+        await _reply(send, self.encode(outcome.event), headers)
 
     async def post_events(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Store many events and answer what became of each, once they are on disk."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from madsci.common.flattening import STANDARD_COLUMNS, flatten
+from madsci.common.flattening import STANDARD_COLUMNS, cell_of, flatten
 from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.selector import Path
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
+from madsci.event_manager.model.stored_event import StoredEvent, decode_json
 from madsci.event_manager.model.values import MISSING
 
 Row = dict[str, Any]
@@ -66,7 +66,7 @@ def _chosen_cells(event: StoredEvent, chosen: list[tuple[str, Path]]) -> Row:
     for name, path in chosen:
         value = _value_at(document, path)
         if value is not MISSING:
-            row[name] = encode_json(value) if isinstance(value, (dict, list)) else value
+            row[name] = cell_of(value)
     return row
 
 

@@ -2,7 +2,7 @@
 
 The choice is MongoDB's projection: the members to show or those to leave out. A path that meets a list
 goes on in each object of it; where members are shown, the other items of such a list are left out.
-The id is always there.
+The id is always there. Paths may be the names of columns of an export.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 
 from madsci.common.clock import iso
 from madsci.common.errors import InvalidInputError
+from madsci.common.flattening import column_name, column_path, split_names
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json
 
@@ -43,8 +44,8 @@ class Fields:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The paths as they are written, in the order in which they were given."""
-        return tuple(".".join(path) for path in self.paths)
+        """The names of their columns, in the order in which they were given."""
+        return tuple(map(column_name, self.paths))
 
     @cached_property
     def tree(self) -> dict[str, Any]:
@@ -86,8 +87,7 @@ def parse_fields(value: object) -> Fields | None:
     if value is None:
         return None
     if isinstance(value, str):
-        names = value.split(",", MAX_FIELDS) if value.strip() else []
-        return _showing([name.strip() for name in names])
+        return _showing(split_names(value))
     if isinstance(value, Mapping):
         return _of_object(value)
     if isinstance(value, (list, tuple)):
@@ -130,10 +130,14 @@ def _path(name: object) -> Path:
         raise _invalid(f"{name!r:.80} is no path")
     if len(name) > MAX_PATH:
         raise _invalid(f"the path {name[:40]!r}... has more than {MAX_PATH} characters")
-    path = tuple(name.split("."))
+    try:
+        path = column_path(name)
+    except ValueError as error:
+        raise _invalid(str(error)) from error
     if path == ("_id",):
         return ("event_id",)
-    if not all(path) or path[0] not in _MEMBERS:
+    # An empty name is meant only where brackets show it.
+    if not (all(path) or '["' in name) or path[0] not in _MEMBERS:
         raise _invalid(
             f"{name!r:.80} leads nowhere. Use a member of events, or a path that begins with source,"
             " event_data or extra"

@@ -41,7 +41,7 @@ def _is_extended(value: Mapping[str, Any]) -> bool:
 
 
 def plain_value(value: Any, name: str) -> Any:
-    """Return a value in place of MongoDB's extended JSON for it: dates, ObjectIds, sized numbers.
+    """Return a value in place of MongoDB's extended JSON for it: dates, ids, sized numbers, patterns.
 
     Raises:
         InvalidSelectorError: it looks like extended JSON, but is none.
@@ -49,6 +49,8 @@ def plain_value(value: Any, name: str) -> Any:
     if not isinstance(value, Mapping) or not _is_extended(value):
         return value
     ((kind, inner),) = value.items()
+    if kind == _REGULAR and isinstance(inner, Mapping) and inner.keys() <= {"pattern", "options"}:
+        return pattern(inner.get("pattern"), inner.get("options", ""), name)
     try:
         return _EXTENDED[kind](inner)
     except (TypeError, ValueError, OverflowError) as error:
@@ -67,7 +69,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _refused(_: Any) -> Any:
+    raise TypeError
+
+
+_REGULAR: Final = "$regularExpression"
 _EXTENDED: Final[dict[str, Callable[[Any], Any]]] = {
+    _REGULAR: _refused,  # but for one of its form
     "$date": _date,
     "$oid": _text,
     "$numberInt": int,

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from madsci.common.errors import InvalidCursorError
+from madsci.common.flattening import column_name
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.selector import EVERYTHING, And, Compare, Equals, Selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, Sort, directions
@@ -70,7 +71,7 @@ def _name_of(sort: Sort) -> list[str]:
     """Return what tells cursors of different orders apart: nothing for the usual order."""
     if sort == NEWEST_FIRST:
         return []
-    return [",".join("-" * key.descending + ".".join(key.path) for key in sort)]
+    return [",".join("-" * key.descending + column_name(key.path) for key in sort)]
 
 
 def decode_cursor(text: str, sort: Sort = NEWEST_FIRST) -> Place:

@@ -12,10 +12,12 @@ from datetime import tzinfo
 from typing import Any, Final
 
 from madsci.common.clock import parse_instant
+from madsci.common.flattening import column_path
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import level_number
 from madsci.event_manager.model import operands
 from madsci.event_manager.model.operands import invalid, is_operators
+from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.selector import (
     EVERYTHING,
     NOTHING,
@@ -135,7 +137,14 @@ class _Parser:
                     for key, member in value.items()
                 ]
             )
-        return Equals(path, self._value(path, name, value))
+        return self._is(path, name, value)
+
+    def _is(self, path: Path, name: str, operand: Any) -> Selector:
+        """Return what a value alone asks for: to be equal to it; or to match it, if it is a pattern."""
+        value = self._value(path, name, operand)
+        if isinstance(value, Pattern):
+            return Matches(path, value, of_instant=self._is_time(path))
+        return Equals(path, value)
 
     def _operators(self, path: Path, name: str, members: Mapping[str, Any], depth: int) -> Selector:
         if depth > MAX_DEPTH:
@@ -163,10 +172,11 @@ class _Parser:
             return Not(self._operator(path, name, _NEGATED[operator], operand, depth))
         if operator == "$in":
             return self._in(path, name, operand)
-        if operator == "$eq":
-            return Equals(path, self._value(path, name, operand))
-        if operator in _COMPARISONS:
-            return Compare(path, operator, self._value(path, name, operand))
+        if operator == "$eq" or operator in _COMPARISONS:
+            value = self._value(path, name, operand)
+            if isinstance(value, Pattern):
+                raise invalid(f"{operator} at {name} takes a value. Give the pattern to $regex.", name)
+            return Equals(path, value) if operator == "$eq" else Compare(path, operator, value)
         self._count(1)
         return self._test(path, name, operator, operand)
 
@@ -199,6 +209,8 @@ class _Parser:
         return HasType(path, types)
 
     def _not(self, path: Path, name: str, operand: Any, depth: int) -> Selector:
+        if isinstance(operand, Mapping) and set(operand) == {"$regularExpression"}:
+            return Not(self._is(path, name, operand))
         if not is_operators(operand) or not all(key.startswith("$") for key in operand):
             raise invalid(f"$not at {name} takes an object of operators, not {operand!r:.80}.", name)
         return Not(self._operators(path, name, operand, depth + 1))
@@ -226,25 +238,28 @@ class _Parser:
             if is_operators(one) is not is_operators(operand[0]):
                 raise invalid(f"$all at {name} takes values or $elemMatch, not both.", name)
             if not is_operators(one):
-                parts.append(Equals(path, self._value(path, name, one)))
+                parts.append(self._is(path, name, one))
             elif set(one) == {"$elemMatch"}:
                 parts.append(self._element(path, name, one["$elemMatch"], depth))
             else:
                 raise invalid(f"$all at {name} takes values or $elemMatch, not {one!r:.80}.", name)
         return _joined(parts) if parts else NOTHING
 
-    def _in(self, path: Path, name: str, operand: Any) -> In:
+    def _in(self, path: Path, name: str, operand: Any) -> Selector:
         if not isinstance(operand, list):
             raise invalid(f"$in and $nin at {name} take a list, not {operand!r:.80}.", name)
         if any(is_operators(value) for value in operand):
             raise invalid(f"$in and $nin at {name} take values, not operators.", name)
-        return In(path, tuple(self._value(path, name, value) for value in operand))
+        parts = [self._is(path, name, value) for value in operand]
+        values = In(path, tuple(part.value for part in parts if isinstance(part, Equals)))
+        patterns = [part for part in parts if not isinstance(part, Equals)]
+        return Or((values, *patterns)) if patterns else values
 
     def _value(self, path: Path, name: str, value: Any) -> Any:
         """Read an operand as the field keeps it."""
         self._count(1)
         value = operands.plain_value(value, name)
-        if self._prefix or len(path) != 1:
+        if self._prefix or len(path) != 1 or isinstance(value, Pattern):
             return value
         if self._is_time(path) and value is not None:
             try:
@@ -260,7 +275,10 @@ class _Parser:
         return value
 
     def _path(self, name: str) -> Path:
-        path = tuple(name.split("."))
+        try:
+            path = column_path(name)
+        except ValueError as error:
+            raise invalid(f"A path cannot be used: {error}.", name) from error
         if len(name) > MAX_PATH or len(path) > MAX_SEGMENTS:
             raise invalid(
                 f"The path {name[:40]!r}... has more than {MAX_PATH} characters, or more than"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from madsci.common.errors import InvalidInputError
+from madsci.common.flattening import column_path
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.values import INT64, Kind, kind_of
 
@@ -87,11 +88,14 @@ def _keys(value: object) -> list[SortKey]:
 def _key(name: object, direction: object) -> SortKey:
     if not isinstance(name, str) or type(direction) not in (int, float) or direction not in (1, -1):
         raise _invalid(f"{name!r:.80}: {direction!r:.40} is not a path and 1 or -1")
-    path = tuple(name.split("."))
+    try:
+        path = column_path(name)
+    except ValueError as error:
+        raise _invalid(str(error)) from error
     if path[0] == "event_id":
         path = ("_id", *path[1:])
     is_known = path[0] in _NESTED if len(path) > 1 else path[0] in PLAIN | NULLABLE | _NESTED
-    if not is_known or len(name) > _MAX_PATH or any(char in _UNSPEAKABLE for char in name):
+    if not is_known or len(name) > _MAX_PATH or not _UNSPEAKABLE.isdisjoint("".join(path)):
         raise _invalid(
             f"events cannot be sorted by {name!r:.80}. Use a member of events, or a path that begins"
             " with source, event_data or extra"

@@ -14,8 +14,9 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
-from madsci.event_manager.model.stored_event import StoredEvent, encode_events_by_id
+from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
+from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.advice import advice
 from madsci.event_manager.stores.base import EventReader
 
@@ -51,12 +52,13 @@ class PageJob:
     query: Query
     fields: Fields | None
     seconds: float
+    encoding: Encoding = AS_STORED
 
     def run(self, events: EventReader) -> EncodedPage:
         """Return the page."""
         page = find(events, self.query, self.seconds)
         if self.fields is None:
-            body = encode_events_by_id(page.events)
+            body = self.encoding.by_id(page.events)
         else:
             body = encode_projected_by_id(page.events, self.fields)
         return EncodedPage(body, page.next_cursor)

@@ -14,6 +14,7 @@ from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.tally import Count, Tally
+from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.answering import Answering, AnsweringBeside, AnsweringHere, Stream
 from madsci.event_manager.search.jobs import EncodedPage, PageJob, SpanJob, StreamJob, TallyJob, find
 from madsci.event_manager.stores.base import EventStore
@@ -31,13 +32,21 @@ class Search:
 
     ``places`` questions are answered at once, in processes of their own where other processes can read
     the store, else in threads; 0 means threads, too. ``seconds`` is the budget of a question.
+    ``encoding`` is that of pages of whole events.
     """
 
     def __init__(
-        self, store: EventStore, *, seconds: float, places: int = 0, clock: Clock = now_us
+        self,
+        store: EventStore,
+        *,
+        seconds: float,
+        places: int = 0,
+        encoding: Encoding = AS_STORED,
+        clock: Clock = now_us,
     ) -> None:
         self._store = store
         self._seconds = seconds
+        self._encoding = encoding
         self._clock = clock
         self._places = max(places, 1)
         self._answering: Answering = AnsweringHere(store)
@@ -63,7 +72,7 @@ class Search:
             QueryTimeoutError: it takes longer than a question may.
             OverloadedError: too many questions wait already.
         """
-        job = PageJob(query, fields, self._seconds)
+        job = PageJob(query, fields, self._seconds, self._encoding)
         return await self._ask(lambda: self._answering.ask(job))
 
     async def tally(self, *tallies: Tally) -> list[list[Count]]:

@@ -63,6 +63,9 @@ def test_the_id_alone_may_be_chosen():
         ({1: 1}, "1 is no path"),
         ("event_type,", "leads nowhere"),
         ("message", "'message' leads nowhere"),
+        (['event_data["a'], "as the columns of exports are named"),
+        (['event_data.["a"]'], "as the columns of exports are named"),
+        (['["event_data.a"]'], "leads nowhere"),
         ("event_data..a", "leads nowhere"),
         (".event_data", "leads nowhere"),
         ({"event_data.a": 1, "event_data.b": 0}, "leaves out others"),
@@ -166,3 +169,26 @@ def test_events_by_id_keep_their_order(make_event):
     encoded = encode_projected_by_id(events, fields)
     parts = b",".join(b'"%s":%s' % (e.event_id.encode(), encode_projected(e, fields)) for e in events)
     assert encoded == b"{" + parts + b"}"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ('event_data["http.method"]', ("event_data", "http.method")),
+        ('event_data["a,b."].c', ("event_data", "a,b.", "c")),
+        ('event_data[""]', ("event_data", "")),
+    ],
+)
+def test_the_column_of_an_export_can_be_chosen_by_its_name(name, path):
+    for value in ([name], name, f"event_id, {name}", {name: 1}):
+        fields = parse_fields(value)
+        assert (fields.paths[-1], fields.names[-1]) == (path, name)
+
+
+def test_a_name_with_a_dot_is_not_the_path_of_the_same_letters():
+    document = {"event_data": {"a.b": 1, "a": {"b": 2, "c": 3}}}
+    assert parse_fields(['event_data["a.b"]']).project(document) == {"event_data": {"a.b": 1}}
+    assert parse_fields(["event_data.a.b"]).project(document) == {"event_data": {"a": {"b": 2}}}
+    assert parse_fields({'event_data["a.b"]': 0}).project(document) == {
+        "event_data": {"a": {"b": 2, "c": 3}}
+    }

@@ -76,6 +76,27 @@ NEW_YEAR = parse_instant("2026-01-01T00:00:00Z")
         ({"event_data.a": {"$elemMatch": {}}}, ElementMatches(A, EVERYTHING)),
         ({"$text": {"$search": "jam"}}, Text(TextSearch.parse("jam"))),
         ({"event_data..": 1}, Equals(("event_data", "", ""), 1)),
+        ({"event_data.a": {"$regularExpression": {"pattern": "x"}}}, Matches(A, Pattern("x"))),
+        (
+            {"event_data.a": {"$not": {"$regularExpression": {"pattern": "x"}}}},
+            Not(Matches(A, Pattern("x"))),
+        ),
+        (
+            {"event_data.a": {"$all": [1, {"$regularExpression": {"pattern": "x", "options": "i"}}]}},
+            And((ONE, Matches(A, Pattern("x", "i")))),
+        ),
+        (
+            {"event_data.a": {"$in": [1, {"$regularExpression": {"pattern": "x"}}]}},
+            Or((In(A, (1,)), Matches(A, Pattern("x")))),
+        ),
+        (
+            {"event_data.a": {"$nin": [{"$regularExpression": {"pattern": "x"}}]}},
+            Not(Or((In(A, ()), Matches(A, Pattern("x"))))),
+        ),
+        ({'event_data["http.method"]': 1}, Equals(("event_data", "http.method"), 1)),
+        ({'event_data[""]["a\\"b"].c': 1}, Equals(("event_data", "", 'a"b', "c"), 1)),
+        ({'["event_id"]': "x"}, Equals(("_id",), "x")),
+        ({"event_data.a[0]": 1}, Equals(("event_data", "a[0]"), 1)),
     ],
 )
 def test_each_operator_has_its_tree(selector, tree):
@@ -180,6 +201,13 @@ def test_a_refusal_at_the_top_names_the_operator(selector, words):
     [
         ({"$regex": "("}, "$regex"),
         ({"$regex": 5}, "$regex"),
+        ({"$eq": {"$regularExpression": {"pattern": "x"}}}, "$eq"),
+        ({"$gt": {"$regularExpression": {"pattern": "x"}}}, "$gt"),
+        ({"$ne": {"$regularExpression": {"pattern": "x"}}}, "$eq"),
+        ({"$in": [{"$regularExpression": {"pattern": "("}}]}, "$regex"),
+        ({"$in": [{"$regularExpression": "x"}]}, "$regularExpression"),
+        ({"$in": [{"$regularExpression": {"pattern": "x", "flags": "i"}}]}, "$regularExpression"),
+        ({"$in": [{"$regex": "x"}]}, "$in"),
         ({"$regex": "a" * (MAX_PATTERN + 1)}, "$regex"),
         ({"$regex": "x", "$options": "q"}, "$regex"),
         ({"$regex": "x", "$options": 1}, "$options"),
@@ -298,4 +326,13 @@ def test_comparisons_are_bounded_each_listed_value_counting(selector_of):
 def test_a_path_deeper_than_any_event_is_refused(path):
     """Nothing can lie there, and every engine would pay for looking."""
     with pytest.raises(InvalidSelectorError):
+        parse_selector({path: 1})
+
+
+@pytest.mark.parametrize(
+    "path",
+    ['event_data["a', 'event_data["a"', 'event_data["a"]b', '["a"]["\\ud800"]', 'a..["b"]', 'a["\\q"]'],
+)
+def test_a_name_in_brackets_that_cannot_be_read_is_refused_and_how_to_write_it_is_said(path):
+    with pytest.raises(InvalidSelectorError, match="as the columns of exports are named"):
         parse_selector({path: 1})

@@ -14,6 +14,8 @@ from madsci.event_manager.model.selector import (
     TIME_FIELDS,
     And,
     Compare,
+    ElementMatches,
+    ElementPasses,
     Equals,
     HasType,
     In,
@@ -60,12 +62,24 @@ def _holds_of_leaves(part: Selector, test: Callable[[Leaf], bool]) -> bool:
 
 def _is_bson(leaf: Leaf) -> bool:
     """Tell whether documents show what a leaf asks for: not where ``codec`` had to change something."""
-    if any(not name or name.startswith("$") or "\0" in name for name in leaf.path):
+    if any(not name or name.startswith("$") or "\0" in name or "." in name for name in leaf.path):
         return False
     if isinstance(leaf, HasType):
         return "decimal" not in leaf.types
+    if isinstance(leaf, ElementMatches):
+        return _holds_of_leaves(leaf.selector, _is_bson)
+    if isinstance(leaf, ElementPasses):  # its operators stand side by side: MongoDB has no "or" there
+        return not _has_alternatives(leaf.test) and _holds_of_leaves(leaf.test, _is_bson)
     values: Any = leaf.values if isinstance(leaf, In) else getattr(leaf, "value", None)
     return _fits(list(values) if isinstance(values, tuple) else values)
+
+
+def _has_alternatives(test: Selector) -> bool:
+    if isinstance(test, Not):
+        return _has_alternatives(test.part)
+    if isinstance(test, Or):
+        return bool(test.parts)
+    return isinstance(test, And) and any(map(_has_alternatives, test.parts))
 
 
 def _fits(value: Any) -> bool:

@@ -13,16 +13,14 @@ import pytest
 
 from madsci.client.delivery.retry import Backoff
 from madsci.client.delivery.sender import Sender, SenderSettings
-from madsci.client.delivery.transport import HttpTransport, Rejection, SendReport
+from madsci.client.delivery.transport import Rejection, SendReport
 from madsci.client.spool import lane_writer
-from madsci.client.spool import rejected as dead_letters
-from madsci.client.spool.disk_spool import DiskSpool
-from madsci.client.spool.lane_writer import DiskSpoolSettings
-from madsci.client.spool.rejected import DeadLetters
+from madsci.client.spool.lane_writer import SpoolSettings
+from madsci.client.spool.rejected import FILE_NAME, RejectedFile
 from madsci.client.spool.segments import Segment
+from madsci.client.spool.spool import Spool
 from madsci.client.testing import RecordingTransport
 from madsci.client.writing.outputs import spool_directory
-from madsci.common.errors import ServerUnreachableError
 
 OPEN_FILES = Path("/proc/self/fd")
 posix = pytest.mark.skipif(os.name != "posix", reason="POSIX only")
@@ -34,7 +32,7 @@ def body(event_id, text=""):
 
 def put_many(spool, count, text="", first=0):
     for number in range(first, first + count):
-        spool.append(f"e{number:04}", body(f"e{number:04}", text))
+        spool.append(body(f"e{number:04}", text))
 
 
 def ids(batch):
@@ -54,8 +52,8 @@ def drain(source):
 def make_spool(tmp_path):
     made = []
 
-    def make(**settings):
-        made.append(DiskSpool(tmp_path / "spool", DiskSpoolSettings(**settings)))
+    def make(name="spool", **settings):
+        made.append(Spool(tmp_path / name, SpoolSettings(**settings)))
         return made[-1]
 
     yield make
@@ -83,9 +81,9 @@ def test_settled_segments_are_deleted_and_closing_leaves_nothing(make_spool):
     assert drain(spool) == [f"e{n:04}" for n in range(100)]
     assert len(files(spool)) == 1
     assert (spool.stats().queued, spool.stats().spool_bytes, spool.stats().oldest_age) == (0, 0, None)
-    spool.close()
+    spool.rest()
     assert files(spool, "*") == []
-    spool.append("more", body("more"))
+    spool.append(body("more"))
     assert (spool.last_position, spool.settled_position) == (101, 100)
 
 
@@ -104,7 +102,7 @@ def test_few_files_are_open_however_many_wait(make_spool):
 def test_a_spool_with_waiting_events_keeps_them_when_it_is_closed(make_spool):
     spool = make_spool()
     put_many(spool, 3)
-    spool.close()
+    spool.rest()
     put_many(spool, 1, first=3)
     assert drain(spool) == ["e0000", "e0001", "e0002", "e0003"]
 
@@ -133,7 +131,7 @@ def test_an_abandoned_inheritance_goes_to_the_next(make_spool):
     heir = make_spool()
     lane = heir.backlog()
     lane.acknowledge(lane.read(1, 1000)[0].position)
-    heir.close()
+    heir.rest()
     assert drain(make_spool().backlog()) == ["e0001", "e0002", "e0003"]
 
 
@@ -145,11 +143,11 @@ def test_a_damaged_event_is_skipped_counted_and_kept_for_people(make_spool):
     path.write_bytes(path.read_bytes().replace(b"e0002", b"e000X"))
     heir = make_spool()
     assert drain(heir.backlog()) == ["e0000", "e0001", "e0003", "e0004"]
-    assert heir.stats().dropped == 1
+    assert heir.stats().lost == 1
     assert heir.backlog() is None
     assert heir.losses().count == 1
-    assert "e000X" in (dead.directory / dead_letters.FILE_NAME).read_text()
-    assert any("damaged" in notice for notice in heir.tend())
+    assert "e000X" in (dead.directory / FILE_NAME).read_text()
+    assert "damaged" in heir.last_trouble
 
 
 def test_damage_that_hides_the_end_of_an_event_is_counted_too(make_spool):
@@ -160,7 +158,7 @@ def test_damage_that_hides_the_end_of_an_event_is_counted_too(make_spool):
         file.seek(path.read_bytes().index(b"\n"))
         file.write(b" ")
     assert drain(spool) == ["e0002", "e0003", "e0004"]
-    assert spool.stats().dropped == 2
+    assert spool.stats().lost == 2
     assert spool.settled_position == spool.last_position == 5
 
 
@@ -169,10 +167,11 @@ def test_a_full_spool_drops_whole_old_segments_and_says_so(make_spool):
     put_many(spool, 1000)
     assert sum(path.stat().st_size for path in spool.directory.glob("*.events")) <= 10_000
     stats = spool.stats()
-    assert stats.queued + stats.dropped == 1000
-    assert stats.dropped == spool.losses().count
-    assert any("dropped" in notice for notice in spool.tend())
-    assert drain(spool) == [f"e{n:04}" for n in range(stats.dropped, 1000)]
+    assert stats.queued + stats.lost == 1000
+    assert stats.lost == spool.losses().count
+    spool.tend()
+    assert "events are lost: the spool is full" in spool.last_trouble
+    assert drain(spool) == [f"e{n:04}" for n in range(stats.lost, 1000)]
 
 
 def test_losses_survive_the_process(make_spool):
@@ -190,10 +189,10 @@ def test_a_full_spool_that_blocks_waits_for_room_and_not_for_ever(make_spool):
     spool = make_spool(max_bytes=10_000, full_policy="block", block_seconds=0.2)
     put_many(spool, 100)
     started = time.monotonic()
-    while not spool.stats().dropped:
-        spool.append("x", body("x"))
+    while not spool.stats().lost:
+        spool.append(body("x"))
     assert 0.2 <= time.monotonic() - started < 5
-    waiting = make_spool(max_bytes=10_000, full_policy="block", block_seconds=30)
+    waiting = make_spool("other", max_bytes=10_000, full_policy="block", block_seconds=30)
     put_many(waiting, 100)
     thread = threading.Thread(target=put_many, args=(waiting, 100, "", 100))
     thread.start()
@@ -204,7 +203,7 @@ def test_a_full_spool_that_blocks_waits_for_room_and_not_for_ever(make_spool):
             waiting.acknowledge(batch[-1].position)
     thread.join(1)
     assert not thread.is_alive()
-    assert waiting.stats().dropped == 0
+    assert waiting.stats().lost == 0
 
 
 def test_what_was_inherited_makes_room_for_what_is_new(make_spool):
@@ -214,7 +213,7 @@ def test_what_was_inherited_makes_room_for_what_is_new(make_spool):
     spool = make_spool(max_bytes=8000)
     assert spool.backlog() is not None
     spool.tend()
-    assert spool.stats().dropped > 0
+    assert spool.stats().lost > 0
     put_many(spool, 10)
     assert len(drain(spool)) == 10
 
@@ -222,11 +221,10 @@ def test_what_was_inherited_makes_room_for_what_is_new(make_spool):
 @posix
 def test_without_a_place_on_disk_events_wait_in_memory_with_one_warning(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    spool = DiskSpool(tmp_path / "file" / "spool")
+    spool = Spool(tmp_path / "file" / "spool")
     put_many(spool, 10)
-    notices = [*spool.tend(), *spool.tend()]
-    assert len(notices) == 1
-    assert "wait in memory" in notices[0]
+    spool.tend()
+    assert "wait in memory" in spool.last_trouble
     put_many(spool, 10, first=10)
     assert drain(spool) == [f"e{n:04}" for n in range(20)]
 
@@ -238,17 +236,17 @@ def test_a_full_disk_is_left_and_returned_to_in_order(make_spool, monkeypatch):
         patched.setattr(Segment, "write", refuse)
         patched.setattr(lane_writer.LaneWriter, "_probe", refuse)
         put_many(spool, 5, first=5)
-        (notice,) = spool.tend()
-        assert "No space left" in notice
+        spool.tend()
+        assert "No space left" in spool.last_trouble
         spool._look_at = 0.0
-        assert spool.tend() == []
+        spool.tend()
         put_many(spool, 5, first=10)
     spool._look_at = 0.0
     spool.tend()
     put_many(spool, 5, first=15)
     assert spool._writer._current.is_on_disk
     assert drain(spool) == [f"e{n:04}" for n in range(20)]
-    spool.close()
+    spool.rest()
     assert files(spool, "*") == []
 
 
@@ -258,13 +256,13 @@ def refuse(*_):
 
 def test_memory_is_bounded_too(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    settings = DiskSpoolSettings(max_bytes=80_000, memory_max_bytes=30_000)
-    spool = DiskSpool(tmp_path / "file" / "spool", settings)
+    settings = SpoolSettings(max_bytes=80_000, memory_max_bytes=30_000)
+    spool = Spool(tmp_path / "file" / "spool", settings)
     put_many(spool, 2000)
     stats = spool.stats()
     assert 0 < stats.queued < 1000
-    assert stats.queued + stats.dropped == 2000
-    assert drain(spool) == [f"e{n:04}" for n in range(stats.dropped, 2000)]
+    assert stats.queued + stats.lost == 2000
+    assert drain(spool) == [f"e{n:04}" for n in range(stats.lost, 2000)]
 
 
 @posix
@@ -275,6 +273,7 @@ def test_a_vanished_directory_is_made_again_and_nothing_is_lost(make_spool):
         path.unlink()
     spool.directory.rmdir()
     put_many(spool, 5, first=5)
+    spool._look_at = 0.0
     spool.tend()
     put_many(spool, 5, first=10)
     assert len(files(spool)) == 1
@@ -283,16 +282,19 @@ def test_a_vanished_directory_is_made_again_and_nothing_is_lost(make_spool):
 
 
 @pytest.mark.parametrize("policy", ["none", "interval", "always"])
-def test_syncing_is_done_as_set(make_spool, monkeypatch, policy):
+def test_syncing_is_done_as_set(make_spool, monkeypatch, wait_until, policy):
     synced = []
-    monkeypatch.setattr(Segment, "sync", lambda self: synced.append(self.count))
-    spool = make_spool(fsync=policy, fsync_interval=0.0)
+    spool = make_spool(fsync=policy, fsync_interval=0.05)
+
+    def sync(segment):  # of this spool: others may still be around
+        if segment.path.parent == spool.directory:
+            synced.append(segment.count)
+
+    monkeypatch.setattr(Segment, "sync", sync)
     put_many(spool, 3)
-    in_calls = len(synced)
-    spool.tend()
-    assert (in_calls, len(synced) - in_calls) == {
-        "none": (0, 0), "always": (3, 0), "interval": (2, 1),
-    }[policy]  # fmt: skip
+    wait_until(lambda: not spool._writer._unsynced_since)
+    spool.rest()
+    assert {"none": synced == [], "always": synced[:3] == [1, 2, 3], "interval": 3 in synced}[policy]
 
 
 def test_events_are_synced_while_a_server_hangs(make_client, peer, wait_until, monkeypatch, tmp_path):
@@ -313,17 +315,6 @@ def test_events_are_synced_while_a_server_hangs(make_client, peer, wait_until, m
     assert client.flush(10)
 
 
-def test_a_server_that_hangs_is_given_up_in_time(peer):
-    called = []
-    peer.script = [(0, {})]
-    transport = HttpTransport(peer.url, timeout=0.3, while_waiting=lambda: called.append(1))
-    started = time.monotonic()
-    with pytest.raises(ServerUnreachableError):
-        transport.ask("POST", "events", body=b"{}")
-    assert 0.2 < time.monotonic() - started < 5
-    assert called
-
-
 @posix
 def test_a_handler_that_interrupts_an_append_keeps_its_event_at_once(make_spool):
     spool = make_spool(segment_bytes=2000)
@@ -331,7 +322,7 @@ def test_a_handler_that_interrupts_an_append_keeps_its_event_at_once(make_spool)
 
     def handle(*_):
         handled.append(f"h{len(handled)}")
-        spool.append(handled[-1], body(handled[-1]))
+        spool.append(body(handled[-1]))
 
     before = signal.signal(signal.SIGALRM, handle)
     signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
@@ -347,15 +338,15 @@ def test_a_handler_that_interrupts_an_append_keeps_its_event_at_once(make_spool)
     assert spool.settled_position == spool.last_position == 5000 + len(handled)
 
 
-def test_dead_letters_are_lines_of_json_and_bounded(tmp_path):
-    letters = DeadLetters(tmp_path, max_bytes=1000)
-    letters.bury(b'{"event_id":"a"}', "not liked")
-    letters.bury(b"\x00 no json", "damaged")
-    first, second = map(json.loads, letters.path.read_text().splitlines())
+def test_rejected_events_are_lines_of_json_and_bounded(tmp_path):
+    file = RejectedFile(tmp_path, max_bytes=1000)
+    file.add(b'{"event_id":"a"}', "not liked")
+    file.add(b"\x00 no json", "damaged")
+    first, second = map(json.loads, file.path.read_text().splitlines())
     assert (first["reason"], first["event"]) == ("not liked", {"event_id": "a"})
     assert second["raw"] == "\x00 no json"
     for _ in range(100):
-        letters.bury(b'{"event_id":"b"}', "not liked")
+        file.add(b'{"event_id":"b"}', "not liked")
     assert sum(path.stat().st_size for path in tmp_path.glob("*.ndjson*")) <= 2000
     assert len(list(tmp_path.glob("*.ndjson*"))) == 2
 
@@ -367,24 +358,24 @@ def test_the_directory_of_a_server_has_a_readable_name_and_no_password(tmp_path)
     assert name != spool_directory(tmp_path, "https://lab.example:8001/").name
 
 
-def test_the_sender_ships_orphans_buries_the_refused_and_tells_of_losses(make_spool):
+def test_the_sender_ships_orphans_puts_the_refused_aside_and_tells_of_losses(make_spool):
     dead = make_spool()
     put_many(dead, 3)
     dead.abandon()
     spool = make_spool(max_bytes=10_000)
     put_many(spool, 300, first=100)
-    lost = spool.stats().dropped
+    lost = spool.stats().lost
     assert lost
     transport = RecordingTransport()
     transport.reports = [SendReport(1, rejected=(Rejection(0, "bad"),))]
     sender = Sender(spool, transport, SenderSettings(backoff=Backoff(base=0.001)))
     assert sender.flush(10)
-    assert sender.close(10)
+    sender.leave(sender)
     names = [event.event_id for event in transport.events]
     assert {"e0001", "e0002"} <= set(names)
     (told,) = [event for event in transport.events if event.event_type.value == "log_warning"]
     assert told.event_data["lost_events"] == lost
     assert f"{lost} events were lost" in told.event_data["message"]
-    assert sender.stats().dead == 1
-    assert "bad" in (spool.directory / dead_letters.FILE_NAME).read_text()
+    assert sender.stats().rejected == 1
+    assert "bad" in (spool.directory / FILE_NAME).read_text()
     assert files(spool) == []

@@ -1,0 +1,63 @@
+"""The spool's own small thread: what is to be done from time to time while events wait."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+from madsci.client.wake import Wake
+
+
+class Tender:
+    """Calls a function again and again, after the seconds that its last call returned, if any.
+
+    ``start`` and ``stop`` may come from any thread, signal handler and finalizer.
+    """
+
+    def __init__(self, tend: Callable[[], float | None]) -> None:
+        self._tend = tend
+        self._thread: threading.Thread | None = None
+        self.forget_parent()
+
+    def start(self) -> None:
+        """Begin, or go on; what is due is done at once."""
+        self._is_wanted = True
+        self._wake.set()
+        with self._lock:
+            if self._thread is not None or sys.is_finalizing():
+                return
+            self._thread = threading.Thread(target=self._run, name="madsci-event-spool", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is ending, or the system is out of threads
+                self._thread = None
+
+    def stop(self) -> None:
+        """Let the thread end."""
+        self._is_wanted = False
+        self._wake.set()
+
+    def close(self, timeout: float) -> None:
+        """Let the thread end, and wait for it, for so many seconds at most."""
+        self.stop()
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def forget_parent(self) -> None:
+        """Begin anew in a forked child: the thread stayed with the parent."""
+        self._wake = Wake()
+        self._is_wanted = False
+        self._lock = threading.RLock()
+        """Held to decide about the thread, and for nothing that takes time."""
+        self._thread = None
+
+    def _run(self) -> None:
+        while True:
+            while self._is_wanted:
+                self._wake.wait(self._tend())
+            with self._lock:
+                if not self._is_wanted:
+                    self._thread = None
+                    return

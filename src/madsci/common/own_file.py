@@ -1,0 +1,93 @@
+"""Files of ours, in folders where others may put things and under numbers that others may take over.
+
+A folder for all users of a machine may hold links and devices under names that look like ours: opening
+these would write elsewhere, or wait for ever. And a program that becomes a daemon closes all numbers of
+open files, its next files get them, and what we wrote under them would go into these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import Final
+
+_FLAGS: Final = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)  # a pipe without a reader would hold us up
+    | getattr(os, "O_BINARY", 0)
+)
+_STRANGE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODEV})
+"""What the system says of links, of pipes without a reader, of folders and of devices."""
+
+
+class NotAFileError(OSError):
+    """What stands there is a link, a pipe, a device or a folder."""
+
+
+class OwnFile:
+    """An open regular file that is known again by more than its number.
+
+    Calls check that first; in between, another thread would have to close the number and get it anew.
+    """
+
+    __slots__ = ("_end", "_identity", "number")
+
+    def __init__(self, path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> None:
+        """Open a file, never through a link.
+
+        Raises:
+            NotAFileError: there is something else.
+            OSError: it cannot be opened.
+        """
+        try:
+            self.number = os.open(path, flags | _FLAGS, mode)
+        except OSError as error:
+            if error.errno in _STRANGE:
+                raise NotAFileError(error.errno, "this is no regular file", str(path)) from None
+            raise
+        self._end = 0
+        status = os.fstat(self.number)
+        self._identity = (status.st_ino, status.st_dev)
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise NotAFileError(errno.EINVAL, "this is no regular file", str(path))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the number still means this file."""
+        try:
+            status = os.fstat(self.number)
+        except OSError:  # nobody's
+            return False
+        return (status.st_ino, status.st_dev) == self._identity
+
+    def append(self, content: bytes) -> int:
+        """Write at the end of a file that was opened for appending; return how many bytes it took.
+
+        Only that the file stands where our last bytes ended is looked at, where that tells enough:
+        it takes a quarter of the time.
+
+        Raises:
+            OSError: it cannot be written, or the number means another file.
+        """
+        number, end = self.number, self._end
+        try:
+            is_ours = end > 0 and os.lseek(number, 0, os.SEEK_CUR) == end
+        except OSError:
+            is_ours = False
+        if not is_ours:
+            if not self.is_ours:
+                raise OSError(errno.EBADF, "the program closed this file, which was not its own")
+            end = os.lseek(number, 0, os.SEEK_CUR)
+        written = os.write(number, content)
+        self._end = end + written
+        return written
+
+    def close(self) -> None:
+        """Close the file; a number that is somebody else's by now is left alone."""
+        if self.number >= 0 and self.is_ours:
+            with contextlib.suppress(OSError):
+                os.close(self.number)
+        self.number = -1
