@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -31,91 +32,125 @@ from support.peers import (
 from support.server import ServerProcess, free_port, wait_until
 
 FEW, ALL = 1_000, 10_000
-SIZES = [FEW, pytest.param(ALL, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 
-# Arguments: URL, directory, origin, how many, pause after each hundred, and what else to do.
+# Arguments: URL, directory, origin, how many, pause after each hundred, what else to do, and how to
+# become the process that logs.
 CLIENT = """
-import os, sys, threading, time
-url, directory, origin, count, pause, extra = sys.argv[1:]
+import multiprocessing, os, sys, threading, time
+url, directory, origin, count, pause, extra, method = sys.argv[1:]
+count = int(count)
 if extra == "clock":
     real = time.time_ns
     start = real()
     time.time_ns = lambda: real() - (3_600_000_000_000 if real() - start > 20_000_000 else 0)
 from madsci.client.event_client import EventClient
-client = EventClient(
-    name="robot", event_server_url=url, log_console_enabled=False, log_file_enabled=False,
-    spool_dir=directory + "/spool", retry_backoff_factor=0.02, close_timeout_seconds=120,
-    spool_max_bytes=int(os.environ.get("ROOM", 536870912)),
-)
-returned = os.open(f"{directory}/{origin}.returned", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
 def log(origin, first, last):
     for number in range(first, last):
         client.info("moved", origin=origin, number=number, text="x" * 60)
         os.write(returned, b"%s %d\\n" % (origin.encode(), number))
         if float(pause) and number % 100 == 99:
             time.sleep(float(pause))
-count = int(count)
-if extra == "threads":
-    threads = [threading.Thread(target=log, args=(f"{origin}.{n}", 0, count // 8)) for n in range(8)]
-    for thread in threads: thread.start()
-    for thread in threads: thread.join()
-elif extra == "fork":
-    log(origin, 0, count // 2)
-    child = os.fork()
-    if child:
-        log(origin, count // 2, count * 3 // 4)
-    else:
-        log(f"{origin}.child", 0, count // 4)
-    if child:
-        os.waitpid(child, 0)
-elif extra == "signals":
-    import signal
+
+def handle(signal_number, frame):
+    number, handled[0] = handled[0], handled[0] + 1  # a handler may be interrupted by the next
+    client.info("signal", origin=origin + ".signal", number=number, text="")
+    os.write(returned, b"%s.signal %d\\n" % (origin.encode(), number))
+
+def run():
+    global client, returned, handled
+    client = EventClient(
+        name="robot", event_server_url=url, log_dir=directory + "/logs", spool_dir=directory + "/spool",
+        retry_backoff_factor=0.02, close_timeout_seconds=120,
+        spool_max_bytes=int(os.environ.get("ROOM", 536870912)),
+    )
+    returned = os.open(f"{directory}/{origin}.returned", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     handled = [0]
-    def handle(number, frame):
-        number, handled[0] = handled[0], handled[0] + 1  # a handler may be interrupted by the next
-        client.info("signal", origin=origin + ".signal", number=number, text="")
-        os.write(returned, b"%s.signal %d\\n" % (origin.encode(), number))
-    signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
-    log(origin, 0, count)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-else:
-    log(origin, 0, count)
-if extra == "exit":
-    os._exit(0)
-client.close()
-print(client.stats().queued if client.stats() else 0, flush=True)
+    if extra == "threads":
+        threads = [
+            threading.Thread(target=log, args=(f"{origin}.{n}", 0, count // 8)) for n in range(8)
+        ]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    elif extra == "fork":
+        log(origin, 0, count // 2)
+        child = os.fork()
+        if child:
+            log(origin, count // 2, count * 3 // 4)
+            os.waitpid(child, 0)
+        else:
+            log(f"{origin}.child", 0, count // 4)
+    elif extra == "signals":
+        import signal
+        signal.signal(signal.SIGALRM, handle)
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        log(origin, 0, count)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    else:
+        log(origin, 0, count)
+    if extra == "exit":
+        os._exit(0)
+    client.close()
+
+if __name__ == "__main__":
+    if method == "itself":
+        run()
+    else:
+        process = multiprocessing.get_context(method).Process(target=run)
+        process.start()
+        process.join()
 """
+
+LIVES = [
+    (FEW, "itself"),
+    *(
+        pytest.param(life, marks=[pytest.mark.slow, pytest.mark.timeout(300)])
+        for life in [(ALL, "itself"), (FEW, "fork"), (FEW, "forkserver"), (FEW, "spawn")]
+    ),
+]
+
+
+@pytest.fixture(params=LIVES, ids=lambda life: f"{life[0]} by {life[1]}")
+def life(request):
+    """How many events a drill has, and how the process that logs them came to be."""
+    return request.param
+
+
+@pytest.fixture
+def count(life):
+    return life[0]
 
 
 class Clients:
     """The processes of a drill that log to one address from one directory."""
 
-    def __init__(self, directory: Path, url: str) -> None:
+    def __init__(self, directory: Path, method: str) -> None:
         self.directory = directory
-        self.url = url
+        self.program = directory / "robot.py"
+        self.program.write_text(CLIENT)
+        self.method = method
+        self.url = ""
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def start(self, origin, count, pause=0.0, extra="", **environment) -> subprocess.Popen[bytes]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("EVENT_", "MADSCI_"))}
+        words = [self.program, self.url, self.directory, origin, count, pause, extra, self.method]
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                CLIENT,
-                self.url,
-                str(self.directory),
-                origin,
-                str(count),
-                str(pause),
-                extra,
-            ],
+            [sys.executable, *map(str, words)],
             cwd=self.directory,
             env={**inherited, **environment},
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # the console, as lines on stderr
+            start_new_session=True,
         )
         self.processes.append(process)
         return process
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """kill -9 of a process and of its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def finish(self, seconds: float = 120) -> None:
         for process in self.processes:
@@ -147,12 +182,12 @@ def server(tmp_path, request) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def clients(tmp_path) -> Iterator[Clients]:
-    started = Clients(tmp_path, "")
+def clients(tmp_path, request) -> Iterator[Clients]:
+    is_many = "life" in request.fixturenames
+    started = Clients(tmp_path, request.getfixturevalue("life")[1] if is_many else "itself")
     yield started
     for process in started.processes:
-        process.kill()
-        process.wait()
+        started.kill(process)
 
 
 def by_origin(rows) -> dict[str, list[int]]:
@@ -200,7 +235,6 @@ def start_helper_until_delivered(clients: Clients, count_now) -> None:
     wait_until(lambda: count_now() >= expected, 100, "what the dead left behind")
 
 
-@pytest.mark.parametrize("count", SIZES)
 def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count):
     clients.url = server.address
     clients.start("a", count)
@@ -211,8 +245,8 @@ def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count)
     assert clients.waiting_files() == []
 
 
-@pytest.mark.parametrize(("count", "kills"), [(FEW, 1), pytest.param(ALL, 10, marks=SIZES[1].marks)])
-def test_kill_9_of_the_server_in_the_burst_costs_nothing(server, clients, count, kills):
+def test_kill_9_of_the_server_in_the_burst_costs_nothing(server, clients, count):
+    kills = 1 if count == FEW else 10
     server.start()
     clients.url = server.address
     clients.start("a", count, pause=0.02 if count == FEW else 0.1)
@@ -237,14 +271,11 @@ def kill_clients_at_random(clients: Clients, count: int, lives: range, seed: int
         goal = chance.randint(1, count - 1)
         path = clients.directory / f"life{life}.returned"
         wait_until(lambda path=path, goal=goal: lines_in(path) >= goal, 30)
-        process.kill()
-        process.wait()
+        clients.kill(process)
 
 
-@pytest.mark.parametrize(
-    ("count", "kills"), [(FEW, 2), pytest.param(ALL // 4, 8, marks=SIZES[1].marks)]
-)
-def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, count, kills):
+def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, count):
+    count, kills = (FEW, 2) if count == FEW else (count // 4, 8)
     server.start()
     clients.url = server.address
     kill_clients_at_random(clients, count, range(kills), seed=1)
@@ -254,10 +285,8 @@ def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, c
     assert clients.waiting_files() == []
 
 
-@pytest.mark.parametrize(
-    ("count", "kills"), [(FEW, 2), pytest.param(ALL // 4, 8, marks=SIZES[1].marks)]
-)
-def test_kill_9_of_both_loses_no_call_that_had_returned(server, clients, count, kills):
+def test_kill_9_of_both_loses_no_call_that_had_returned(server, clients, count):
+    count, kills = (FEW, 2) if count == FEW else (count // 4, 8)
     server.start()
     clients.url = server.address
     for life in range(kills):
@@ -274,7 +303,6 @@ def test_kill_9_of_both_loses_no_call_that_had_returned(server, clients, count, 
     assert clients.waiting_files() == []
 
 
-@pytest.mark.parametrize("count", SIZES)
 @pytest.mark.parametrize("has_batches", [True, False])
 @pytest.mark.parametrize("moods", [(500, 503, 429), (CUT_BEFORE, CUT_AFTER), (HANG,)])
 def test_bad_moods_of_a_server_cost_nothing(clients, count, has_batches, moods):
@@ -294,7 +322,6 @@ def test_bad_moods_of_a_server_cost_nothing(clients, count, has_batches, moods):
         assert_delivered(arrived(peer), {"a": list(range(count))})
 
 
-@pytest.mark.parametrize("count", SIZES)
 def test_eight_threads_in_four_processes_of_one_name_stay_in_order(server, clients, count):
     server.start()
     clients.url = server.address
@@ -309,7 +336,6 @@ def test_eight_threads_in_four_processes_of_one_name_stay_in_order(server, clien
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("is_down", [False, True])
-@pytest.mark.parametrize("count", SIZES)
 def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, count, is_down):
     clients.url = server.address
     if not is_down:
@@ -324,7 +350,6 @@ def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, c
     assert total(there) == count
 
 
-@pytest.mark.parametrize("count", SIZES)
 def test_a_clock_that_is_set_back_changes_no_order(server, clients, count):
     server.start()
     clients.url = server.address
@@ -334,7 +359,6 @@ def test_a_clock_that_is_set_back_changes_no_order(server, clients, count):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no timer signals on this system")
-@pytest.mark.parametrize("count", SIZES)
 def test_signal_handlers_that_log_lose_nothing(clients, count):
     with running_peer(BadPeer()) as peer:
         clients.url = peer.url

@@ -119,3 +119,41 @@ def test_handlers_at_any_place_while_the_spool_is_full_are_all_accounted_for(tmp
     assert len(drain(spool)) == stats.queued
     assert spool.stats().queued == 0
     spool.rest()
+
+
+def test_what_a_finalizer_appends_amid_reading_and_settling_is_counted(tmp_path):
+    """The garbage collector runs a driver's ``__del__``, which logs, amid whatever a thread does."""
+    place, passed = 1, 1
+    while place <= passed:
+        settings = SpoolSettings(fsync="none", segment_bytes=150)
+        spool = Spool(tmp_path / str(place), settings)
+        for number in range(4):
+            spool.append(body(f"e{number}"))
+        spool.abandon()
+        spool = Spool(tmp_path / str(place), settings)
+        names = ["a", "b", "c", "late"]
+        for name in names[:3]:
+            spool.append(body(name))
+
+        def finalize(spool=spool):
+            spool.append(body("late"))
+
+        found = []
+
+        def settle(spool=spool, found=found):
+            batch = spool.read(2, 10_000)
+            found.extend(event.event_id for event in batch)
+            spool.acknowledge(batch[-1].position)
+
+        interruptions = Interruptions(finalize, (place,), INTERRUPTED_FILES.__contains__)
+        interruptions.run(settle)
+        passed = interruptions.passed
+        assert spool.stats().queued == 4 - len(found), place
+        assert found + drain(spool) == names, place
+        assert (spool.waiting, spool.settled_position) == (0, 4)
+        assert drain(spool.backlog()) == ["e0", "e1", "e2", "e3"]
+        assert spool.backlog() is None
+        assert spool.stats().lost == 0
+        spool.rest()
+        assert list(spool.directory.iterdir()) == []
+        place += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from datetime import datetime, timezone
 
 import pytest
@@ -94,6 +96,28 @@ def test_large_batches_to_other_machines_are_compressed(peer):
     assert transport.send(events(500, "y" * 100)).failure is None
     assert "Content-Encoding" not in peer.requests[-1].headers
     transport.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX only")
+def test_a_connection_whose_number_the_program_got_anew_is_left_to_it(peer):
+    transport = HttpTransport(ServerAccess(peer.url))
+    assert transport.send(events(1)).failure is None
+    (pool,) = (transport._pool.pools[key] for key in transport._pool.pools.keys())  # noqa: SIM118
+    number = next(one for one in pool.pool.queue if one is not None).sock.fileno()
+    mine, other = socket.socketpair()
+    os.dup2(mine.fileno(), number)
+    try:
+        assert transport.send(events(2)).failure is None
+        other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            other.recv(1)  # nothing was sent there, and it was not closed
+        transport.close()
+        os.write(number, b"still open")
+        assert other.recv(99) == b"still open"
+    finally:
+        os.close(number)
+        mine.close()
+        other.close()
 
 
 def test_duplicates_are_reported(peer):

@@ -338,6 +338,54 @@ def test_a_handler_that_interrupts_an_append_keeps_its_event_at_once(make_spool)
     assert spool.settled_position == spool.last_position == 5000 + len(handled)
 
 
+@posix
+def test_strangers_among_the_files_stop_nobody_and_nothing_is_written_through_links(
+    make_spool, tmp_path
+):
+    precious = tmp_path / "precious"
+    precious.write_text("of somebody else")
+    dead = make_spool()
+    put_many(dead, 3)
+    dead.abandon()
+    token = next(dead.directory.glob("*.lock")).name.removesuffix(".lock")
+    os.mkfifo(dead.directory / f"{token}-000002.events")
+    (dead.directory / f"{token}-000003.events").symlink_to(precious)
+    (dead.directory / f"{token}-000004.events").mkdir()
+    os.mkfifo(dead.directory / "01AAAAAAAAAAAAAAAAAAAAAAAA-1.lock")
+    os.mkfifo(dead.directory / "01AAAAAAAAAAAAAAAAAAAAAAAA-1-000001.events")
+    (dead.directory / "01BBBBBBBBBBBBBBBBBBBBBBBB-1.lock").symlink_to(precious)
+    (dead.directory / "01BBBBBBBBBBBBBBBBBBBBBBBB-1-000001.events").symlink_to(precious)
+    (dead.directory / FILE_NAME).symlink_to(precious)
+    heir = make_spool()
+    put_many(heir, 2, first=10)
+    assert drain(heir.backlog()) == ["e0000", "e0001", "e0002"]
+    assert heir.backlog() is None
+    heir.reject(heir.read(1, 1000)[0], "not liked")
+    assert drain(heir) == ["e0010", "e0011"]
+    assert precious.read_text() == "of somebody else"
+
+
+@posix
+def test_file_numbers_that_the_program_closed_and_got_anew_are_left_to_it(make_spool, tmp_path):
+    spool = make_spool()
+    put_many(spool, 3)
+    ours = [spool._writer._current._file.number, spool._lane._lock_file.number]
+    os.closerange(min(ours), max(ours) + 1)
+    theirs = [(tmp_path / f"data{n}.bin").open("wb") for n in range(max(ours) + 2)]
+    assert set(ours) <= {file.fileno() for file in theirs}
+    put_many(spool, 3, first=3)
+    spool._look_at = 0.0
+    spool.tend()
+    assert drain(spool) == [f"e{n:04}" for n in range(6)]
+    spool.rest()
+    for file in theirs:
+        file.write(b"DATA")
+        file.close()  # nobody closed it before
+        assert Path(file.name).read_bytes() == b"DATA"
+    assert spool.stats().lost == 0
+    assert files(spool, "*") == []
+
+
 def test_rejected_events_are_lines_of_json_and_bounded(tmp_path):
     file = RejectedFile(tmp_path, max_bytes=1000)
     file.add(b'{"event_id":"a"}', "not liked")
