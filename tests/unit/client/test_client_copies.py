@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
+import os
 import pickle
 import subprocess
 import sys
@@ -107,15 +107,30 @@ def test_the_text_of_a_client_shows_bound_data_without_secrets_and_within_bounds
     client.close(0)
 
 
-def test_the_password_of_the_servers_url_is_in_no_record(tmp_path, capsys):
-    with EventClient(
-        name="robot", event_server="http://me:hunter2@127.0.0.1:1", log_dir=tmp_path, log_level=10,
-        spool_dir=tmp_path, close_timeout_seconds=0.0,
-    ) as client:  # fmt: skip
-        client.info("moved")
-        texts = [repr(client), str(client.config), client.event_server or "", repr(client.stats())]
-        texts.append(json.dumps(client.config.masked()))
-    texts += [capsys.readouterr().err, client.logfile.read_text()]
+def test_the_password_of_the_servers_url_is_in_no_record(tmp_path):
+    (tmp_path / "program.py").write_text(
+        "import json\n"
+        "from madsci.client.event_client import EventClient\n"
+        "client = EventClient(\n"
+        "    event_server='http://me:hunter2@127.0.0.1:1', log_dir='.', log_level='DEBUG',\n"
+        "    spool_dir='.', close_timeout_seconds=0.1)\n"
+        "client.info('moved')\n"
+        "client.flush(0.3)\n"
+        "print(client, client.config, client.event_server, client.stats(), client.logger)\n"
+        "print(json.dumps(client.config.masked()))\n"
+        "for ask in (client.get_events, lambda: client.session.get('health')):\n"
+        "    try:\n"
+        "        ask()\n"
+        "    except Exception as error:\n"
+        "        print(repr(error), repr(error.__cause__))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60,
+        env={**os.environ, "EVENT_CLIENT_RETRY_ENABLED": "false"},
+    )  # fmt: skip
+    assert run.stdout.count("http://127.0.0.1:1") >= 3
+    texts = [run.stdout, run.stderr, (tmp_path / "program.log").read_text()]
     assert [text for text in texts if "hunter2" in text] == []
     assert [path for path in tmp_path.rglob("*") if "hunter2" in str(path)] == []
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from madsci.client.delivery.http import HttpTransport
     from madsci.client.reading.event_reader import EventReader
     from madsci.client.reading.importing import ImportReport
+    from madsci.client.reading.session import Session
 
 READ_FLUSH_SECONDS: Final = 2.0
 """How long reading waits for this client's own events to arrive first."""
@@ -37,6 +38,7 @@ class Questions:
 
     config: EventClientConfig
     _outputs: Outputs
+    event_server: str | None
     _connection: HttpTransport | None
     """The way to the server, if there is one; the rest of reading is loaded with the first question."""
 
@@ -272,6 +274,13 @@ class Questions:
         return make_frame(module, chain.from_iterable(page.values() for page in pages), fields)
 
     async_to_dataframe = asynchronous(to_dataframe)
+
+    @property
+    def session(self) -> Session:
+        """Requests of a program's own to the client's server, as old programs make them."""
+        from madsci.client.reading.session import Session  # noqa: PLC0415 - see get_log
+
+        return Session(self.event_server, None if self._connection is None else self._connection.ask)
 
     def get_log(self) -> dict[str, Event]:
         """Return everything in the local log file and its rotated predecessors, by id."""

@@ -29,7 +29,7 @@ def file_layer(model: type[SettingsModel], content: Mapping[str, Any], place: st
     """Return the settings in the content of a file; the keys of others are left out."""
     given = {name.lower(): (name, value) for name, value in content.items()}
     layer = Layer()
-    for known, name in reversed(file_names(model).items()):
+    for known, name in reversed(list(file_names(model).items())):
         if known in given:
             key, value = given[known]
             layer.put((name,), value, f"{key} in {place}" if place else f"argument {key}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
 
@@ -52,6 +53,8 @@ class SettingsModel(BaseModel):
 _NO_TRAITS: Final = SettingTraits()
 
 
+# Models do not change: what is asked about them at each construction is worked out once.
+@functools.lru_cache(maxsize=1024)
 def setting_traits(model: type[BaseModel], name: str) -> SettingTraits:
     """Return the traits of a setting; those of an unknown name are empty."""
     info = model.model_fields.get(name)
@@ -61,13 +64,15 @@ def setting_traits(model: type[BaseModel], name: str) -> SettingTraits:
     return _NO_TRAITS
 
 
+@functools.lru_cache(maxsize=1024)
 def environment_names(model: type[SettingsModel], name: str) -> tuple[str, ...]:
     """Return the environment variables that hold a setting; the first one that is set wins."""
     declared = setting_traits(model, name).environment
     return declared or (f"{model.sources.prefix}{name.upper()}",)
 
 
-def file_names(model: type[SettingsModel]) -> dict[str, str]:
+@functools.lru_cache(maxsize=64)
+def file_names(model: type[SettingsModel]) -> Mapping[str, str]:
     """Return every name of every setting, in the order of precedence, with the setting's own name."""
     names: dict[str, str] = {}
     prefix = model.sources.prefix.lower()

@@ -85,7 +85,8 @@ class EventClientConfig(MadsciSettings):
         return super().replaced(**changes)
 
     name: str | None = Field(
-        default=None, description="Name in the log; none for that of the module that makes the client."
+        default=None,
+        description="Name in the log; none for that of the script or module that makes the client.",
     )
     event_server_url: Annotated[
         HttpUrl | None,

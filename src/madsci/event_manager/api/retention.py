@@ -171,10 +171,10 @@ def _selectors(wanted: ArchiveRequest) -> list[Selector]:
 
 async def _preview(search: Search, retention: Retention) -> dict[str, Any]:
     now, policy = now_us(), retention.policy
-    counts: dict[str, Any] = {
-        what: {name: await search.count(selector) for name, selector in due.of_rule.items()}
-        for what, due in (("archive", policy.to_archive(now)), ("delete", policy.to_delete(now)))
-    }
+    counts: dict[str, Any] = {}
+    for what, due in (("archive", policy.to_archive(now)), ("delete", policy.to_delete(now))):
+        # Python 3.10 knows no such comprehension inside of another one.
+        counts[what] = {name: await search.count(each) for name, each in due.of_rule.items()}
     counts["held"] = await search.count(policy.held_back(now)) if policy.holds else 0
     return counts
 
