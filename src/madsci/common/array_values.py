@@ -127,10 +127,10 @@ def _pandas_series(series: Any, room: int) -> Any:
 
 
 def _pandas_frame(frame: Any, room: int) -> Any:
-    share = max(room // (frame.shape[1] + 1), 2)
     columns = [(name, frame.iloc[:, place].array) for place, name in enumerate(frame.columns)]
     if _has_labels(frame.index):
         columns.insert(0, ("index", frame.index))
+    share = max(room // max(len(columns), 1), 2)
     return _columns(columns, lambda column: _pandas_rows(column, share))
 
 

@@ -193,6 +193,9 @@ class _Conversion:
         self.text_left = text
         self.repeats_left = MAX_REPEATED
         self.inside = {id(inside)}
+        self.cuts = 0
+        self.linked: dict[int, object] = {}
+        """Containers in which something was met again, by their id: they are told once."""
         self.told: dict[int, tuple[object, int]] = {}
         """Objects by their id, with the number of members in them; kept alive, so that ids hold."""
 
@@ -249,7 +252,7 @@ class _Conversion:
         if known is not None and id(value) not in self.inside:
             self.repeats_left -= known[1]
             if self.repeats_left < 0:
-                return f"[cut: this {type(value).__name__} was told before]"
+                return self.cut(value, "was told before")
         before = self.items_left
         converted = self.container(value, named, depth)
         self.told[id(value)] = (value, before - self.items_left)
@@ -258,10 +261,13 @@ class _Conversion:
     def container(self, value: Any, contents: Any, depth: int) -> Any:
         """Convert the contents of a value, in which the value itself may be met again."""
         if id(value) in self.inside:
-            return f"[cut: refers back to the {type(value).__name__} that it is in]"
+            return self.cut(value, "is the one that this is in")
+        if id(value) in self.linked:
+            return self.cut(value, "was told before")
         if depth >= MAX_DEPTH:
             return f"[cut: {type(value).__name__} deeper than {MAX_DEPTH} levels]"
         self.inside.add(id(value))
+        cuts = self.cuts
         walk: Callable[[Any, int], Any] = self.convert
         if type(contents) is dict or isinstance(contents, Mapping):
             walk = self.mapping
@@ -271,7 +277,14 @@ class _Conversion:
             converted = attempt(walk, contents, depth + 1)
         finally:
             self.inside.discard(id(value))
+        if self.cuts > cuts:
+            self.linked[id(value)] = value
         return self.text(to_text(value)) if converted is None else converted
+
+    def cut(self, value: Any, reason: str) -> str:
+        """Say that a container is not told here, since it is told elsewhere."""
+        self.cuts += 1
+        return f"[cut: this {type(value).__name__} {reason}]"
 
     def mapping(self, value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
         result: dict[str, Any] = {}
