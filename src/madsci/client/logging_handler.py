@@ -150,7 +150,7 @@ def _read(record: logging.LogRecord, moment: datetime) -> tuple[str, dict[str, A
         for name, value in entry.items():
             fields[free_name(name, fields)] = value
     for name in _TAKEN.intersection(fields):
-        fields[free_name(name, fields)] = fields.pop(name)
+        fields[free_name(f"{name}_", fields)] = fields.pop(name)
     fields["logger"] = record.name
     fields["location"] = f"{record.pathname}:{record.lineno}"
     if record.levelno not in LOG_TYPES:

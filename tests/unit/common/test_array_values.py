@@ -121,7 +121,7 @@ class DataArray:
         (pd.Categorical(["a", "b"]), ["a", "b"]),
         (pd.Index([1, 2]), [1, 2]),
         (pl.Series("od", WELLS), WELLS),
-        (pl.DataFrame({"od": [1, None], "well": ["A1", "A2"]}), {"od": [1, None], "well": ["A1", "A2"]}),
+        (pl.DataFrame({"od": [1, None], "w": ["A1", "A2"]}), {"od": [1, None], "w": ["A1", "A2"]}),
         (pa.table({"od": [1, None]}), {"od": [1, None]}), (pa.array([1, None]), [1, None]),
         (array.array("d", WELLS), WELLS),
         (Tensor([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),

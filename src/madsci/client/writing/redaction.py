@@ -64,7 +64,7 @@ class Redaction:
         return value
 
     def _mask_member(self, name: str, value: Any) -> Any:
-        if value is None or isinstance(value, bool) or name in KEYWORDS or self._is_plain(name):
+        if value is None or type(value) is bool or name in KEYWORDS or self._is_plain(name):
             return value
         return REDACTED
 
