@@ -189,8 +189,8 @@ def _drop_what_the_record_tells(
 
 
 def _exception(record: logging.LogRecord) -> BaseException | None:
-    info = record.exc_info
-    if isinstance(info, tuple):
-        return info[1]
-    error = info if info is not None and is_a(info, BaseException) else record.msg
-    return cast("BaseException", error) if is_a(error, BaseException) else None
+    given: object = record.exc_info  # records that were not made by a logger may have an exception here
+    for error in (given[1] if isinstance(given, tuple) else given, record.msg):
+        if is_a(error, BaseException):
+            return cast("BaseException", error)
+    return None

@@ -38,7 +38,7 @@ def test_names_of_secrets(name):
         "token_count", "max_tokens", "secretary", "password_length", "token_expires_at",
         "key", "author", "credential_id", "api", "keyboard", "", "7", "password_file", "tokens_per_second",
         "passage", "compass", "bypass", "lowpass", "band_pass", "pass", "first_pass", "monkey",
-        "passed",        "passwordless", "secretion", "tokenizer", "session_id", "key_pass_count",
+        "passed", "passwordless", "secretion", "tokenizer", "session_id", "key_pass_count",
     ],
 )  # fmt: skip
 def test_names_of_no_secrets(name):

@@ -181,7 +181,7 @@ class EventSource:
         self._configured = dict(configured)
         self._last: _KnownSource = (None, -1, msgspec.Raw())
         self._known: dict[OwnershipIds | None, _KnownSource] = {}
-        self.encoded()  # loads what this needs: the first log call may come when nothing can be any more
+        self.encoded()  # loads what it needs: a first log call may come at the end of the program
 
     def ids(self) -> dict[str, Any]:
         """Return the ids of here and now by name."""
