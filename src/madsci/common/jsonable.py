@@ -88,6 +88,8 @@ def describe_exception(error: BaseException) -> dict[str, Any]:
         "exception_type": _dotted_name(type(error)),
         "exception_message": to_text(error),
     }
+    if not issubclass(type(error), BaseException):  # a proxy or a mock, whose traceback may have no end
+        return described
     lines = attempt(traceback.format_exception, type(error), error, error.__traceback__)
     if lines is not None:
         described["traceback"] = _cut_text("".join(lines).rstrip("\n"), MAX_TEXT)

@@ -35,8 +35,8 @@ def test_names_of_secrets(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "token_count", "max_tokens", "secretary", "password_length", "token_expires_at",
-        "key", "author", "credential_id", "api", "keyboard", "", "7", "password_file", "tokens_per_second",
+        "token_count", "max_tokens", "secretary", "password_length", "token_expires_at", "key",
+        "author", "credential_id", "api", "keyboard", "", "7", "password_file", "tokens_per_second",
         "passage", "compass", "bypass", "lowpass", "band_pass", "pass", "first_pass", "monkey",
         "passed", "passwordless", "secretion", "tokenizer", "session_id", "key_pass_count",
     ],
