@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import msgspec
 from hypothesis import given
@@ -46,6 +47,19 @@ def test_the_result_is_json_for_strict_readers_and_stays_as_it_is(value):
 @given(json_values)
 def test_what_is_json_already_is_unchanged(value):
     assert to_jsonable(value) == value
+
+
+@given(st.dictionaries(st.text(), values, max_size=5), st.lists(st.integers(0, 19), max_size=60))
+def test_objects_that_refer_to_each_other_in_any_way_end(data, links):
+    """Each link is an object that another one refers to, in a list, a member or both."""
+    nodes = [SimpleNamespace(number=number, to=[]) for number in range(20)]
+    for place, link in enumerate(links):
+        nodes[place % 20].to.append(nodes[link])
+        nodes[link].back = nodes[place % 20]
+    told = to_jsonable({**data, "nodes!": nodes})
+    assert len(json.dumps(told["nodes!"])) < 200_000
+    alone = to_jsonable(data)
+    assert {name: value for name, value in told.items() if name != "nodes!"} == alone
 
 
 @given(st.text(st.characters(codec=None)), st.dictionaries(st.text(), values, max_size=5))

@@ -7,13 +7,18 @@ import logging.config
 import logging.handlers
 import queue
 import sys
+from types import MappingProxyType
 
 import pytest
+import structlog
 
+from madsci.client import logging_handler
 from madsci.client.delivery.transport import SendReport
 from madsci.client.event_client import EventClient
 from madsci.client.logging_handler import EventClientHandler
+from madsci.client.structlog_processor import structlog_event_processor
 from madsci.client.testing import RecordingTransport, capture_events
+from madsci.common.settings import REDACTED
 from madsci.common.types.event_types import EventLogLevel, EventType
 
 
@@ -118,6 +123,75 @@ def test_extra_data_keep_their_values_beside_ours(logger):
     assert events[0].event_data["location_"] == "here"
     assert "p" not in events[0].event_data.values()
     assert (events[1].event_type, events[1].alert) == (EventType.WORKFLOW_START, True)
+
+
+def test_entries_of_structlog_are_messages_with_data(logger):
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    try:
+        with capture_events() as events:
+            log = structlog.get_logger(logger.name)
+            log.info("Plate moved", plate="P7", alert="door", password="p")
+            try:
+                raise ValueError("tip lost")  # noqa: TRY301 - the traceback is the point
+            except ValueError:
+                log.exception("Failed", location="bay 2")
+    finally:
+        structlog.reset_defaults()
+    data = events[0].event_data
+    assert {data.pop("location")[:1], data.pop("password")} == {"/", REDACTED}
+    assert data == {
+        "message": "Plate moved", "plate": "P7", "alert": "door", "logger": "some.library",
+    }  # fmt: skip
+    assert not events[0].alert
+    assert events[1].event_data["exception_type"] == "ValueError"
+    assert events[1].event_data["location_"] == "bay 2"
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "data"),
+    [
+        ({"message": "moved", "plate": "P7"}, "moved", {"plate": "P7"}),
+        ({"msg": "moved", 7: "P7"}, "moved", {"7": "P7"}),
+        ({"plate": "P7", "level": "high"}, "", {"plate": "P7", "level": "high"}),
+        ({"event": "moved", "level": "error", "timestamp": 12.5}, "moved",
+         {"level": "error", "timestamp": 12.5}),
+        (MappingProxyType({"event": {"a": 1}}), "{'a': 1}", {}),
+    ],
+)  # fmt: skip
+def test_dicts_as_messages_keep_text_and_data(logger, given, message, data):
+    with capture_events() as events:
+        logger.info(given, extra={"beside": 1})
+    told = events[0].event_data
+    assert (told["message"], told["beside"]) == (message, 1)
+    assert {name: told[name] for name in data} == data
+
+
+def test_a_record_loses_no_datum_to_another_of_its_name(logger):
+    with capture_events() as events:
+        logger.info({"event": "x", "plate": "P7"}, extra={"plate": "P8", "logger": 1, "logger_": 2})
+    told = events[0].event_data
+    assert (told["plate"], told["plate_"]) == ("P8", "P7")
+    assert {told["logger_"], told["logger__"]} == {1, 2}
+
+
+def test_a_handler_without_a_server_says_so_once(make_client, monkeypatch, capsys):
+    monkeypatch.setattr(logging_handler, "_told", set())
+    for _ in range(2):
+        EventClientHandler(make_client(log_file_enabled=False))
+        structlog_event_processor(make_client(log_file_enabled=False))
+    EventClientHandler(make_client(transport=RecordingTransport(), log_file_enabled=False))
+    told = capsys.readouterr().err
+    assert told.count("EventClientHandler has no Event Manager") == 1
+    assert told.count("structlog_event_processor has no Event Manager") == 1
 
 
 def test_records_that_went_through_a_queue_are_whole(logger):

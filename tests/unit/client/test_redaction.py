@@ -22,7 +22,9 @@ def client(make_client):
     [
         "password", "db_password", "PASSWD", "secret", "client_secret", "apiToken", "token2",
         "X-Api-Key", "API_KEY", "apikey", "Authorization", "aws_secret_access_key", "private_key",
-        "credentials", "passwordHash", "set-cookie",
+        "credentials", "passwordHash", "set-cookie", "PGPASSWORD", "MYSQL_PWD", "DBPASSWORD",
+        "dbpassword", "userpassword", "sshpass", "DB_PASS", "csrftoken", "XSRFTOKEN", "OPENAI_API_KEY",
+        "openaiapikey", "clientsecret", "PHPSESSID", "encryptionKey", "myjwt",
     ],
 )  # fmt: skip
 def test_names_of_secrets(name):
@@ -34,7 +36,9 @@ def test_names_of_secrets(name):
     "name",
     [
         "token_count", "max_tokens", "secretary", "password_length", "token_expires_at", "key",
-        "author", "credential_id", "api", "keyboard", "", "7", "password_file",
+        "author", "credential_id", "api", "keyboard", "", "7", "password_file", "tokens_per_second",
+        "passage", "compass", "bypass", "lowpass", "band_pass", "pass", "first_pass", "monkey",
+        "passed", "passwordless", "secretion", "tokenizer", "session_id", "key_pass_count",
     ],
 )  # fmt: skip
 def test_names_of_no_secrets(name):

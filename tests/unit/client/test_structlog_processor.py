@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import timedelta
 
 import pytest
 import structlog
 
 from madsci.client.structlog_processor import structlog_event_processor
 from madsci.client.testing import capture_events
+from madsci.common.clock import utc_now
 from madsci.common.types.event_types import EventType
 
 
@@ -56,6 +59,68 @@ def test_data_named_like_levels_and_times_are_data(log):
     with capture_events() as events:
         log().info("b", level=3, timestamp="noon")
     assert events[0].event_data == {"message": "b", "level": 3, "timestamp": "noon"}
+
+
+@pytest.mark.parametrize(
+    "value", [12.5, 0, 1_700_000_000, True, "2020-01-01", "2020-01-01T00:00:00.5Z"]
+)
+def test_a_datum_called_timestamp_moves_no_event(log, value):
+    with capture_events() as events:
+        log().info("frame grabbed", timestamp=value)
+    assert abs(utc_now() - events[0].event_timestamp) < timedelta(minutes=1)
+    assert events[0].event_data["timestamp"] == value
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Chicago", "UTC"])
+@pytest.mark.parametrize(
+    "stamper",
+    [
+        structlog.processors.TimeStamper(fmt="iso", utc=False),
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.TimeStamper(),
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S.%f", utc=False),
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S.%f"),
+    ],
+)
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a process cannot be set here")
+def test_times_without_a_zone_are_those_of_this_machine_or_of_utc(log, monkeypatch, zone, stamper):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        with capture_events() as events:
+            log(stamper).info("x")
+            log(structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M", utc=False)).info("coarse")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    for event in events:
+        assert abs(utc_now() - event.event_timestamp) < timedelta(seconds=30)
+    assert events[0].event_data == {"message": "x"}
+    assert "timestamp" in events[1].event_data
+
+
+@pytest.mark.parametrize("key", ["message", "msg"])
+def test_renamed_texts_are_messages(log, key):
+    with capture_events() as events:
+        log(structlog.processors.EventRenamer(key)).info("Plate moved", plate="P7")
+    assert events[0].event_data == {"message": "Plate moved", "plate": "P7"}
+
+
+def test_a_datum_called_message_stays_beside_the_text(log):
+    with capture_events() as events:
+        log().info("Plate moved", message="hello", msg=7)
+    assert events[0].event_data == {"message": "Plate moved", "message_": "hello", "msg": 7}
+
+
+def test_broken_entries_do_not_reach_the_program(log):
+    class Broken:
+        @property
+        def __class__(self):
+            raise RuntimeError("working outside of a request")
+
+    with capture_events() as events:
+        log().info("x", exc_info=Broken(), exception="text", timestamp=Broken(), level=Broken())
+    assert events[0].event_data["traceback"] == "text"
 
 
 def test_exceptions_are_kept_before_and_after_their_formatting(log):

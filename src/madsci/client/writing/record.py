@@ -1,7 +1,7 @@
 """From the arguments of a log call to the bytes of an event, in microseconds.
 
 The common call, a text and a few plain values, is encoded straight from its arguments. Everything
-else takes the careful way through ``processors`` and ``to_jsonable``.
+else takes the careful way through ``arguments`` and ``to_jsonable``.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def make_data_record(
 ) -> Record:
     """Make the event of a draft, with the present as its time if no other is given."""
     data = redaction.mask_members(draft.data)
-    return _encoded(level, draft.event_type, data, source, redaction, draft.alert, moment)
+    kind = draft.event_type or "log"
+    return _encoded(level, kind, data, source, redaction, draft.alert is True, moment)
 
 
 def _encoded(  # noqa: PLR0913, PLR0917 - see make_record
@@ -180,7 +181,7 @@ class EventSource:
         self._configured = dict(configured)
         self._last: _KnownSource = (None, -1, msgspec.Raw())
         self._known: dict[OwnershipIds | None, _KnownSource] = {}
-        self.encoded()  # a first log call at the end of Python could not load what this needs
+        self.encoded()  # loads what it needs: a first log call may come at the end of the program
 
     def ids(self) -> dict[str, Any]:
         """Return the ids of here and now by name."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
+from madsci.common.secret_names import is_secret_name
 from madsci.common.settings.files import resolve_madsci_path
 from madsci.common.settings.traits import SettingTraits, setting_traits
 
@@ -19,10 +20,6 @@ REDACTED: Final = "***REDACTED***"
 _CREDENTIALS: Final = re.compile(r"(?<=://)(?:[^\s/?#:@]{0,256}:\S{0,2048}|[^\s/?#]{0,2048})@")
 _SECRET_QUERY: Final = re.compile(
     r"([?&;][^=?&;\s]{0,64}(?:password|secret|token|authmechanismproperties)[^=?&;\s]{0,64}=)[^&;\s]*",
-    re.IGNORECASE,
-)
-_SECRET_KEY: Final = re.compile(
-    r"pass(?:word|wd|phrase)|pwd|secret|token|credential|smtp_username|(?:api|access|private)_?key",
     re.IGNORECASE,
 )
 
@@ -37,7 +34,7 @@ def masked_json(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {
             str(name): REDACTED
-            if _SECRET_KEY.search(str(name)) and member is not None and not isinstance(member, bool)
+            if _is_secret(str(name)) and member is not None and not isinstance(member, bool)
             else masked_json(member)
             for name, member in value.items()
         }
@@ -46,6 +43,10 @@ def masked_json(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int)):
         return value
     return value if isinstance(value, float) and abs(value) < float("inf") else mask_url(str(value))
+
+
+def _is_secret(name: str) -> bool:
+    return is_secret_name(name) or name.lower().endswith("smtp_username")
 
 
 def mask_member(value: Any, traits: SettingTraits) -> Any:

@@ -90,6 +90,12 @@ def read_event(document: object, naive_zone: tzinfo | None = None) -> EventReadi
     return reading
 
 
+def flag_of(value: object) -> bool | None:
+    """Read a flag: a boolean, 0 or 1, or a word for yes or no. ``None`` for all else."""
+    text = str(value).strip().lower()
+    return True if text in _TRUE else False if text in _FALSE else None
+
+
 def checked_event_id(event_id: str) -> str:
     """Return the id if it can be a key.
 
@@ -170,9 +176,9 @@ def _read_flag(
     value = document.get(name)
     if value is None or isinstance(value, bool):
         return bool(value)
-    text = str(value).strip().lower()
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
+    flag = flag_of(value)
+    if flag is not None:
+        return flag
     # For an alert the reading errs towards true: a false alarm costs less than a missed one.
     reading.keep(
         name,
