@@ -160,6 +160,7 @@ BROAD = {
     "madsci.event_manager.api.hot_routes": 1,
     "madsci.event_manager.ingest.writer": 1,
     "madsci.client.delivery.sender": 1,
+    "madsci.client.spool.tending": 1,
     "madsci.client.logging_handler": 1,
     "madsci.common.jsonable": 1,
 }

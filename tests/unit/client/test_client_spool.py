@@ -287,7 +287,7 @@ def test_syncing_is_done_as_set(make_spool, monkeypatch, wait_until, policy):
     spool = make_spool(fsync=policy, fsync_interval=0.05)
 
     def sync(segment):  # of this spool: others may still be around
-        if segment.path.parent == spool.directory:
+        if segment.path is not None and segment.path.parent == spool.directory:
             synced.append(segment.count)
 
     monkeypatch.setattr(Segment, "sync", sync)

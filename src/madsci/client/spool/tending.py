@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Callable
+from typing import Final
 
+from madsci.client.telling import Teller
 from madsci.client.wake import Wake
+
+_log = logging.getLogger(__name__)
+_AFTER_A_FAULT: Final = 1.0
+"""Seconds to the next attempt after a mistake of our own."""
 
 
 class Tender:
@@ -17,6 +24,7 @@ class Tender:
 
     def __init__(self, tend: Callable[[], float | None]) -> None:
         self._tend = tend
+        self._teller = Teller(_log)
         self._thread: threading.Thread | None = None
         self.forget_parent()
 
@@ -56,7 +64,12 @@ class Tender:
     def _run(self) -> None:
         while True:
             while self._is_wanted:
-                self._wake.wait(self._tend())
+                try:
+                    pause = self._tend()
+                except Exception as error:  # noqa: BLE001 - the border of the tending loop
+                    pause = _AFTER_A_FAULT
+                    self._teller.tell(f"{type(error).__name__}: {error}")
+                self._wake.wait(pause)
             with self._lock:
                 if not self._is_wanted:
                     self._thread = None
