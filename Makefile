@@ -5,16 +5,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test test-all lint types check bench clean
+.PHONY: serve test test-slow test-all lint types check bench clean
 
 serve: $(VENV)/.serve
 	$(BIN)/python -m madsci.event_manager.event_server
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
-test-all: $(VENV)/.dev
-	$(BIN)/python -m pytest
+test-slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
+test-all: test test-slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

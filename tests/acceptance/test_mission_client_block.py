@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.server import ServerProcess
+from support.server import server_at_the_usual_port
 
 MISSION = Path(__file__).resolve().parents[3] / "shared" / "mission" / "event-manager-readme.txt"
 NODE = "01JJ4S0WNGEF5FQAZG5KDGJRBV"
@@ -47,11 +47,7 @@ def answers(tmp_path_factory):
     if not MISSION.is_file():
         pytest.skip(f"needs the mission's document at {MISSION}")
     directory = tmp_path_factory.mktemp("mission")
-    server = ServerProcess(directory)
-    server.port = 8001  # the address that the block names
-    server.url = server.environment["EVENT_SERVER_URL"] = "http://localhost:8001/"
-    server.start()
-    try:
+    with server_at_the_usual_port(directory) as server:
         server.post("event", {"event_id": "of-the-node", "source": {"node_id": NODE}, "log_level": 10})
         block = directory / "block.py"
         block.write_text(client_block(), encoding="utf-8")
@@ -66,8 +62,6 @@ def answers(tmp_path_factory):
         )
         assert run.returncode == 0, run.stderr
         yield {"stored": list(server.query({})), **json.loads(run.stdout.splitlines()[-1])}
-    finally:
-        server.stop()
 
 
 def with_message(answers: dict, message: str) -> dict:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.server import ServerProcess
+from support.server import server_at_the_usual_port
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -15,11 +15,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_program_of_the_readme_finds_the_event_that_it_sent(tmp_path):
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    server = ServerProcess(tmp_path)
-    server.port = 8001  # the address in the program
-    server.url = server.environment["EVENT_SERVER_URL"] = "http://localhost:8001/"
-    server.start()
-    try:
+    with server_at_the_usual_port(tmp_path) as server:
         run = subprocess.run(
             [sys.executable, "-c", program],
             cwd=tmp_path,
@@ -32,8 +28,6 @@ def test_the_program_of_the_readme_finds_the_event_that_it_sent(tmp_path):
         assert run.stdout.strip().endswith("Plate moved")
         types = [event["event_type"] for event in server.query({})]
         assert types == ["workflow_complete", "log_info"]
-    finally:
-        server.stop()
 
 
 def test_what_the_readme_points_to_is_there():

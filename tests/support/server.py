@@ -10,10 +10,13 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from madsci.common.file_lock import try_lock
 
 
 def free_port() -> int:
@@ -135,6 +138,21 @@ class ServerProcess:
             if reply.headers["X-Next-Cursor"] is None:
                 return
             cursor = "&cursor=" + reply.headers["X-Next-Cursor"]
+
+
+@contextlib.contextmanager
+def server_at_the_usual_port(directory: Path) -> Iterator[ServerProcess]:
+    """A server at the address that documents name, for one test at a time on this machine."""
+    with (Path(tempfile.gettempdir()) / "madsci-tests-port-8001.lock").open("ab") as lock:
+        wait_until(lambda: try_lock(lock.fileno()), 100, "the turn of this test")
+        server = ServerProcess(directory)
+        server.port = 8001
+        server.url = server.environment["EVENT_SERVER_URL"] = "http://localhost:8001/"
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager
