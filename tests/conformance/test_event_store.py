@@ -12,6 +12,7 @@ from madsci.common.errors import InvalidSelectorError, StoreError
 from madsci.event_manager.model.json_reading import MAX_DEPTH
 from madsci.event_manager.model.query import Query, decode_cursor, latest
 from madsci.event_manager.model.selector_parser import MAX_ALL_SEGMENTS, parse_selector
+from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 
@@ -217,6 +218,22 @@ class TestFind:
         assert len(found) == len(set(found))
         expected = [one.event_id for one in sorted(before, key=lambda one: one.order, reverse=True)]
         assert [name for name in found if name in set(expected)] == expected
+
+    @pytest.mark.parametrize("order", ["archived_at", "-archived_at"])
+    def test_pages_follow_each_other_in_an_order_of_times_that_some_events_lack(self, store, order):
+        times = [None, 1, None, 1, 2, None]
+        store.append(
+            [event(f"e{n}", archived=at is not None, archived_at=at) for n, at in enumerate(times)]
+        )
+        sort = parse_sort([order])
+        whole = ids(store.find(Query(sort=sort)))
+        found, after = [], None
+        for _ in whole:
+            page = store.find(Query(limit=1, sort=sort, after=after))
+            found += ids(page)
+            if page.next_cursor is not None:
+                after = decode_cursor(page.next_cursor, sort)
+        assert found == whole
 
     def test_a_cursor_stands_between_events_of_one_time(self, store):
         store.append([event(f"e{number}", 7) for number in range(7)])

@@ -119,8 +119,9 @@ def _stored_values(after: Place, sort: Sort) -> Iterator[Any]:
         if key.is_plain:
             yield _stored(key.path[0], next(values))
         else:
-            kind, _, text = islice(values, 3)
-            yield text if kind == Kind.TEXT else None
+            kind, number, text = islice(values, 3)
+            value = {Kind.NUMBER: number, Kind.TEXT: text}.get(kind)
+            yield None if value is None else _stored(key.path[0], value)
 
 
 def _stored(name: str, value: Any) -> Any:
