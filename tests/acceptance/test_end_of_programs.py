@@ -118,6 +118,7 @@ def run(code: str, url: str, directory: Path, seconds: float = 30) -> subprocess
     path.write_text(START + code)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("EVENT_", "MADSCI_"))}
     settings = {
+        "EVENT_SERVER_URL": url,
         "EVENT_CLIENT_SPOOL_DIR": str(directory / "spool"),
         "EVENT_CLIENT_LOG_DIR": str(directory / "logs"),
     }
@@ -223,6 +224,15 @@ if __name__ == "__main__":
     with Pool(4) as pool:
         pool.map(work, range(99))
 """
+CHILDREN["a pool of a program that has no client itself"] = """
+from multiprocessing import Pool
+from madsci.client.event_client import EventClient
+def work(number):
+    EventClient(name="worker").info("x", child=number, n=0)
+if __name__ == "__main__":
+    with Pool(4) as pool:
+        pool.map(work, range(100))
+"""
 CHILDREN["an executor of processes"] = """
 from concurrent.futures import ProcessPoolExecutor
 log = client()
@@ -255,3 +265,30 @@ def test_what_children_logged_has_arrived_when_the_program_has_ended(tmp_path, w
         there = [(data["child"], data["n"]) for data in peer.data() if "child" in data]
         assert len(set(there)) == 100
         assert spooled(tmp_path) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "chroot"), reason="there is no chroot on this system")
+@pytest.mark.parametrize("way", ["packages are gone", "another root"])
+def test_a_program_that_loses_its_packages_before_its_first_log_call_delivers(tmp_path, way):
+    lose = "sys.meta_path.clear(); sys.path.clear(); sys.path_importer_cache.clear()"
+    if way == "another root":
+        if os.geteuid() != 0:
+            pytest.skip("only root may change the root")
+        (tmp_path / "root").mkdir()
+        lose = f"os.chroot({str(tmp_path / 'root')!r}); os.chdir('/'); {lose}"
+    code = f"""
+log = client(log_level=0)
+{lose}
+log.info("first", plate="P7")
+try:
+    1 / 0
+except ZeroDivisionError:
+    log.exception("second", values=[1.5, {{1, 2}}], when=time)
+log.bind(step=3).warning("third", stack_info=True)
+print(log.flush(5), flush=True)
+"""
+    with running_peer(BadPeer()) as peer:
+        ended = run(code, peer.url, tmp_path)
+        assert ended.stdout.strip() == "True", ended.stderr
+        assert arrived(peer) == ["first", "second", "third"]
+        assert "[EventClient" not in ended.stderr

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self, Unpack
 
+from madsci.client.delivery import ending
 from madsci.client.delivery.access import ServerAccess, server_access
 from madsci.client.delivery.sender import SenderStats
 from madsci.client.delivery.transport import Transport
@@ -25,7 +26,7 @@ from madsci.client.reading import Administration
 from madsci.client.spool.contract import RejectedEvent
 from madsci.client.writing.log_calls import DEBUG, LogCalls
 from madsci.client.writing.log_names import log_file_path
-from madsci.client.writing.outputs import Outputs
+from madsci.client.writing.outputs import Outputs, spool_directory
 from madsci.client.writing.record import EventSource, make_record
 from madsci.client.writing.redaction import shared_redaction
 from madsci.common.calling import caller_name
@@ -256,6 +257,26 @@ def _with_server_of_context(config: EventClientConfig) -> EventClientConfig:
         warn_locally(f"The addresses of the lab's servers cannot be read: {error}")
         return config
     return config if url is None else config.replaced(event_server_url=url)
+
+
+def _client_of_children() -> EventClient | None:
+    """Return a client of the configured server, if others have left events for it on this machine.
+
+    A pool ends its workers before they have sent what they logged, and their parent may never log.
+    """
+    try:
+        config = _with_server_of_context(
+            EventClientConfig(log_file_enabled=False, log_console_enabled=False)
+        )
+        access = server_access(config)
+        if access is None or not spool_directory(Path(config.spool_dir), access.url).is_dir():
+            return None
+        return EventClient(config)
+    except (SettingsError, OSError):  # the workers have told of it
+        return None
+
+
+ending.adopt_with(_client_of_children)
 
 
 @functools.cache

@@ -45,6 +45,7 @@ class Ending(Protocol):
 
 class _State:
     living: Callable[[], Sequence[Ending]] = staticmethod(tuple)
+    adopt: Callable[[], object] = staticmethod(lambda: None)
     deadline: float | None = None
     is_over = False
     is_registered = False
@@ -55,8 +56,19 @@ def drain_with(living: Callable[[], Sequence[Ending]]) -> None:
     _State.living = living
 
 
+def adopt_with(adopt: Callable[[], object]) -> None:
+    """Say how a parent gets hold of what its children left for a server that it has not talked to.
+
+    What the function returns is kept until all is delivered.
+    """
+    _State.adopt = adopt
+
+
 def drain() -> None:
     """Give every sender its time. A second call has what is left of it."""
+    process = sys.modules.get("multiprocessing.process")  # there if this program uses it
+    is_parent = process is not None and process.parent_process() is None
+    adopted = _State.adopt() if is_parent and not sys.is_finalizing() else None
     senders = _State.living()
     now = time.monotonic()
     if _State.deadline is None:
@@ -66,6 +78,7 @@ def drain() -> None:
     for sender in senders:
         sender.join()
     _State.is_over = True
+    del adopted
 
 
 def deadline() -> float | None:

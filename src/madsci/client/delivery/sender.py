@@ -99,7 +99,7 @@ class Sender:
         self._wake = Wake()
         self._nudges = 0  # how often somebody asked for haste
         self._flush_to = 0  # the position up to which somebody waits
-        self._given_up_to = 0  # the position up to which nobody waits any more
+        self._given_up_to = -1  # the position up to which nobody waits any more
         self._closing_at: float | None = None
         self._thread: threading.Thread | None = None
         self._is_delivering_here = False
