@@ -36,15 +36,12 @@ def held():
 
 def settled():
     gc.collect()
-    least, until = held(), time.monotonic() + 20
-    while least > before and time.monotonic() < until:
+    until = time.monotonic() + 20
+    while held()[1:] != [1, 0] and time.monotonic() < until:
         time.sleep(0.05)
-        least = min(least, held())
-    return least
+    return held()
 
 globals()[way](0)
-time.sleep(0.5)
-before = [3, 1, 0]
 before = settled()
 peak = before
 for n in range(1, count):

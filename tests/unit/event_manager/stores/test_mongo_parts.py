@@ -181,21 +181,26 @@ class TestWhatTheServerIsAsked:
 
     def test_a_page_begins_behind_a_place_that_may_be_null(self):
         rising, falling = parse_sort(["archived_at"]), parse_sort(["-archived_at"])
-        null, text = general_place(None), general_place("x")
+        null, time = general_place(None), general_place(5)
+        at = "1970-01-01T00:00:00.000005Z"
         assert behind((*null, "b"), rising) == {
             "$or": [{"archived_at": {"$ne": None}}, {"archived_at": None, "_id": {"$gt": "b"}}]
         }
-        assert behind((*text, "b"), rising) == {
-            "$or": [{"archived_at": {"$gt": "x"}}, {"archived_at": "x", "_id": {"$gt": "b"}}]
+        assert behind((*time, "b"), rising) == {
+            "$or": [{"archived_at": {"$gt": at}}, {"archived_at": at, "_id": {"$gt": "b"}}]
         }
-        assert behind((*text, "b"), falling) == {
+        assert behind((*time, "b"), falling) == {
             "$or": [
-                {"archived_at": {"$lt": "x"}},
+                {"archived_at": {"$lt": at}},
                 {"archived_at": None},
-                {"archived_at": "x", "_id": {"$lt": "b"}},
+                {"archived_at": at, "_id": {"$lt": "b"}},
             ]
         }
         assert behind((*null, "b"), falling) == {"archived_at": None, "_id": {"$lt": "b"}}
+        text = general_place("x")
+        assert behind((*text, "b"), parse_sort(["trace_id"])) == {
+            "$or": [{"trace_id": {"$gt": "x"}}, {"trace_id": "x", "_id": {"$gt": "b"}}]
+        }
 
 
 class TestCounting:
