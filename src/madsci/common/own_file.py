@@ -63,14 +63,15 @@ class OwnFile:
             return False
         return (status.st_ino, status.st_dev) == self._identity
 
-    def append(self, content: bytes) -> int:
-        """Write at the end of a file that was opened for appending; return how many bytes it took.
+    def append(self, content: bytes) -> None:
+        """Write at the end of a file that was opened for appending.
 
         Only that the file stands where our last bytes ended is looked at, where that tells enough:
         it takes a quarter of the time.
 
         Raises:
-            OSError: it cannot be written, or the number means another file.
+            OSError: it could not be written as a whole, or the number means another file; what was
+                written of it is taken away.
         """
         number, end = self.number, self._end
         try:
@@ -83,7 +84,10 @@ class OwnFile:
             end = os.lseek(number, 0, os.SEEK_CUR)
         written = os.write(number, content)
         self._end = end + written
-        return written
+        if written != len(content):
+            with contextlib.suppress(OSError):
+                os.ftruncate(number, os.fstat(number).st_size - written)
+            raise OSError(errno.ENOSPC, "the disk took only a part")
 
     def close(self) -> None:
         """Close the file; a number that is somebody else's by now is left alone."""

@@ -128,14 +128,9 @@ class Segment:
         Raises:
             OSError: it could not be written as a whole; what was written of it is taken away.
         """
-        file = self._file
-        if file is None:
+        if self._file is None:
             raise OSError("the file of waiting events is closed")
-        written = file.append(line)
-        if written != len(line):
-            with contextlib.suppress(OSError):
-                os.ftruncate(file.number, os.fstat(file.number).st_size - written)
-            raise OSError("the disk took only a part of an event")
+        self._file.append(line)
 
     def note(self, size: int, moment: int) -> None:
         """Count a line that was written."""
