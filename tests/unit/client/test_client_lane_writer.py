@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from madsci.client.spool import lane, lane_writer, segments, tending
+from madsci.client.spool import lane, lane_lock, lane_writer, segments, tending
 from madsci.client.spool import spool as spool_module
 from madsci.client.spool.lane_writer import SpoolSettings
 from madsci.client.spool.spool import Spool
 from support.interruptions import Interruptions
 
-INTERRUPTED_FILES = {module.__file__ for module in (spool_module, lane, lane_writer, segments, tending)}
+INTERRUPTED_FILES = {
+    module.__file__ for module in (spool_module, lane, lane_lock, lane_writer, segments, tending)
+}
 
 
 def body(event_id):

@@ -369,7 +369,7 @@ def test_strangers_among_the_files_stop_nobody_and_nothing_is_written_through_li
 def test_file_numbers_that_the_program_closed_and_got_anew_are_left_to_it(make_spool, tmp_path):
     spool = make_spool()
     put_many(spool, 3)
-    taken = [spool._writer._current._file.number, spool._lane._lock_file.number]
+    taken = [spool._writer._current._file.number, spool._lane._lock_file._file.number]
     for number in taken:  # as a daemon closes all, and opens its own
         with (tmp_path / f"data{number}.bin").open("wb") as theirs:
             os.dup2(theirs.fileno(), number)

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from madsci.client.spool.lane import LOCK_SUFFIX, Lane
+from madsci.client.spool.lane import Lane
+from madsci.client.spool.lane_lock import LOCK_SUFFIX
 from madsci.client.spool.segments import SUFFIX, parse_file_name
 
 

@@ -9,24 +9,18 @@ which the server knows by their ids; it is never ahead.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from madsci.client.spool.contract import SpooledEvent, event_id_of
-from madsci.client.spool.cursor import CURSOR_BYTES, Cursor, decode_cursor, encode_cursor
+from madsci.client.spool.cursor import Cursor
+from madsci.client.spool.lane_lock import LaneLock
 from madsci.client.spool.losses import Losses
 from madsci.client.spool.segments import MemorySegment, Segment, file_name, parse_file_name
-from madsci.common.file_lock import is_still_at, try_lock
-from madsci.common.own_file import NotAFileError, OwnFile
-
-LOCK_SUFFIX: Final = ".lock"
-_ATTEMPTS: Final = 50
-_PAUSE: Final = 0.002
+from madsci.common.own_file import NotAFileError
 
 
 class _Mark(NamedTuple):
@@ -69,12 +63,7 @@ class Lane:
         self._on_damage = on_damage
         self._marks: deque[_Mark] = deque()
         self._retired: list[Segment] = []
-        self._lock_file: OwnFile | None = None
-
-    @property
-    def lock_path(self) -> Path:
-        """The file whose lock means owning the lane."""
-        return self.directory / f"{self.token}{LOCK_SUFFIX}"
+        self._lock_file = LaneLock(directory, token)
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -96,17 +85,7 @@ class Lane:
         Raises:
             OSError: the directory cannot be written, or knows no locks.
         """
-        file = self._lock_file
-        if file is not None and file.is_ours and is_still_at(file.number, self.lock_path):
-            return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._let_go()
-        for _ in range(_ATTEMPTS):
-            if self._take():
-                self._write_cursor()
-                return
-            time.sleep(_PAUSE)  # somebody looks whether the new lane is an orphan
-        raise OSError(f"{self.lock_path} is locked by another process")
+        self._lock_file.secure(self._cursor())
 
     @classmethod
     def adopt(
@@ -118,10 +97,10 @@ class Lane:
             OSError: it cannot be read.
         """
         lane = cls(directory, token, on_damage=on_damage)
-        if not lane._take() or lane._lock_file is None:
+        if not lane._lock_file.take():
             return None
         try:
-            lane._load(lane._lock_file)
+            lane._load()
         except OSError:
             lane.abandon()
             raise
@@ -131,7 +110,7 @@ class Lane:
         """Close everything and leave it as it is: for a process that ends, and for forked children."""
         for segment in [*self.segments, *self._retired]:
             segment.close()
-        self._let_go()
+        self._lock_file.release()
 
     def remove(self) -> None:
         """Delete the files of a lane in which nothing waits."""
@@ -140,13 +119,7 @@ class Lane:
             segment.delete()
         self._retired.clear()
         self.segments.clear()
-        if self._lock_file is not None:
-            # Before the lock is given up, so that nobody locks what is going; Windows wants it closed.
-            with contextlib.suppress(OSError):
-                self.lock_path.unlink(missing_ok=True)
-            self._let_go()
-            with contextlib.suppress(OSError):
-                self.lock_path.unlink(missing_ok=True)
+        self._lock_file.delete()
 
     # Reading, by one thread.
 
@@ -200,7 +173,7 @@ class Lane:
             self._settle(self.segments[0], last.offset, last.done)
             self.oldest_moment = self._marks[0].moment if self._marks else last.moment
             self._pass_finished()
-            self._write_cursor()
+            self._lock_file.write(self._cursor())
         self.clear_away()
 
     def drop_oldest(self, *, on_disk: bool = True) -> int:
@@ -223,7 +196,7 @@ class Lane:
         """Note that the server will be told of what was lost."""
         with self.changing():
             self.losses = Losses()
-            self._write_cursor()
+            self._lock_file.write(self._cursor())
 
     def _read_segment(
         self, segment: Segment, limit: int, max_events: int, max_bytes: int
@@ -285,7 +258,7 @@ class Lane:
             self._retire(segment)
             segment.delete()  # at once, if the system can: the disk needs the room
             self.lose(lost, segment.first_moment, segment.last_moment)
-            self._write_cursor()
+            self._lock_file.write(self._cursor())
             return lost
 
     def lose(self, count: int, first_moment: int, last_moment: int) -> None:
@@ -299,37 +272,13 @@ class Lane:
         if segment.is_on_disk:
             self.size -= segment.size
 
-    # Lock file and cursor.
-
-    def _take(self) -> bool:
-        self._lock_file = file = OwnFile(self.lock_path, os.O_RDWR | os.O_CREAT)
-        try:
-            if try_lock(file.number) and is_still_at(file.number, self.lock_path):
-                return True
-        except OSError:
-            self._let_go()
-            raise
-        self._let_go()
-        return False
-
-    def _let_go(self) -> None:
-        file, self._lock_file = self._lock_file, None
-        if file is not None:
-            file.close()
-
-    def _write_cursor(self) -> None:
-        file = self._lock_file
-        if file is None or not file.is_ours:
-            return
-        head, lost = (self.segments[0] if self.segments else None), self.losses
+    def _cursor(self) -> Cursor:
+        head = self.segments[0] if self.segments else None
         number, offset = (head.number, head.offset) if head and head.is_on_disk else (0, 0)
-        with contextlib.suppress(OSError):  # the next one may succeed, and none at all is right, too
-            os.lseek(file.number, 0, os.SEEK_SET)
-            os.write(file.number, encode_cursor(Cursor(number, offset, lost)))
+        return Cursor(number, offset, self.losses)
 
-    def _load(self, file: OwnFile) -> None:
-        os.lseek(file.number, 0, os.SEEK_SET)
-        cursor = decode_cursor(os.read(file.number, CURSOR_BYTES))
+    def _load(self) -> None:
+        cursor = self._lock_file.read()
         self.losses = cursor.losses
         for path, number in segments_of(self.directory, self.token):
             settled = cursor.offset if number == cursor.number else 0
