@@ -11,10 +11,14 @@ import random
 import threading
 import time
 
+from madsci.common.forking import reset_in_child
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 _RANDOM_BITS = 80
 _RANDOM_LIMIT = 1 << _RANDOM_BITS
+_LOW_BITS = 20
+_LOW = (1 << _LOW_BITS) - 1
 _CHARACTERS = frozenset(_ALPHABET)
 ULID_LENGTH = 26
 
@@ -34,8 +38,9 @@ class UlidFactory:
         self._lock = threading.RLock()
         self._is_making = False
         self._millisecond = 0
-        self._time_text = ""
         self._tail = 0
+        self._lead = ""
+        """The last id without what the lowest bits say: the same for a million ids in a row."""
         # Seeded by the system once: asking it for each millisecond would give up the interpreter's
         # lock in every tight loop of log calls, and ids need to be unique, not secret.
         self._random = random.Random(os.urandom(32))  # noqa: S311
@@ -49,12 +54,14 @@ class UlidFactory:
             self._is_making = True
             try:
                 tail = self._tail + 1
-                if now > self._millisecond or tail >= _RANDOM_LIMIT:
+                is_new = now > self._millisecond or tail >= _RANDOM_LIMIT
+                if is_new:
                     self._millisecond = max(now, self._millisecond + 1)
-                    self._time_text = _text(self._millisecond, 10)
                     tail = self._random.getrandbits(_RANDOM_BITS)
+                if is_new or not tail & _LOW:
+                    self._lead = _text(self._millisecond, 10) + _text(tail >> _LOW_BITS, 12)
                 self._tail = tail
-                return self._time_text + _text(tail, 16)
+                return self._lead + _PAIRS[tail >> 10 & 1023] + _PAIRS[tail & 1023]
             finally:
                 self._is_making = False
 
@@ -77,5 +84,4 @@ def is_ulid(text: str) -> bool:
 _factory = UlidFactory()
 new_ulid = _factory.make
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_factory.forget)
+reset_in_child(_factory.forget)

@@ -22,6 +22,9 @@ _STRANGE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODE
 """What the system says of links, of pipes without a reader, of folders and of devices."""
 
 
+_seek, _write = os.lseek, os.write
+
+
 class NotAFileError(OSError):
     """What stands there is a link, a pipe, a device or a folder."""
 
@@ -75,14 +78,14 @@ class OwnFile:
         """
         number, end = self.number, self._end
         try:
-            is_ours = end > 0 and os.lseek(number, 0, os.SEEK_CUR) == end
+            is_known = _seek(number, 0, os.SEEK_CUR) == end > 0
         except OSError:
-            is_ours = False
-        if not is_ours:
+            is_known = False
+        if not is_known:
             if not self.is_ours:
                 raise OSError(errno.EBADF, "the program closed this file, which was not its own")
-            end = os.lseek(number, 0, os.SEEK_CUR)
-        written = os.write(number, content)
+            end = _seek(number, 0, os.SEEK_CUR)
+        written = _write(number, content)
         self._end = end + written
         if written != len(content):
             with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -14,7 +15,6 @@ import pytest
 from madsci.client.delivery.retry import Backoff
 from madsci.client.delivery.sender import Sender, SenderSettings
 from madsci.client.delivery.transport import Rejection, SendReport
-from madsci.client.spool import lane_writer
 from madsci.client.spool.lane_writer import SpoolSettings
 from madsci.client.spool.rejected import FILE_NAME, RejectedFile
 from madsci.client.spool.segments import Segment
@@ -229,17 +229,17 @@ def test_without_a_place_on_disk_events_wait_in_memory_with_one_warning(tmp_path
     assert drain(spool) == [f"e{n:04}" for n in range(20)]
 
 
-def test_a_full_disk_is_left_and_returned_to_in_order(make_spool, monkeypatch):
+@posix
+def test_a_full_disk_is_left_and_returned_to_in_order(make_spool):
     spool = make_spool()
     put_many(spool, 5)
-    with monkeypatch.context() as patched:
-        patched.setattr(Segment, "write", refuse)
-        patched.setattr(lane_writer.LaneWriter, "_probe", refuse)
+    with no_room_on_disk():
         put_many(spool, 5, first=5)
         spool.tend()
-        assert "No space left" in spool.last_trouble
+        assert "wait in memory" in spool.last_trouble
         spool._look_at = 0.0
         spool.tend()
+        assert not spool._writer._current.is_on_disk
         put_many(spool, 5, first=10)
     spool._look_at = 0.0
     spool.tend()
@@ -250,8 +250,16 @@ def test_a_full_disk_is_left_and_returned_to_in_order(make_spool, monkeypatch):
     assert files(spool, "*") == []
 
 
-def refuse(*_):
-    raise OSError(28, "No space left on device")
+@contextlib.contextmanager
+def no_room_on_disk():
+    """Let files have no byte more than the first few, as the system sees it."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_memory_is_bounded_too(tmp_path):

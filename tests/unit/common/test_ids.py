@@ -50,6 +50,17 @@ def test_ids_ascend_when_the_random_part_runs_over(monkeypatch):
     assert made == sorted(set(made))
 
 
+def test_ids_ascend_one_by_one_where_the_lowest_bits_run_over(monkeypatch):
+    factory = UlidFactory()
+    first = factory.make()
+    monkeypatch.setattr(ids.time, "time_ns", lambda: 0)  # no new millisecond
+    factory._tail |= (1 << 20) - 4
+    made = [first, *(factory.make() for _ in range(9))]
+    assert made == sorted(set(made))
+    values = [sum(ALPHABET.index(c) << 5 * n for n, c in enumerate(reversed(one))) for one in made[1:]]
+    assert values == list(range(values[0], values[0] + 9))
+
+
 def test_ids_are_unique_across_threads_and_ascend_in_each():
     made: list[list[str]] = [[] for _ in range(8)]
     start = threading.Barrier(8)

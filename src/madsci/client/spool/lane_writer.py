@@ -331,9 +331,9 @@ class LaneWriter:
         self.lane.directory.mkdir(parents=True, exist_ok=True)
         path = self.lane.directory / f"{self.lane.token}.probe"
         path.unlink(missing_ok=True)
-        file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+        file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND)
         try:
-            os.write(file.number, bytes(_PROBE_BYTES))
+            file.append(bytes(_PROBE_BYTES))
         finally:
             file.close()
             path.unlink(missing_ok=True)

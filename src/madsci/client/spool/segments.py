@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -75,6 +75,8 @@ class Segment:
         self.first_moment = self.last_moment = 0
         self.is_sealed = self.is_torn = self._is_named = False
         self._file: OwnFile | None = None
+        self.write: Callable[[bytes], object] = _refuse
+        """Appends a line, which ``note`` counts; raises ``OSError`` if it cannot, as a whole."""
 
     @classmethod
     def create(cls, path: Path, number: int, base: int, limit: int) -> Segment:
@@ -85,6 +87,7 @@ class Segment:
         """
         segment = cls(path, number, base, limit)
         segment._file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_APPEND)
+        segment.write = segment._file.append  # bound once: each event of a robot passes here
         return segment
 
     @classmethod
@@ -121,16 +124,6 @@ class Segment:
     def waiting_bytes(self) -> int:
         """How many bytes are not settled."""
         return self.size - self.offset
-
-    def write(self, line: bytes) -> None:
-        """Append a line; it is counted by ``note``.
-
-        Raises:
-            OSError: it could not be written as a whole; what was written of it is taken away.
-        """
-        if self._file is None:
-            raise OSError("the file of waiting events is closed")
-        self._file.append(line)
 
     def note(self, size: int, moment: int) -> None:
         """Count a line that was written."""
@@ -181,6 +174,7 @@ class Segment:
 
     def close(self) -> None:
         """Close the file. A later read opens it again."""
+        self.write = _refuse
         file, self._file = self._file, None
         if file is not None:
             file.close()
@@ -226,10 +220,7 @@ class MemorySegment(Segment):
         super().__init__(None, number, base, limit)
         self._content = bytearray()
         self._max_events = max_events
-
-    def write(self, line: bytes) -> None:
-        """Append a line; it is counted by ``note``."""
-        self._content += line
+        self.write = self._content.extend
 
     def note(self, size: int, moment: int) -> None:
         """Count a line that was written."""
@@ -243,10 +234,14 @@ class MemorySegment(Segment):
 
     def delete(self) -> None:
         """Let the memory go."""
-        self._content = bytearray()
+        self._content.clear()
 
     def _read_at(self, offset: int, length: int) -> bytes:
         return bytes(self._content[offset : offset + length])
+
+
+def _refuse(_: bytes) -> None:
+    raise OSError("the file of waiting events is closed")
 
 
 def file_name(token: str, number: int) -> str:
