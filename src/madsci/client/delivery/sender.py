@@ -21,13 +21,13 @@ from weakref import WeakSet
 from madsci.client.delivery import ending
 from madsci.client.delivery.retry import Backoff, is_temporary
 from madsci.client.delivery.transport import SendReport, Transport
-from madsci.client.sharing import Shared
 from madsci.client.spool.contract import Backlog, RejectedEvent, SpooledEvent
 from madsci.client.spool.losses import losses_event
 from madsci.client.spool.spool import NEVER, Spool
-from madsci.client.telling import Teller
-from madsci.client.wake import Wake
 from madsci.common.errors import EventServerError, ServerRefusedError
+from madsci.common.sharing import Shared
+from madsci.common.telling import Teller
+from madsci.common.wake import Wake
 
 _log = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from madsci.client.spool.lane_writer import LaneWriter, SpoolSettings
 from madsci.client.spool.losses import Losses
 from madsci.client.spool.rejected import RejectedFile
 from madsci.client.spool.tending import Tender
-from madsci.client.telling import Teller
 from madsci.common.ids import new_ulid
+from madsci.common.telling import Teller
 
 LOOK_INTERVAL: Final = 3.0
 """Seconds between two looks at the directory: for orphaned lanes, for its size, for its being there."""

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from madsci.client.telling import Teller
-from madsci.client.wake import Wake
+from madsci.common.telling import Teller
+from madsci.common.wake import Wake
 
 _log = logging.getLogger(__name__)
 _AFTER_A_FAULT: Final = 1.0

@@ -29,9 +29,9 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from madsci.client.sharing import Shared
 from madsci.client.writing.rotation import Identity, Rotation, open_number
 from madsci.common.file_lock import share_lock
+from madsci.common.sharing import Shared
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from madsci.client.sharing import Shared
+from madsci.common.sharing import Shared
 
 
 class Thing:
