@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self, Unpack
 
-from madsci.client.delivery import ending
-from madsci.client.delivery.access import ServerAccess, server_access
-from madsci.client.delivery.sender import SenderStats
-from madsci.client.delivery.transport import Transport
+from madsci.client.delivery import SenderStats, ServerAccess, Transport, adopt_with, server_access
 from madsci.client.reading import Administration
-from madsci.client.spool.contract import RejectedEvent
-from madsci.client.writing.log_calls import DEBUG, LogCalls
-from madsci.client.writing.log_names import log_file_path
-from madsci.client.writing.outputs import Outputs, spool_directory
-from madsci.client.writing.record import EventSource, make_record
-from madsci.client.writing.redaction import shared_redaction
+from madsci.client.spool import RejectedEvent
+from madsci.client.writing import (
+    DEBUG,
+    EventSource,
+    LogCalls,
+    Outputs,
+    log_file_path,
+    make_record,
+    shared_redaction,
+    spool_directory,
+)
 from madsci.common.calling import caller_name
 from madsci.common.context.servers import get_current_madsci_context
 from madsci.common.errors import SettingsError
@@ -276,7 +278,7 @@ def _client_of_children() -> EventClient | None:
         return None
 
 
-ending.adopt_with(_client_of_children)
+adopt_with(_client_of_children)
 
 
 @functools.cache

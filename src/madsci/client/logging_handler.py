@@ -29,8 +29,7 @@ from datetime import datetime, timezone
 from typing import Any, Final, cast
 
 from madsci.client.event_client import EventClient
-from madsci.client.writing.arguments import LOG_TYPES, message_text
-from madsci.client.writing.entries import read_entry, take_level_name, take_moment
+from madsci.client.writing import LOG_TYPES, message_text, read_entry, take_level_name, take_moment
 from madsci.common.jsonable import attempt, is_a, to_text
 from madsci.common.named_values import free_name
 from madsci.common.stderr import warn_locally

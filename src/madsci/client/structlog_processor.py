@@ -11,8 +11,7 @@ from typing import Any, Final, TypeVar
 
 from madsci.client.event_client import EventClient
 from madsci.client.logging_handler import is_of_sender, own_client, tell_without_server
-from madsci.client.writing.arguments import LOG_TYPES
-from madsci.client.writing.entries import read_entry, take_level_name, take_moment
+from madsci.client.writing import LOG_TYPES, read_entry, take_level_name, take_moment
 from madsci.common.jsonable import attempt
 from madsci.common.types.log_level import EventLogLevel, level_number
 

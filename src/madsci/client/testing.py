@@ -14,9 +14,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from madsci.client.delivery.transport import SendReport
-from madsci.client.spool.contract import SpooledEvent
-from madsci.client.writing.outputs import divert, end_diversion
+from madsci.client.delivery import SendReport
+from madsci.client.spool import SpooledEvent
+from madsci.client.writing import divert, end_diversion
 from madsci.common.types.event import Event
 
 

@@ -1,1 +1,30 @@
-"""Bringing what waits in a spool to the server: the sending thread, and HTTP."""
+"""Bringing what waits in a spool to the server: the sending thread, and HTTP.
+
+This is the room's door: others use what is named here, and ``delivery.http`` where there is a server,
+which loads the HTTP library.
+"""
+
+from madsci.client.delivery.access import ServerAccess, server_access
+from madsci.client.delivery.ending import adopt_with
+from madsci.client.delivery.replies import Reply, StreamedReply
+from madsci.client.delivery.retry import MAX_BACKOFF, Backoff, parse_retry_after
+from madsci.client.delivery.sender import Sender, SenderSettings, SenderStats, senders
+from madsci.client.delivery.transport import Rejection, SendReport, Transport
+
+__all__ = [
+    "MAX_BACKOFF",
+    "Backoff",
+    "Rejection",
+    "Reply",
+    "SendReport",
+    "Sender",
+    "SenderSettings",
+    "SenderStats",
+    "ServerAccess",
+    "StreamedReply",
+    "Transport",
+    "adopt_with",
+    "parse_retry_after",
+    "senders",
+    "server_access",
+]

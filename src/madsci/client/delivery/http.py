@@ -22,7 +22,7 @@ from madsci.client.delivery.connections import OwnHttpPool, OwnHttpsPool
 from madsci.client.delivery.replies import Reply, StreamedReply, describe_cause
 from madsci.client.delivery.retry import is_temporary, parse_retry_after
 from madsci.client.delivery.transport import Rejection, SendReport
-from madsci.client.spool.contract import SpooledEvent
+from madsci.client.spool import SpooledEvent
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError, SettingsError
 
 _COMPRESS_FROM: Final = 16_000

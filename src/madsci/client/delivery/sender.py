@@ -21,9 +21,7 @@ from weakref import WeakSet
 from madsci.client.delivery import ending
 from madsci.client.delivery.retry import Backoff, is_temporary
 from madsci.client.delivery.transport import SendReport, Transport
-from madsci.client.spool.contract import Backlog, RejectedEvent, SpooledEvent
-from madsci.client.spool.losses import losses_event
-from madsci.client.spool.spool import NEVER, Spool
+from madsci.client.spool import NEVER, Backlog, RejectedEvent, Spool, SpooledEvent, losses_event
 from madsci.common.errors import EventServerError, ServerRefusedError
 from madsci.common.sharing import Shared
 from madsci.common.telling import Teller

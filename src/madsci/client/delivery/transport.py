@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from madsci.client.spool.contract import SpooledEvent
+from madsci.client.spool import SpooledEvent
 from madsci.common.errors import EventServerError
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from madsci.client.delivery.replies import Reply, StreamedReply
-from madsci.client.delivery.retry import MAX_BACKOFF, parse_retry_after
+from madsci.client.delivery import MAX_BACKOFF, Reply, StreamedReply, parse_retry_after
 from madsci.common.errors import QueryTimeoutError, ServerRefusedError, ServerUnreachableError
 from madsci.common.types.client_config import EventClientConfig
 

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from madsci.client.delivery.replies import StreamedReply
+from madsci.client.delivery import StreamedReply
 from madsci.client.reading.asking import Asker
 from madsci.client.reading.progress import progress_bar
 

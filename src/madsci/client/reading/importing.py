@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn, cast
 
-from madsci.client.delivery.replies import Reply
+from madsci.client.delivery import Reply
 from madsci.client.reading.asking import Asker
 from madsci.client.reading.progress import progress_bar
 from madsci.common.errors import InvalidInputError, ServerRefusedError, ServerUnreachableError

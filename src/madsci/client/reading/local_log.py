@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from madsci.client.reading.log_lines import MADE_ID, events_of_line
-from madsci.client.writing.log_names import PACKED, backups
+from madsci.client.writing import PACKED, backups
 from madsci.common.clock import iso, to_us
 from madsci.common.stderr import warn_locally
 from madsci.common.types.event import Event

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from madsci.client.writing.arguments import find_event
+from madsci.client.writing import find_event
 from madsci.common.clock import from_us
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import EventLogLevel

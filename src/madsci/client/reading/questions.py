@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from madsci.client.reading.argument_types import Fields, Moment, Sort
 from madsci.client.reading.asynchronous import asynchronous, asynchronous_iterator
-from madsci.client.writing.outputs import Outputs
+from madsci.client.writing import Outputs
 from madsci.common.errors import EventServerError
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig

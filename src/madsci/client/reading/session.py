@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from typing_extensions import Self
 
-from madsci.client.delivery.replies import Reply
+from madsci.client.delivery import Reply
 from madsci.common.errors import EventServerError, ServerRefusedError
 from madsci.common.settings import mask_url
 

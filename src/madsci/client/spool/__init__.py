@@ -1,1 +1,20 @@
-"""Where events wait for the server: files that survive the process. Knows no HTTP and no sender."""
+"""Where events wait for the server: files that survive the process. Knows no HTTP and no sender.
+
+This is the room's door: others use what is named here.
+"""
+
+from madsci.client.spool.contract import Backlog, RejectedEvent, SpooledEvent, SpoolStats
+from madsci.client.spool.lane_writer import SpoolSettings
+from madsci.client.spool.losses import losses_event
+from madsci.client.spool.spool import NEVER, Spool
+
+__all__ = [
+    "NEVER",
+    "Backlog",
+    "RejectedEvent",
+    "Spool",
+    "SpoolSettings",
+    "SpoolStats",
+    "SpooledEvent",
+    "losses_event",
+]

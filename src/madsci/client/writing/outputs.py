@@ -9,12 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from madsci.client.delivery.access import ServerAccess
-from madsci.client.delivery.retry import Backoff
-from madsci.client.delivery.sender import Sender, SenderSettings, senders
-from madsci.client.delivery.transport import Transport
-from madsci.client.spool.lane_writer import SpoolSettings
-from madsci.client.spool.spool import Spool
+from madsci.client.delivery import Backoff, Sender, SenderSettings, ServerAccess, Transport, senders
+from madsci.client.spool import Spool, SpoolSettings
 from madsci.client.writing.console import load_renderer, write_record
 from madsci.client.writing.log_file import LogFile, open_log_file
 from madsci.client.writing.log_names import log_file_path
