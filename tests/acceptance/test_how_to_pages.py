@@ -20,10 +20,12 @@ PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 def run_page(name, server, directory):
     """Run the Python of a page, block after block; return its events' data by message."""
     text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
-    program = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
-    assert program
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    program = directory / "page.py"
+    program.write_text("\n".join(blocks), encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, str(program)],
         cwd=directory,
         env=server.environment,
         capture_output=True,
@@ -99,3 +101,9 @@ def test_threads_and_executors(server, tmp_path):
     assert set(plates) == {"P1", "P2", "P3"}
     assert {data["hierarchy"] for data in plates.values()} == {"experiment"}
     assert {data["experiment_id"] for data in plates.values()} == {"exp-123"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the executor of the page inherits its client")
+def test_processes(server, tmp_path):
+    run_page("log-from-processes", server, tmp_path)
+    assert {event["event_data"]["plate"] for event in server.query({})} == {"P1", "P2", "P3"}
