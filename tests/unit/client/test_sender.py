@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 
@@ -87,6 +88,16 @@ def test_an_unreachable_server_gets_the_events_when_it_comes_back(make_sender, w
     put_many(sender, 3)
     wait_until(lambda: len(transport.events) == 3)
     assert sender.stats().sent == 18
+
+
+def test_random_numbers_of_the_program_stay_as_they_would_be(make_sender, wait_until):
+    transport = RecordingTransport()
+    transport.reports = [SendReport(0, failure=ServerUnreachableError())] * 5
+    sender = make_sender(transport, backoff=Backoff(base=0.001, cap=0.002))
+    random.seed(7)
+    sender.spool.append(body("a"))
+    wait_until(lambda: len(transport.events) == 1)
+    assert random.random() == random.Random(7).random()
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504, 401, 307])

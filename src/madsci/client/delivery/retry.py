@@ -9,12 +9,18 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from madsci.common.forking import reset_in_child
+
 MAX_BACKOFF: Final = 30.0
 """Seconds between two attempts at most: a server that came back soon gets its events."""
 MAX_RETRY_AFTER: Final = 300.0
 """Seconds that a server may ask to wait at most; more looks like a mistake of a proxy."""
 
 _UNPROCESSABLE: Final = frozenset({400, 409, 410, 413, 414, 415, 422, 431})
+
+
+_jitter: Final = random.Random()  # noqa: S311 - of our own: programs seed the module's, and count on it
+reset_in_child(_jitter.seed)  # or the children of one process would come back as one
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Backoff:
 
     base: float = 0.3
     cap: float = MAX_BACKOFF
-    draw: Callable[[float, float], float] = random.uniform
+    draw: Callable[[float, float], float] = _jitter.uniform
 
     def delay(self, failures: int, retry_after: float | None = None) -> float:
         """Return the seconds to wait after so many failures in a row (1 for the first).

@@ -224,10 +224,11 @@ class Sender:
             return
         self._is_delivering_here = True
         try:
-            while self.spool.waiting and not self._failures:
+            while not self._failures:
+                self._backlog = self.spool.backlog()
                 left = deadline - time.monotonic()
-                if left <= 0:
-                    return
+                if left <= 0 or not (self.spool.waiting or self._backlog):
+                    break
                 self._deliver(left)
             self.spool.rest()
             self._transport.close()
