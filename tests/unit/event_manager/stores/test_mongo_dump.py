@@ -15,13 +15,14 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from madsci.common.errors import StoreDamagedError, StoreInUseError
-from madsci.event_manager.stores.mongo import restoring
+from madsci.event_manager.stores.mongo import restoring, turns
 from madsci.event_manager.stores.mongo.bson_files import check_dump, collections, file_stem
 from madsci.event_manager.stores.mongo.dump import dump_as_of_now, dump_database
 from madsci.event_manager.stores.mongo.restoring import (
     finish_interrupted_restore,
     restore_database,
 )
+from support.server import wait_until
 
 
 def unseen(what, done, of):
@@ -262,6 +263,7 @@ def test_a_restore_killed_before_any_of_its_commands_leaves_all_old_or_all_new(
             capture_output=True, check=False, timeout=60,
         )  # fmt: skip
         assert ended.returncode in (0, 9), ended.stderr
+        wait_until(lambda: not turns.holders(database, ""))  # what it held when it was killed
         finish_interrupted_restore(database)  # as the next server does
         found = content(database)
         assert found in (old, new), f"neither old nor new after {limit} commands: {sorted(found)}"
