@@ -139,7 +139,7 @@ class EventClient(LogCalls, Administration):
 
     async def aclose(self, timeout: float | None = None) -> None:
         """Do what ``close`` does, without holding up the event loop."""
-        import asyncio  # noqa: PLC0415 - see async_get_event
+        import asyncio  # noqa: PLC0415 - only asynchronous programs have it anyway
 
         await asyncio.to_thread(self.close, timeout)
 
@@ -244,12 +244,7 @@ def _connection_for_reading(
         return None
     from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415 - see Outputs
 
-    return HttpTransport(
-        access,
-        timeout=config.timeout_default,
-        pool_connections=config.pool_connections,
-        pool_maxsize=config.pool_maxsize,
-    )
+    return HttpTransport.configured(access, config)
 
 
 def _with_server_of_context(config: EventClientConfig) -> EventClientConfig:
@@ -271,7 +266,7 @@ def _client_of_children() -> EventClient | None:
             EventClientConfig(log_file_enabled=False, log_console_enabled=False)
         )
         access = server_access(config)
-        if access is None or not spool_directory(Path(config.spool_dir), access.url).is_dir():
+        if access is None or not spool_directory(config.spool_dir, access.url).is_dir():
             return None
         return EventClient(config)
     except (SettingsError, OSError):  # the workers have told of it

@@ -46,12 +46,7 @@ else:
         Raises:
             OSError: the file system knows no locks.
         """
-        try:
-            # Not lockf: its locks end when the process closes *any* descriptor of the file.
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        return _flock(descriptor, fcntl.LOCK_EX)
 
     def share_lock(descriptor: int) -> bool:
         """Lock an open file together with all who share it; ``False`` when one has it for himself.
@@ -59,8 +54,12 @@ else:
         Raises:
             OSError: the file system knows no locks.
         """
+        return _flock(descriptor, fcntl.LOCK_SH)
+
+    def _flock(descriptor: int, kind: int) -> bool:
+        # Not lockf: its locks end when the process closes *any* descriptor of the file.
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

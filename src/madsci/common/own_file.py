@@ -22,7 +22,33 @@ _STRANGE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODE
 """What the system says of links, of pipes without a reader, of folders and of devices."""
 
 
+_LAST_STREAM: Final = 2
 _seek, _write = os.lseek, os.write
+
+
+def identity_of(number: int) -> tuple[int, int] | None:
+    """Return what tells an open file or socket from all others; ``None`` for a number of nobody's."""
+    try:
+        status = os.fstat(number)
+    except OSError:
+        return None
+    return status.st_ino, status.st_dev
+
+
+def open_number(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+    """Open a file by a number that is no standard stream's: who closed those may still write there.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    number = os.open(path, flags, mode)
+    taken = []
+    while number <= _LAST_STREAM:
+        taken.append(number)
+        number = os.dup(number)
+    for one in taken:
+        os.close(one)
+    return number
 
 
 class NotAFileError(OSError):
@@ -45,26 +71,21 @@ class OwnFile:
             OSError: it cannot be opened.
         """
         try:
-            self.number = os.open(path, flags | _FLAGS, mode)
+            self.number = open_number(path, flags | _FLAGS, mode)
         except OSError as error:
             if error.errno in _STRANGE:
                 raise NotAFileError(error.errno, "this is no regular file", str(path)) from None
             raise
         self._end = 0
-        status = os.fstat(self.number)
-        self._identity = (status.st_ino, status.st_dev)
-        if not stat.S_ISREG(status.st_mode):
+        self._identity = identity_of(self.number)
+        if not stat.S_ISREG(os.fstat(self.number).st_mode):
             self.close()
             raise NotAFileError(errno.EINVAL, "this is no regular file", str(path))
 
     @property
     def is_ours(self) -> bool:
         """Whether the number still means this file."""
-        try:
-            status = os.fstat(self.number)
-        except OSError:  # nobody's
-            return False
-        return (status.st_ino, status.st_dev) == self._identity
+        return identity_of(self.number) == self._identity
 
     def append(self, content: bytes) -> None:
         """Write at the end of a file that was opened for appending.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -71,3 +73,14 @@ def test_a_number_that_is_nobody_s_is_not_written_to(file):
     os.close(file.number)
     with pytest.raises(OSError, match="not its own"):
         file.append(b"y")
+
+
+def test_no_number_of_a_standard_stream_that_was_closed_is_taken(tmp_path):
+    program = (
+        "import os, sys; from madsci.common.own_file import OwnFile\n"
+        "os.close(0); os.close(1)\n"
+        "file = OwnFile(sys.argv[1], os.O_CREAT | os.O_RDWR | os.O_APPEND)\n"
+        "sys.exit(0 if file.number > 2 else 1)"
+    )
+    run = subprocess.run([sys.executable, "-c", program, tmp_path / "ours"], check=False)
+    assert run.returncode == 0

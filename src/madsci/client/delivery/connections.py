@@ -11,6 +11,8 @@ import os
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from madsci.common.own_file import identity_of
+
 
 class _KnowsItsSocket(HTTPConnection):
     _identity: tuple[int, int] | None = None
@@ -53,10 +55,5 @@ class OwnHttpsPool(HTTPSConnectionPool):
 
 
 def _identity(number: int) -> tuple[int, int] | None:
-    if os.name != "posix":  # sockets are no file numbers there
-        return None
-    try:
-        status = os.fstat(number)
-    except OSError:
-        return None
-    return status.st_ino, status.st_dev
+    # Elsewhere sockets are no file numbers.
+    return identity_of(number) if os.name == "posix" else None

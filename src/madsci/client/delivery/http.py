@@ -16,6 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
+from typing_extensions import Self
 
 from madsci.client.delivery.access import ServerAccess
 from madsci.client.delivery.connections import OwnHttpPool, OwnHttpsPool
@@ -24,6 +25,7 @@ from madsci.client.delivery.retry import is_temporary, parse_retry_after
 from madsci.client.delivery.transport import Rejection, SendReport
 from madsci.client.spool import SpooledEvent
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError, SettingsError
+from madsci.common.types.client_config import EventClientConfig
 
 _COMPRESS_FROM: Final = 16_000
 """Bytes from which on a body is compressed: below, a packet or two more cost less than the work."""
@@ -53,6 +55,16 @@ class HttpTransport:
         self._pid = os.getpid()
         self._compress = (urlsplit(self.url).hostname or "") not in _LOOPBACK
         self._one_by_one = False
+
+    @classmethod
+    def configured(cls, access: ServerAccess, config: EventClientConfig) -> Self:
+        """Return one with the timeout and the pool that a client is configured with."""
+        return cls(
+            access,
+            timeout=config.timeout_default,
+            pool_connections=config.pool_connections,
+            pool_maxsize=config.pool_maxsize,
+        )
 
     def send(self, events: Sequence[SpooledEvent], timeout: float | None = None) -> SendReport:
         """Send events as one batch, or one by one to servers that know no batches."""

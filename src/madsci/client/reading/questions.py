@@ -280,7 +280,7 @@ class Questions:
         """Requests of a program's own to the client's server, as old programs make them."""
         from madsci.client.reading.session import Session  # noqa: PLC0415 - see get_log
 
-        return Session(self.event_server, None if self._connection is None else self._connection.ask)
+        return Session(self._connection)
 
     def get_log(self) -> dict[str, Event]:
         """Return everything in the local log file and its rotated predecessors, by id."""

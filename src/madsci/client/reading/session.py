@@ -9,32 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import Self
 
-from madsci.client.delivery import Reply
 from madsci.common.errors import EventServerError, ServerRefusedError
 from madsci.common.settings import mask_url
 
+if TYPE_CHECKING:
+    from madsci.client.delivery.http import HttpTransport
+
 _FIRST_ERROR: Final = 400
-
-
-class Ask(Protocol):
-    """Makes one request to the server; its path stands below the server's address."""
-
-    def __call__(  # noqa: PLR0913 - the parts of a request
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,
-    ) -> Reply:
-        """Return the reply, whatever it says."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -76,9 +61,8 @@ class Session:
     ``EventServerError`` where the client has no server.
     """
 
-    def __init__(self, address: str | None, ask: Ask | None) -> None:
-        self._address = address
-        self._ask = ask
+    def __init__(self, connection: HttpTransport | None) -> None:
+        self._connection = connection
 
     def request(  # noqa: PLR0913 - the parts of a request
         self,
@@ -96,18 +80,19 @@ class Session:
         Raises:
             ValueError: the URL is that of another server.
         """
-        if self._ask is None or self._address is None:
+        if self._connection is None:
             raise EventServerError("This client has no Event Manager: set event_server_url.")
-        path = url.removeprefix(self._address)
+        address = f"{self._connection.url}/"
+        path = url.removeprefix(address)
         if "://" in path.partition("?")[0]:
-            raise ValueError(
-                f"{mask_url(url)!r:.200} is not below {self._address}, the client's server."
-            )
+            raise ValueError(f"{mask_url(url)!r:.200} is not below {address}, the client's server.")
         body = data.encode() if isinstance(data, str) else data
         if json is not None:
             body = _encoded(json)
-        reply = self._ask(method, path, params=params, body=body, headers=headers, timeout=timeout)
-        return SessionReply(self._address + path.lstrip("/"), reply.status, reply.body, reply.headers)
+        reply = self._connection.ask(
+            method, path, params=params, body=body, headers=headers, timeout=timeout
+        )
+        return SessionReply(address + path.lstrip("/"), reply.status, reply.body, reply.headers)
 
     def get(self, url: str, **parts: Any) -> SessionReply:
         """Make a request with GET."""

@@ -29,8 +29,9 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from madsci.client.writing.rotation import Identity, Rotation, open_number
+from madsci.client.writing.rotation import Identity, Rotation
 from madsci.common.file_lock import share_lock
+from madsci.common.own_file import identity_of, open_number
 from madsci.common.sharing import Shared
 from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
@@ -239,11 +240,7 @@ class _OpenFile:
 
     def is_ours(self) -> bool:
         """Tell whether the number is still that of this file: daemons close what they do not know."""
-        try:
-            status = os.fstat(self.number)
-        except OSError:
-            return False
-        return status.st_ino == self.inode and status.st_dev == self.device
+        return identity_of(self.number) == (self.inode, self.device)
 
     __del__ = close
 

@@ -141,16 +141,9 @@ class Outputs:
         from madsci.client.delivery.http import HttpTransport  # noqa: PLC0415
 
         config = self._config
-        transport = HttpTransport(
-            access,
-            timeout=config.timeout_default,
-            pool_connections=config.pool_connections,
-            pool_maxsize=config.pool_maxsize,
-        )
         is_kept = config.spool_enabled
-        return self._make_sender(
-            transport, spool_directory(config.spool_dir, access.url) if is_kept else None
-        )
+        directory = spool_directory(config.spool_dir, access.url) if is_kept else None
+        return self._make_sender(HttpTransport.configured(access, config), directory)
 
     def _make_sender(self, transport: Transport, directory: Path | None = None) -> Sender:
         config = self._config

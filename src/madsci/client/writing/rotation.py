@@ -19,6 +19,7 @@ from typing import Final
 
 from madsci.client.writing.log_names import PACKED, PART, Backup, backups, leftovers
 from madsci.common.file_lock import is_still_at, try_lock
+from madsci.common.own_file import open_number
 from madsci.common.types.client_config import EventClientConfig
 
 Identity = tuple[int, int]
@@ -31,7 +32,6 @@ _UNITS: Final = {"S": 1, "M": 60, "H": 3600, "D": _DAY, "midnight": _DAY}
 _STAMPS: Final = {"S": "%Y-%m-%d_%H-%M-%S", "M": "%Y-%m-%d_%H-%M", "H": "%Y-%m-%d_%H"}
 _PACKED_AT_ONCE: Final = 2
 """Files compressed in one log call, which waits for it: the one set aside, and one left from before."""
-_LAST_STREAM: Final = 2
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -157,22 +157,6 @@ class Turn:
         if descriptor >= 0:
             with suppress(OSError):
                 os.close(descriptor)
-
-
-def open_number(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
-    """Open a file by a number that is no standard stream's: who closed those may still write there.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    number = os.open(path, flags, mode)
-    taken = []
-    while number <= _LAST_STREAM:
-        taken.append(number)
-        number = os.dup(number)
-    for one in taken:
-        os.close(one)
-    return number
 
 
 def _is_left_by_all(path: Path) -> bool:
