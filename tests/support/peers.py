@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from support.serving import serving
+
 WELL = "well"
 CUT_BEFORE = "cut before storing"
 CUT_AFTER = "cut in the middle of the response"
@@ -170,12 +172,5 @@ def running_peer(peer: BadPeer, port: int = 0) -> Iterator[BadPeer]:
     server = _Server(("127.0.0.1", port), _Handler)
     server.peer = peer
     peer.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(server, peer.released.set):
         yield peer
-    finally:
-        peer.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()

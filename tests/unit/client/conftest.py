@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from madsci.client.event_client import EventClient
 from support.scripted_peer import Peer, PeerServer, make_handler
+from support.serving import serving
 
 
 @pytest.fixture
@@ -18,13 +18,8 @@ def peer() -> Iterator[Peer]:
     peer = Peer()
     server = PeerServer(("127.0.0.1", 0), make_handler(peer))
     peer.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield peer
-    peer.hold.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server, peer.hold.set):
+        yield peer
 
 
 @pytest.fixture

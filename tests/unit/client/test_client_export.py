@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import traceback
 import tracemalloc
@@ -21,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError
+from support.serving import serving
 
 LINES = b"".join(b'{"_id":"e%d"}\n' % number for number in range(1000))
 
@@ -86,12 +86,8 @@ def exporter():
     server = Server(("127.0.0.1", 0), Handler)
     server.exporter = exporter
     exporter.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield exporter
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield exporter
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +10,7 @@ import trustme
 
 from madsci.common.errors import ServerUnreachableError, SettingsError
 from support.scripted_peer import Peer, PeerServer, make_handler
+from support.serving import serving
 
 
 @pytest.fixture
@@ -44,12 +44,8 @@ def secure_peer(authority) -> Iterator[Peer]:
     server = PeerServer(("127.0.0.1", 0), make_handler(peer))
     server.socket = context.wrap_socket(server.socket, server_side=True)
     peer.url = f"https://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield peer
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield peer
 
 
 def test_events_go_out_and_come_back_with_certificates_of_the_lab(make_client, secure_peer, files):

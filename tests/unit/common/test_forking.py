@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -34,37 +35,34 @@ def test_what_is_registered_is_called_in_children_and_in_their_children(monkeypa
     assert calls == []
 
 
-def test_a_lock_that_another_thread_holds_is_free_in_the_child(monkeypatch):
-    lock, held, may_go = threading.RLock(), threading.Event(), threading.Event()
-    monkeypatch.setattr(forking, "_locks", [lock])
+@contextlib.contextmanager
+def held(seconds: float):
+    """A lock that another thread holds for so long, at most as long as the block."""
+    lock, is_held, may_go = threading.RLock(), threading.Event(), threading.Event()
 
     def hold():
         with lock:
-            held.set()
-            may_go.wait(0.2)
+            is_held.set()
+            may_go.wait(seconds)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait()
-    assert in_child(lambda: lock.acquire(blocking=False))
+    is_held.wait()
+    yield lock
+    may_go.set()
     thread.join()
+
+
+def test_a_lock_that_another_thread_holds_is_free_in_the_child(monkeypatch):
+    with held(0.2) as lock:
+        monkeypatch.setattr(forking, "_locks", [lock])
+        assert in_child(lambda: lock.acquire(blocking=False))
     assert lock.acquire(blocking=False)
     lock.release()
 
 
 def test_a_fork_waits_a_bounded_time_for_who_is_stuck(monkeypatch):
-    lock, held, may_go = threading.RLock(), threading.Event(), threading.Event()
-    monkeypatch.setattr(forking, "_locks", [lock])
     monkeypatch.setattr(forking, "PATIENCE", 0.05)
-
-    def hold():
-        with lock:
-            held.set()
-            may_go.wait(30)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait()
-    assert in_child(lambda: True)
-    may_go.set()
-    thread.join()
+    with held(30) as lock:
+        monkeypatch.setattr(forking, "_locks", [lock])
+        assert in_child(lambda: True)

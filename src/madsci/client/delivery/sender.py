@@ -21,16 +21,21 @@ from weakref import WeakSet
 from madsci.client.delivery import ending
 from madsci.client.delivery.retry import Backoff, is_temporary
 from madsci.client.delivery.transport import SendReport, Transport
-from madsci.client.spool import NEVER, Backlog, RejectedEvent, Spool, SpooledEvent, losses_event
+from madsci.client.spool import (
+    LOOK_INTERVAL,
+    NEVER,
+    Backlog,
+    RejectedEvent,
+    Spool,
+    SpooledEvent,
+    losses_event,
+)
 from madsci.common.errors import EventServerError, ServerRefusedError
 from madsci.common.sharing import Shared
 from madsci.common.telling import Teller
 from madsci.common.wake import Wake
 
 _log = logging.getLogger(__name__)
-
-LOOK_INTERVAL: Final = 3.0
-"""Seconds between two looks of an idle sender: for users, and for what others left behind."""
 
 
 @dataclass(frozen=True)
@@ -279,7 +284,7 @@ class Sender:
                 break
             if not self.users:
                 return False
-            self._sleep(1, LOOK_INTERVAL)
+            self._sleep(1, LOOK_INTERVAL)  # for users, and for what others left behind
         if self._flush_to <= self.spool.settled_position:
             self._sleep(self.settings.batch_max_events, self.settings.flush_interval)
         return True

@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from madsci.client.writing.arguments import (
     LOG_TYPES,
+    Draft,
     find_event,
     is_alarm,
     is_exception_info,
@@ -130,7 +131,7 @@ class LogCalls:
     @shown_as(text_call)
     def exception(self, message: object = _NOTHING, /, *args: Any, **fields: Any) -> None:
         """Log at level ERROR with the exception that is being handled."""
-        if self.config.log_level <= ERROR or ("alert" in fields and is_alarm(fields)):
+        if self._is_wanted(ERROR, fields):
             handled = sys.exc_info()[1] if "exc_info" not in fields else None
             if not is_exception_info(fields.get("exc_info")):  # a datum of this name
                 handled = sys.exc_info()[1]
@@ -217,12 +218,10 @@ class LogCalls:
 
         ``fields`` are read as the keywords of a log call are; ``error`` is an exception beside them.
         """
-        if self.config.log_level <= level or ("alert" in fields and is_alarm(fields)):
+        if self._is_wanted(level, fields):
             known = int(EventLogLevel.at_or_below(level))
             draft = make_draft(known, message, (), {**self._added_data(), **fields}, error)
-            self._outputs.write(
-                make_data_record(level, draft, self._source.encoded(), self._redaction, moment)
-            )
+            self._write(level, draft, moment)
 
     def bind(self, /, **context: Any) -> Self:
         """Return a client that adds these data to every text it logs. It shares this one's outputs."""
@@ -255,8 +254,17 @@ class LogCalls:
     def _log_checked(
         self, level: int, message: object, args: tuple[Any, ...], fields: dict[str, Any]
     ) -> None:
-        if self.config.log_level <= level or ("alert" in fields and is_alarm(fields)):
+        if self._is_wanted(level, fields):
             self._log(level, message, args, fields)
+
+    def _is_wanted(self, level: int, fields: dict[str, Any]) -> bool:
+        # The five calls of programs say it themselves: it is most of what they cost when switched off.
+        return self.config.log_level <= level or ("alert" in fields and is_alarm(fields))
+
+    def _write(self, level: int, draft: Draft, moment: datetime | None = None) -> None:
+        self._outputs.write(
+            make_data_record(level, draft, self._source.encoded(), self._redaction, moment)
+        )
 
     def _log_at(self, level: int, event: object, args: tuple[Any, ...], fields: dict[str, Any]) -> None:
         event = _first(event, fields)
@@ -279,7 +287,7 @@ class LogCalls:
             message = fields.pop("message", "")
         draft = make_draft(level, message, args, {**self._added_data(), **fields}, error)
         draft.alert = draft.alert if alert is None else alert
-        self._outputs.write(make_data_record(level, draft, self._source.encoded(), self._redaction))
+        self._write(level, draft)
 
     def _log_event(
         self, event: Event, level: int | None, fields: dict[str, Any], *, alert: bool | None = None
@@ -310,14 +318,14 @@ class LogCalls:
         plain = value if type(value) is str else to_jsonable(value)
         if isinstance(plain, str) or args:
             self._log_checked(level, plain, args, fields)
-        elif self.config.log_level <= level or ("alert" in fields and is_alarm(fields)):
+        elif self._is_wanted(level, fields):
             if not isinstance(plain, dict):
                 plain = {"message": message_text(value), "value": plain}
             draft = read_keywords({**self._added_data(), **fields})
             given = {name: draft.data[name] for name in fields if name in draft.data}
             draft.data = {**draft.data, **plain, **given}
             draft.event_type = draft.event_type or LOG_TYPES.get(level, "log")
-            self._outputs.write(make_data_record(level, draft, self._source.encoded(), self._redaction))
+            self._write(level, draft)
 
     def _warn(
         self, level: int, event: object, args: tuple[Any, ...], category: type[Warning] | None
