@@ -156,14 +156,8 @@ def one_by_one_front(port: int) -> Iterator[str]:
     """Serve ``POST /event`` only, before the server at a port; yields the address."""
     front = _Front(("127.0.0.1", 0), _OneByOne)
     front.behind = port
-    thread = threading.Thread(target=front.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(front):
         yield f"http://127.0.0.1:{front.server_port}/"
-    finally:
-        front.shutdown()
-        thread.join()
-        front.server_close()
 
 
 @contextlib.contextmanager
