@@ -38,8 +38,8 @@ def identity_of(number: int) -> tuple[int, int] | None:
 def open_number(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
     """Open a file by a number that is no standard stream's: who closed those may still write there.
 
-    The numbers of closed ones are given to the null device for good, as SQLite does it: had our file such
-    a number even for a moment, another thread could write its line for the console into it.
+    The numbers of closed ones are given to the null device for good, as SQLite does it: had our file
+    such a number even for a moment, another thread could write its line for the console into it.
 
     Raises:
         OSError: it cannot be opened.

@@ -10,6 +10,7 @@ hold what histograms count by, so that counting does not touch the events themse
 from __future__ import annotations
 
 import logging
+import re
 import time
 from pathlib import Path
 from typing import Final
@@ -25,11 +26,19 @@ from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 _logger = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 SERIOUS_LEVEL: Final = 40
 """Events from this level on have an index of their own: they are few and often asked for."""
 
+_DAMAGED: Final = """
+CREATE TABLE damaged_events (           -- rows of events that are not what was written
+    seq INTEGER PRIMARY KEY,
+    event_id TEXT,                      -- as far as it can be read
+    reason TEXT NOT NULL,
+    found_at INTEGER NOT NULL           -- microseconds since 1970, UTC
+) STRICT;
+"""
 _TABLES: Final = f"""
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,            -- the order of commits
@@ -46,9 +55,11 @@ CREATE TABLE events (
     archived_at INTEGER,
     source BLOB NOT NULL,               -- this and the following: JSONB
     event_data BLOB NOT NULL,
-    extra BLOB
+    extra BLOB,
+    checksum INTEGER                    -- of all of the above; none for events of earlier versions
 ) STRICT;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+{_DAMAGED}
 PRAGMA application_id = {APPLICATION_ID};
 """
 _ARCHIVED: Final = """
@@ -64,6 +75,8 @@ CREATE INDEX events_by_node ON events (node_id, event_timestamp, event_id, log_l
 {terms.TABLE};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+_COMMENT: Final = re.compile("--.*")
+_SPACES: Final = re.compile(r"\s+")
 _DROP_INDEXES_OF_1: Final = """
 DROP INDEX events_by_time;
 DROP INDEX serious_events_by_time;
@@ -74,7 +87,7 @@ DROP INDEX events_by_node;
 def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) -> None:
     """Make the tables in a new file, bring those of an older version up to date, accept the others.
 
-    Before an older file is changed, it is copied to ``<path>.before-schema-3`` if ``keeps_copy``.
+    Before an older file is changed, it is copied to ``<path>.before-schema-4`` if ``keeps_copy``.
 
     Raises:
         SchemaVersionError: the file belongs to another program or a newer version of this one.
@@ -85,6 +98,8 @@ def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) 
         return
     tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
     if application == 0 and version == 0 and tables == 0:
+        # Lets deleting give disk back page by page. To be said before the first table; costs 2 %.
+        connection.pragma("auto_vacuum", "INCREMENTAL")
         with transaction(connection):
             connection.execute(_TABLES + _INDEXES)
         return
@@ -117,26 +132,38 @@ def _keep_copy(connection: apsw.Connection, path: str) -> None:
 
 
 def described(connection: apsw.Connection) -> dict[str, str]:
-    """Return how tables and indexes are defined, by their names; those of the engine are left out."""
+    """Return how tables and indexes are defined, by their names; those of the engine are left out.
+
+    A column that was added later stands there without the comment and the spaces of the others.
+    """
     rows = connection.execute(
         "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
     )
-    return {str(name): str(sql) for name, sql in rows}
+    return {str(name): _SPACES.sub("", _COMMENT.sub("", str(sql))) for name, sql in rows}
 
 
 def _upgrade_from_1(connection: apsw.Connection) -> None:
     """Make the indexes of this version; the events stay as they are."""
     connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
+    _upgrade_from_3(connection)
     events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
     for seq, *row in events:
         terms.insert(connection, seq, [terms.terms_of(to_event(row))])
 
 
 def _upgrade_from_2(connection: apsw.Connection) -> None:
-    connection.execute(f"{_ARCHIVED} PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(_ARCHIVED)
+    _upgrade_from_3(connection)
 
 
-_UPGRADES: Final = {1: _upgrade_from_1, 2: _upgrade_from_2}
+def _upgrade_from_3(connection: apsw.Connection) -> None:
+    connection.execute(
+        "ALTER TABLE events ADD COLUMN checksum INTEGER;"
+        f"{_DAMAGED} PRAGMA user_version = {SCHEMA_VERSION}"
+    )
+
+
+_UPGRADES: Final = {1: _upgrade_from_1, 2: _upgrade_from_2, 3: _upgrade_from_3}
 
 
 def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:
