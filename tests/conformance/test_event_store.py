@@ -14,6 +14,7 @@ from madsci.event_manager.model.query import Query, decode_cursor, latest
 from madsci.event_manager.model.selector_parser import MAX_ALL_SEGMENTS, parse_selector
 from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
+from madsci.event_manager.model.tally import GROUPINGS, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 
 STORED, DUPLICATE, RAISED = Disposition.STORED, Disposition.DUPLICATE, Disposition.ALERT_RAISED
@@ -467,3 +468,30 @@ class TestTurns:
         store.take_turn("backup", "1", "me", 60)
         store.give_back_turn("backup", "me", "1")
         assert store.take_turn("retention", "1", "me", 60)
+
+
+class TestFence:
+    def test_what_is_appended_after_the_fence_lies_behind_it(self, transactional_store):
+        store, ahead = transactional_store, 4_000_000_000_000_000  # a clock that is decades ahead
+        store.append([event("a", received_at=ahead), event("b", ahead), event("gone", archived=True)])
+        store.delete(["gone"])
+        fence = store.fence()
+        store.append([event("late"), event("a", alert=True), event("gone")])
+        assert set(ids(store.find(Query(fence=fence)))) == {"a", "b"}
+        assert set(ids(store.find(Query(sort=parse_sort("log_level"), fence=fence)))) == {"a", "b"}
+        assert store.find(Query(parse_selector({"_id": "late"}), fence=fence)).events == []
+        by_type = Tally(grouping=GROUPINGS["type"], fence=fence)
+        assert [
+            [one.count for one in counts] for counts in store.tally([Tally(fence=fence), by_type])
+        ] == [
+            [2],
+            [2],
+        ]
+        assert store.tally([Tally()])[0][0].count == 4
+
+    def test_what_was_received_before_a_fence_is_found(self, store):
+        """On every engine; what a fast clock received, on those with an order of commits."""
+        assert store.find(Query(fence=store.fence())).events == []
+        store.append([event("a", 4_000_000_000_000_000)])
+        assert ids(store.find(Query(fence=store.fence()))) == ["a"]
+        assert store.tally([Tally(fence=store.fence())])[0][0].count == 1

@@ -274,6 +274,19 @@ class TestFiles:
         again = copy.post("/events/import", content=exported).json()
         assert (again["stored"], again["duplicate"]) == (0, 152)
 
+    @pytest.mark.parametrize("processes", [0, 1])
+    def test_what_a_fast_clock_received_is_exported_and_copied(self, serve, tmp_path, processes):
+        client = serve(query_processes=processes)
+        for name, received_at in (("ahead", "2099-01-01T00:00:00Z"), ("past", "2001-01-01T00:00:00Z")):
+            client.post("/events/import", json=[{"_id": name, "received_at": received_at}])
+        exported = client.get("/events/export")
+        assert exported.headers["X-Total-Count"] == "2"
+        assert {one["_id"] for one in map(json.loads, exported.text.splitlines())} == {"ahead", "past"}
+        streamed = client.post("/events/query", json={}, headers={"Accept": "application/x-ndjson"})
+        assert '"received_at":"2099-01-01' in streamed.text
+        copy = serve(db_url=f"sqlite:///{tmp_path / 'copy.db'}")
+        assert copy.post("/events/import", content=exported.content).json()["stored"] == 2
+
     def test_what_was_never_received_is_received_now(self, serve):
         client = serve()
         client.post("/events/import", content=b'{"_id":"new","event_timestamp":0}')

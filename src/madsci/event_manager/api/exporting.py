@@ -43,7 +43,7 @@ def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
     ) -> StreamingResponse:
         """Stream everything that matches, the oldest first unless `sort` says otherwise.
 
-        Only what was received before the export began is in it. What fails on the way cuts the reply
+        Only what was committed before the export began is in it. What fails on the way cuts the reply
         off. `X-Total-Count` tells how many events match, unless counting takes too long, or `cursor`
         begins amidst them.
         """
@@ -51,13 +51,15 @@ def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
         sort = question.sort or OLDEST_FIRST
         after = None if question.cursor is None else queries.decode_cursor(question.cursor, sort)
         limit = question.limit or queries.NO_LIMIT
-        query = queries.Query(question.selector, limit, after=after, sort=sort)
+        fence = search.fence()
+        query = queries.Query(question.selector, limit, after=after, sort=sort, fence=fence)
         chosen = question.fields if fields is None else parse_fields(fields)
         headers = {"Content-Disposition": f'attachment; filename="{_file_name(kind.suffix)}"'}
         if after is None:
             # Each part of the stream has the budget for itself: it may be made where counting may not.
             with contextlib.suppress(QueryTimeoutError):
-                headers["X-Total-Count"] = str(min(limit, await search.count(question.selector)))
+                matching = await search.count(question.selector, fence)
+                headers["X-Total-Count"] = str(min(limit, matching))
         return await stream_of(search, format, query, chosen, headers)
 
     for register, extra in ((router.get, None), (router.post, QUESTION_BODY)):

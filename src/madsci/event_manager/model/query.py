@@ -34,7 +34,8 @@ class Query:
     """Events that match a selector, in an order: newest first, equal times by id, greatest first.
 
     ``after`` is the place in the order behind which to go on; ``offset`` skips events from there and
-    costs time in proportion, a cursor does not. ``budget`` bounds the time.
+    costs time in proportion, a cursor does not. ``budget`` bounds the time. With a ``fence``, which is
+    an answer of ``EventStore.fence``, nothing is found that was committed after it was asked for.
     """
 
     selector: Selector = EVERYTHING
@@ -43,6 +44,7 @@ class Query:
     after: Place | None = None
     sort: Sort = NEWEST_FIRST
     budget: Budget = field(default=UNLIMITED, compare=False)
+    fence: int | None = None
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Tally:
     """Count the events that match ``selector``; by ``grouping`` and in ``buckets``, where given.
 
     Events outside the buckets are not counted. Without buckets only the ``top`` values are listed,
-    and the events without a value.
+    and the events without a value. A ``fence`` leaves out what ``Query.fence`` does.
     """
 
     selector: Selector = EVERYTHING
@@ -70,6 +70,7 @@ class Tally:
     buckets: Buckets | None = None
     top: int = MAX_GROUPS
     budget: Budget = field(default=UNLIMITED, compare=False)
+    fence: int | None = None
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from madsci.common.clock import Clock, now_us
 from madsci.common.errors import OverloadedError
 from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.query import Page, Query
-from madsci.event_manager.model.selector import And, Compare, Selector
+from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.answering import Answering, AnsweringBeside, AnsweringHere, Stream
@@ -42,12 +41,10 @@ class Search:
         seconds: float,
         places: int = 0,
         encoding: Encoding = AS_STORED,
-        clock: Clock = now_us,
     ) -> None:
         self._store = store
         self._seconds = seconds
         self._encoding = encoding
-        self._clock = clock
         self._places = max(places, 1)
         self._answering: Answering = AnsweringHere(store)
         if places and store.readable_at is not None:
@@ -80,9 +77,13 @@ class Search:
         job = TallyJob(tallies, self._seconds)
         return await self._ask(lambda: self._answering.ask(job))
 
-    async def count(self, selector: Selector) -> int:
+    def fence(self) -> int:
+        """Return what tells the events of now from later ones; see ``EventStore.fence``."""
+        return self._store.fence()
+
+    async def count(self, selector: Selector, fence: int | None = None) -> int:
         """Return how many events match; raises what ``page`` raises."""
-        (counts,) = await self.tally(Tally(selector))
+        (counts,) = await self.tally(Tally(selector, fence=fence))
         return sum(one.count for one in counts)
 
     async def span(self, selector: Selector) -> tuple[int, int] | None:
@@ -107,8 +108,8 @@ class Search:
     ) -> AsyncGenerator[bytes, None]:
         """Yield all that matches in a format, part by part as it is wanted.
 
-        Only what was received before now is in it, so that it ends while events arrive. Memory does
-        not grow with the events.
+        Only what is committed now, or was at the query's fence, is in it, so that it ends while events
+        arrive. Memory does not grow with the events.
 
         Raises:
             OverloadedError: as many streams run as may.
@@ -120,8 +121,8 @@ class Search:
                 " Ask again when one of them has ended.",
                 retry_after=10,
             )
-        before = And((query.selector, Compare(("received_at",), "$lte", self._clock())))
-        job = StreamJob(replace(query, selector=before), format_name, fields, self._seconds)
+        fenced = query if query.fence is not None else replace(query, fence=self.fence())
+        job = StreamJob(fenced, format_name, fields, self._seconds)
         self.streams += 1
         stream: Stream | None = None
         try:

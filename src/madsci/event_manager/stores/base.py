@@ -105,6 +105,14 @@ class EventStore(EventReader, Protocol):
         """Return how many events are stored, in constant time."""
         ...
 
+    def fence(self) -> int:
+        """Return what tells that which is committed now from that which is committed later.
+
+        For ``Query.fence`` and ``Tally.fence``; it means nothing to other stores, nor after a restart.
+        Constant time, without asking the database: it may be called on the event loop.
+        """
+        ...
+
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived at a time, durably; return how many were not yet archived.
 

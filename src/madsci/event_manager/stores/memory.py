@@ -30,6 +30,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._events: dict[str, StoredEvent] = {}
+        self._numbers: dict[str, int] = {}
+        self._last_number = 0
         self._facts: dict[str, str] = {}
         self._done: dict[str, str] = {}
         self._closed = False
@@ -44,6 +46,8 @@ class MemoryStore:
         stored = self._events.get(event.event_id)
         if stored is None:
             self._events[event.event_id] = event
+            self._last_number += 1
+            self._numbers[event.event_id] = self._last_number
             return AppendOutcome(Disposition.STORED, event)
         if event.alert and not stored.alert:
             raised = msgspec.structs.replace(stored, alert=True)
@@ -61,7 +65,7 @@ class MemoryStore:
         """Return the events that match; see ``EventStore``."""
         found = [
             (place(document, query.sort), event)
-            for event, document in _matching(self._snapshot(), query.selector, query.budget)
+            for event, document in _matching(self._snapshot(query.fence), query.selector, query.budget)
         ]
         found = in_order(found, query.sort)
         if query.after is not None:
@@ -73,18 +77,26 @@ class MemoryStore:
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""
-        events = self._snapshot()
-        return [tallied(_matching(events, one.selector, one.budget), one) for one in tallies]
+        return [
+            tallied(_matching(self._snapshot(one.fence), one.selector, one.budget), one)
+            for one in tallies
+        ]
 
-    def _snapshot(self) -> list[StoredEvent]:
+    def _snapshot(self, fence: int | None) -> list[StoredEvent]:
         with self._lock:
             self._check_open()
-            return list(self._events.values())
+            if fence is None:
+                return list(self._events.values())
+            return [one for one in self._events.values() if self._numbers[one.event_id] <= fence]
 
     def count(self) -> int:
         """Return how many events are stored."""
         self._check_open()
         return len(self._events)
+
+    def fence(self) -> int:
+        """Return how many events were ever stored; see ``EventStore``."""
+        return self._last_number
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
@@ -104,7 +116,7 @@ class MemoryStore:
             gone = [event_id for event_id in dict.fromkeys(event_ids)
                     if (one := self._events.get(event_id)) and one.archived]  # fmt: skip
             for event_id in gone:
-                del self._events[event_id]
+                del self._events[event_id], self._numbers[event_id]
             return len(gone)
 
     def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
-from madsci.common.clock import iso
+from madsci.common.clock import iso, now_us
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
@@ -165,7 +167,7 @@ class MongoStore:
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventReader``."""
         with self._using():
-            return self._events.find(query)
+            return self._events.find(replace(query, selector=_fenced(query.selector, query.fence)))
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventReader``.
@@ -173,7 +175,10 @@ class MongoStore:
         MongoDB has no moment that several questions share; each tally has its own.
         """
         with self._using():
-            return [self._tally(tally) for tally in tallies]
+            return [
+                self._tally(replace(tally, selector=_fenced(tally.selector, tally.fence)))
+                for tally in tallies
+            ]
 
     def _tally(self, tally: Tally) -> list[Count]:
         condition, left = split(tally.selector, all_of_it=self._events.is_mongodb)
@@ -190,6 +195,13 @@ class MongoStore:
         """Return how many events are stored, as the collection's metadata say it."""
         with self._using():
             return self.collection.estimated_document_count()
+
+    def fence(self) -> int:
+        """Return the present: servers that share a database have no order of commits, but clocks.
+
+        What a server with a fast clock received lies behind it, as what was imported from one.
+        """
+        return now_us()
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
@@ -254,6 +266,12 @@ class MongoStore:
         if self._closed:
             raise StoreError("The store is closed.")
         return translated(self.location)
+
+
+def _fenced(selector: Selector, fence: int | None) -> Selector:
+    if fence is None:
+        return selector
+    return And((selector, Compare(("received_at",), "$lte", fence)))
 
 
 def _chunks(event_ids: Sequence[str]) -> Iterator[list[str]]:

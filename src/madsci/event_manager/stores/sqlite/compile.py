@@ -40,10 +40,13 @@ class CompiledSelector:
         return f"?{len(self.parameters)}"
 
 
-def compile_selector(selector: Selector) -> CompiledSelector:
-    """Compile a selector for the ``events`` table."""
+def compile_selector(selector: Selector, fence: int | None = None) -> CompiledSelector:
+    """Compile a selector for the ``events`` table, or for the events up to a number in it."""
     leaves = LeafCompiler()
     terms: list[str] = []
+    if fence is not None:
+        # The plus keeps the planner from walking the table by numbers instead of an index.
+        terms.append(f"(+events.seq <= {leaves.bind(fence)})")
     for part in conjuncts(selector):
         terms.append(_expression(part, leaves))
         if _asks_for_serious_levels(part):

@@ -43,7 +43,7 @@ _LISTED: Final = 300_000
 
 def count(connection: apsw.Connection, tally: Tally) -> list[Count]:
     """Return the counts of a tally, those of nothing left out."""
-    compiled = compile_selector(tally.selector)
+    compiled = compile_selector(tally.selector, tally.fence)
     match = narrowing(tally.selector)
     if match is not None and listed_up_to(connection, match, _LISTED) < _LISTED:
         way = f"{FROM_TERMS} {compiled.bind(match)} AND "

@@ -38,7 +38,7 @@ def find(connection: apsw.Connection, query: Query) -> Page:
 
 def statement(connection: apsw.Connection, query: Query) -> tuple[str, list[Any]]:
     """Return the statement of a question, which finds one event more than its limit."""
-    compiled = compile_selector(query.selector)
+    compiled = compile_selector(query.selector, query.fence)
     terms = sort_terms(query.sort, compiled)
     order = order_by(terms, query.sort)
     where = compiled.where

@@ -143,6 +143,10 @@ class SqliteStore:
         self._check_open()
         return self._count
 
+    def fence(self) -> int:
+        """Return the number of the last commit; see ``EventStore``."""
+        return self._last_seq
+
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
         return self._change(lambda writer: archive(writer, event_ids, at))
