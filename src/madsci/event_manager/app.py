@@ -34,7 +34,7 @@ from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.health import HealthCheck
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
-from madsci.event_manager.ingest.own_events import OwnEvents
+from madsci.event_manager.ingest.own_events import OwnEvents, tell_of_troubles
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.ulid_sources import AS_STORED, ULIDS_ONLY, Encoding
 from madsci.event_manager.retention.policy import Policy
@@ -119,6 +119,7 @@ class Parts:
         # Before anything is opened: what cannot be used is said at once.
         Policy.from_settings(settings, zone_named(settings.naive_timezone))
         store = open_store(_place(settings))
+        tell_of_troubles(store)
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
         manager_id = settings.manager_id or store.remember(f"manager_id/{name}", new_ulid())

@@ -7,13 +7,16 @@ import concurrent.futures
 import logging
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from madsci.common.clock import Clock, now_us
-from madsci.common.errors import MadsciError
+from madsci.common.errors import MadsciError, StoreError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.base import EventStore
 
 _logger = logging.getLogger(__name__)
 
@@ -62,3 +65,18 @@ def own_event(
     """Return an event that the program itself has to tell; ``now`` is microseconds since the epoch."""
     data = encode_json({"message": message, **members})
     return StoredEvent(new_ulid(), event_type.value, int(level), False, now, now, source, data)
+
+
+def tell_of_troubles(store: EventStore) -> None:
+    """Keep an event with an alert for each thing that a store found to be wrong when it was opened."""
+    events = [
+        msgspec.structs.replace(
+            own_event(now_us(), {}, EventType.LOG_ERROR, EventLogLevel.ERROR, sentence), alert=True
+        )
+        for sentence in store.troubles()
+    ]
+    try:
+        if events:
+            store.append(events)
+    except StoreError as error:
+        _logger.error("This could not be kept as events: %s", error.message)  # noqa: TRY400

@@ -149,6 +149,13 @@ class EventStore(EventReader, Protocol):
         """Return if the store can be read; raise a ``StoreError`` that says why not."""
         ...
 
+    def troubles(self) -> list[str]:
+        """Return a sentence for each thing that is not as it should be, though the store works.
+
+        Such as acknowledged events that this start did not find again. Constant time, no waiting.
+        """
+        ...
+
     def close(self) -> None:
         """Release everything. Further calls raise ``StoreError``; closing again does nothing."""
         ...

@@ -26,6 +26,9 @@ BLOCKING_PAGES: Final = 100_000
 """Pages from which on the writer waits for the copying: the log never outgrows 400 MB."""
 BUSY_MS: Final = 5_000
 """Patience with a foreign program that has the file locked, such as a copying tool."""
+_LOG_HEADER: Final = 32
+_FRAME_HEADER: Final = 24
+"""Bytes before all pages in the log, and before each (https://www.sqlite.org/fileformat2.html#walformat)."""
 _RESTART_MS: Final = 50
 """How long a commit waits for readers so that an overlong log can start again."""
 
@@ -33,8 +36,9 @@ _RESTART_MS: Final = 50
 class Checkpointer:
     """Owns the copying thread. ``after_commit`` is called by the writer only."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, page_size: int) -> None:
         self._path = path
+        self._frame = page_size + _FRAME_HEADER
         self._wanted = threading.Event()
         self._copied = threading.Event()
         self._stopping = False
@@ -48,6 +52,11 @@ class Checkpointer:
     def watch(self, connection: apsw.Connection) -> None:
         """Learn from the writer's connection how long the log is after each commit."""
         connection.set_wal_hook(self._learn)
+
+    @property
+    def log_bytes(self) -> int:
+        """How many bytes of the log the last commit ended at."""
+        return self._pages and _LOG_HEADER + self._pages * self._frame
 
     def _learn(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._pages = pages

@@ -7,8 +7,8 @@ from typing import Final
 import apsw
 
 LAST_SEQ: Final = "last_seq"
-"""The greatest number that an event ever had, kept since the event may be deleted and no number may
-come again."""
+"""The number of the last commit that was no event's: alerts raised, events archived or deleted, facts.
+No number comes again, also when its event is deleted."""
 _DONE: Final = "done/"
 
 

@@ -5,30 +5,67 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from madsci.common.durability import make_private_folders
 from madsci.common.errors import StoreInUseError, StoreUnavailableError
-from madsci.common.file_lock import try_lock
+from madsci.common.file_lock import is_still_at, try_lock
 
 
-def lock(path: Path) -> int:
-    """Return an open file whose lock the system gives back when the process ends in any way.
+class StoreLock:
+    """A lock on a file beside the event file, which the system gives back however the process ends.
 
     Raises:
         StoreInUseError: another process has it.
         StoreUnavailableError: the folder cannot be written to.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        is_ours = try_lock(descriptor)
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"The event store {path} cannot be made: {error}. Choose a folder that the server's user"
-            " may write to with EVENT_DB_URL=sqlite:///path/to/events.db."
-        ) from error
-    if not is_ours:
-        os.close(descriptor)
-        raise StoreInUseError(
-            f"The event store {path} is open in another Event Manager. Stop that one, or give this one"
-            " a file of its own with EVENT_DB_URL=sqlite:///path/to/events.db."
-        )
-    return descriptor
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            make_private_folders(path.parent)
+            self._file = self._take()
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"The event store {path} cannot be made: {error}. Choose a folder that the server's"
+                " user may write to with EVENT_DB_URL=sqlite:///path/to/events.db."
+            ) from error
+
+    def _take(self) -> int:
+        lock = f"{self._path}.lock"
+        while True:
+            file = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                is_ours = try_lock(file)
+                is_there = is_still_at(file, lock)
+            except OSError:
+                os.close(file)
+                raise
+            if is_ours and is_there:
+                return file
+            os.close(file)
+            if is_there:
+                raise StoreInUseError(
+                    f"The event store {self._path} is open in another Event Manager. Stop that one, or"
+                    " give this one a file of its own with EVENT_DB_URL=sqlite:///path/to/events.db."
+                )
+
+    def check(self) -> None:
+        """Take the lock anew if its file was deleted, before somebody else does.
+
+        Raises:
+            StoreInUseError: somebody else was first.
+            StoreUnavailableError: the folder cannot be written to.
+        """
+        if is_still_at(self._file, f"{self._path}.lock"):
+            return
+        try:
+            taken = self._take()
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"{self._path}.lock is gone, and cannot be made: {error}"
+            ) from error
+        self.close()
+        self._file = taken
+
+    def close(self) -> None:
+        """Give the lock back."""
+        os.close(self._file)

@@ -77,5 +77,4 @@ def _open(path: str) -> apsw.Connection:
     connection.set_busy_timeout(5000)
     connection.pragma("query_only", True)
     functions.install(connection)
-    connection.pragma("mmap_size", 1 << 30)  # pages come from the system's cache without a copy
     return connection

@@ -10,7 +10,6 @@ import apsw
 from madsci.event_manager.model.stored_event import encode_json
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
-from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
 
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
 
@@ -24,7 +23,7 @@ def archive(connection: apsw.Connection, event_ids: Sequence[str], at: int) -> i
     return connection.changes()
 
 
-def delete(connection: apsw.Connection, event_ids: Sequence[str], last_seq: int) -> int:
+def delete(connection: apsw.Connection, event_ids: Sequence[str]) -> int:
     """Delete those of the events that are archived, with their terms; return how many."""
     chosen = f"FROM events WHERE {_AMONG} AND archived = 1"
     listed = encode_json(list(event_ids))
@@ -32,5 +31,4 @@ def delete(connection: apsw.Connection, event_ids: Sequence[str], last_seq: int)
     # The inverted index holds no text of its own: it has to be told which terms a row had.
     terms.delete(connection, [(seq, terms.terms_of(to_event(row))) for seq, *row in rows])
     connection.execute(f"DELETE {chosen}", (listed,))
-    set_fact(connection, LAST_SEQ, str(last_seq))
     return len(rows)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import apsw
 
-from madsci.common.errors import StoreError
+from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Disposition
-from madsci.event_manager.stores.sqlite import schema, terms
-from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS, Checkpointer
+from madsci.event_manager.stores.sqlite import terms
+from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
+from madsci.event_manager.stores.sqlite.commit_mark import CommitMarker
 from madsci.event_manager.stores.sqlite.facts import (
     LAST_SEQ,
     done_key,
@@ -26,17 +27,13 @@ from madsci.event_manager.stores.sqlite.facts import (
     set_fact,
 )
 from madsci.event_manager.stores.sqlite.faults import translated
-from madsci.event_manager.stores.sqlite.lock import lock
+from madsci.event_manager.stores.sqlite.lock import StoreLock
+from madsci.event_manager.stores.sqlite.opening import open_file
+from madsci.event_manager.stores.sqlite.presence import Presence
 from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
+from madsci.event_manager.stores.sqlite.rescuing import Rescue
 from madsci.event_manager.stores.sqlite.retiring import archive, delete
 from madsci.event_manager.stores.sqlite.transaction import transaction
-
-_CACHE_KIB: Final = 262_144
-"""Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
-_LAST_SEQ: Final = f"""
-SELECT max((SELECT coalesce(max(seq), 0) FROM events),
-    (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE key = '{LAST_SEQ}'))
-"""  # noqa: S608 - a constant of ours
 
 Changed = TypeVar("Changed")
 
@@ -58,60 +55,61 @@ class SqliteStore:
     engine = "sqlite"
 
     def __init__(self, path: Path, *, integrity_seconds: float = 5.0) -> None:
+        path = path.absolute()  # whatever becomes the working directory
         self.location = str(path)
-        self.readable_at = f"{SQLITE_SCHEME}{path.absolute()}"
-        self._lock = lock(path)
+        self.readable_at = f"{SQLITE_SCHEME}{path}"
+        self._lock = StoreLock(path)
         try:
-            with translated(self.location):
-                self._writer = apsw.Connection(self.location)
-                schema.prepare(self._writer, self.location)
-                _set_up_writer(self._writer)
-                schema.check_integrity(self._writer, self.location, integrity_seconds)
-                self._count = int(self._writer.execute("SELECT count(*) FROM events").get)
-                self._last_seq = int(self._writer.execute(_LAST_SEQ).get)
+            opened = open_file(path, integrity_seconds)
+            self._marker = CommitMarker(path, opened.last_seq, opened.events)
         except StoreError:
-            os.close(self._lock)
+            self._lock.close()
             raise
-        self._reader = SqliteReader(self.location)
-        self._checkpointer = Checkpointer(self.location)
-        self._checkpointer.watch(self._writer)
-        self._checkpointer.start()
+        self._writer = opened.writer
+        self._count, self._last_seq, self._missing = opened.events, opened.last_seq, opened.missing
         self._turn = threading.Lock()
         """Held by the thread that uses the writing connection."""
+        self._presence = Presence(path)
+        self._rescue = Rescue(path, self._writer, self._turn)
+        self._reader = SqliteReader(self.location)
+        self._checkpointer = Checkpointer(self.location, int(self._writer.pragma("page_size")))
+        self._checkpointer.watch(self._writer)
+        self._checkpointer.start()
         self._closed = False
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events in one transaction; see ``EventStore``."""
-        with self._turn:
-            self._check_open()
-            return self._append(events)
-
-    def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
-        first = self._last_seq + 1
-        rows = [to_row(event, seq) for seq, event in enumerate(events, first)]
-        with translated(self.location):
+        with self._using():
+            first = self._last_seq + 1
+            rows = [to_row(event, seq) for seq, event in enumerate(events, first)]
             with transaction(self._writer):
                 before = self._writer.total_changes()
                 self._writer.executemany(INSERT, rows)
                 stored = self._writer.total_changes() - before
                 if stored == len(rows):
                     outcomes = [AppendOutcome(Disposition.STORED, event) for event in events]
+                    last = self._last_seq + stored
                 else:
-                    outcomes = self._tell_duplicates(events, first)
+                    outcomes, last = self._tell_duplicates(events, first)
                 terms.insert(self._writer, first, [_terms_of(outcome) for outcome in outcomes])
-            self._last_seq += len(rows)
-            self._count += stored
-            self._checkpointer.after_commit(self._writer)
+            self._acknowledge(last, self._count + stored)
         return outcomes
 
-    def _tell_duplicates(self, events: Sequence[StoredEvent], first: int) -> list[AppendOutcome]:
+    def _tell_duplicates(
+        self, events: Sequence[StoredEvent], first: int
+    ) -> tuple[list[AppendOutcome], int]:
+        """Return the outcomes, and the number of this commit, which is the last that it gave."""
         inserted = {row[0] for row in self._writer.execute(
             "SELECT seq FROM events WHERE seq >= ?", (first,)
         )}  # fmt: skip
-        return [
+        outcomes = [
             AppendOutcome(Disposition.STORED, event) if seq in inserted else self._duplicate(event)
             for seq, event in enumerate(events, first)
         ]
+        last: int = max(inserted, default=self._last_seq)
+        if any(outcome.disposition is Disposition.ALERT_RAISED for outcome in outcomes):
+            last = self._number_change(last)
+        return outcomes, last
 
     def _duplicate(self, event: StoredEvent) -> AppendOutcome:
         disposition = Disposition.DUPLICATE
@@ -153,10 +151,7 @@ class SqliteStore:
 
     def delete(self, event_ids: Sequence[str]) -> int:
         """Remove those of the events that are archived; see ``EventStore``."""
-        deleted = self._change(lambda writer: delete(writer, event_ids, self._last_seq))
-        with self._turn:
-            self._count -= deleted
-        return deleted
+        return self._change(lambda writer: delete(writer, event_ids), is_deletion=True)
 
     def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
         """Tell whether the task is still to be done; nobody else has this file open."""
@@ -184,18 +179,60 @@ class SqliteStore:
         """Return everything that ``remember`` has kept."""
         return self._change(facts_about_the_lab)
 
-    def _change(self, change: Callable[[apsw.Connection], Changed]) -> Changed:
-        """Return what a change of the file gives, made in a transaction of its own."""
-        with self._turn:
+    def _change(
+        self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool = False
+    ) -> Changed:
+        """Return what a change of the file gives, made in a transaction of its own.
+
+        Of a deletion that is the number of events.
+        """
+        with self._using():
+            last, before = self._last_seq, self._writer.total_changes()
+            with transaction(self._writer):
+                changed = change(self._writer)
+                if self._writer.total_changes() != before:
+                    last = self._number_change(last)
+            deleted = changed if is_deletion and isinstance(changed, int) else 0
+            self._acknowledge(last, self._count - deleted)
+        return changed
+
+    def _number_change(self, last: int) -> int:
+        """Give a change that adds no event the next number of commits; return it."""
+        set_fact(self._writer, LAST_SEQ, str(last + 1))
+        return last + 1
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Lend the writing connection; raises if the file is not at its path, before and after."""
+        with self._turn, translated(self.location):
             self._check_open()
-            with translated(self.location):
-                with transaction(self._writer):
-                    changed = change(self._writer)
-                self._checkpointer.after_commit(self._writer)
-                return changed
+            self._check_present()
+            yield
+
+    def _acknowledge(self, last_seq: int, events: int) -> None:
+        """Make sure that the next start will find what was committed, and leave word of it."""
+        self._last_seq, self._count = last_seq, events
+        self._check_present()
+        self._marker.write(last_seq, events)
+        self._checkpointer.after_commit(self._writer)
+
+    def _check_present(self, *, at_rest: bool = True) -> None:
+        # Beside the writer the length of the log changes at any time.
+        try:
+            self._presence.check(self._checkpointer.log_bytes if at_rest else 0)
+        except StoreUnavailableError:
+            self._rescue.begin()
+            raise
+
+    def troubles(self) -> list[str]:
+        """Say what this start found missing; see ``EventStore``."""
+        return [] if self._missing is None else [self._missing]
 
     def check(self) -> None:
-        """Return if the file can be read."""
+        """Return if the file can be read, and is the one at its path."""
+        self._check_open()
+        self._check_present(at_rest=False)
+        self._lock.check()
         self._reader.check()
 
     def close(self) -> None:
@@ -204,22 +241,20 @@ class SqliteStore:
             if self._closed:
                 return
             self._closed = True
-            self._checkpointer.close()
-            self._reader.readers.close()
-            self._writer.close()
-            os.close(self._lock)
+        self._rescue.close()
+        self._checkpointer.close()
+        self._reader.readers.close()
+        try:
+            self._presence.check(self._checkpointer.log_bytes)
+        except StoreUnavailableError:  # copying the log would spoil what is left of the file
+            self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._writer.close()
+        self._marker.close()
+        self._lock.close()
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("The store is closed.")
-
-
-def _set_up_writer(connection: apsw.Connection) -> None:
-    connection.set_busy_timeout(BUSY_MS)
-    connection.pragma("journal_mode", "WAL")
-    connection.pragma("synchronous", "FULL")
-    connection.pragma("cache_size", -_CACHE_KIB)
-    connection.pragma("wal_autocheckpoint", 0)  # the checkpointer does it, beside the writer
 
 
 def _terms_of(outcome: AppendOutcome) -> str | None:

@@ -19,6 +19,7 @@ import apsw
 from madsci.common.clock import from_us, now_us
 from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import StoreInUseError
+from madsci.event_manager.stores.sqlite.commit_mark import forget_mark
 
 _logger = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def replace_file(path: Path, new: Path) -> Path | None:
         OSError: the folder cannot be written to; the old file is in its place.
     """
     kept = _keep(path) if path.exists() else None
+    forget_mark(path)
     new.replace(path)
     sync_folder(path.parent)
     for old in _kept_files(path)[:-_KEPT]:

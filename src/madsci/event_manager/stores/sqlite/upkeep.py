@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,7 +16,7 @@ from madsci.common.errors import SchemaVersionError, StoreDamagedError, StoreUna
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.copying import copy_file
 from madsci.event_manager.stores.sqlite.faults import translated
-from madsci.event_manager.stores.sqlite.lock import lock
+from madsci.event_manager.stores.sqlite.lock import StoreLock
 from madsci.event_manager.stores.sqlite.swapping import RESTORING, forget_interrupted, replace_file
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 from madsci.event_manager.stores.upkeep import (
@@ -58,14 +57,14 @@ class SqliteUpkeep:
         if self._is_held:
             yield
             return
-        descriptor = lock(self._path)
+        lock = StoreLock(self._path)
         self._is_held = True
         try:
             forget_interrupted(self._path)
             yield
         finally:
             self._is_held = False
-            os.close(descriptor)
+            lock.close()
 
     def dump(self, folder: Path, progress: Progress) -> Dumped:
         """Copy the file as it is now, while it may be written to."""

@@ -1,0 +1,154 @@
+"""What becomes of the files of an open store is known before the next acknowledgement."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from madsci.common.errors import StoreInUseError, StoreUnavailableError
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite.store import SqliteStore
+
+
+def event(event_id: object) -> StoredEvent:
+    return StoredEvent(str(event_id), "log", 20, False, 0, 1, {}, "{}")
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "store" / "events.db"
+
+
+@pytest.fixture
+def store(path):
+    opened = SqliteStore(path)
+    opened.append([event(number) for number in range(100)])
+    yield opened
+    opened.close()
+
+
+def replaced(path: Path) -> None:
+    shutil.copyfile(path, f"{path}.copy")
+    Path(f"{path}.copy").replace(path)
+
+
+def folder_swapped(path: Path) -> None:
+    path.parent.rename(path.parent.with_name("moved"))
+    shutil.copytree(path.parent.with_name("moved"), path.parent)
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+FAULTS = {
+    "file deleted": (lambda path: path.unlink(), "events.db is gone"),
+    "file moved": (lambda path: path.rename(f"{path}.old"), "events.db is gone"),
+    "file replaced": (replaced, "events.db is another file"),
+    "file emptied": (truncated, "events.db was cut to 0 bytes"),
+    "log deleted": (lambda path: Path(f"{path}-wal").unlink(), "events.db-wal is gone"),
+    "log emptied": (lambda path: truncated(f"{path}-wal"), "events.db-wal was cut to 0 bytes"),
+    "log cut": (lambda path: os.truncate(f"{path}-wal", 5000), "events.db-wal was cut to 5,000"),
+    "index deleted": (lambda path: Path(f"{path}-shm").unlink(), "events.db-shm is gone"),
+    "folder deleted": (lambda path: shutil.rmtree(path.parent), "events.db is gone"),
+    "folder moved": (lambda path: path.parent.rename(f"{path.parent}.old"), "events.db is gone"),
+    "folder swapped": (folder_swapped, "events.db is another file"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nothing_is_acknowledged_that_the_next_start_would_not_find(path, store, fault):
+    damage, told = FAULTS[fault]
+    damage(path)
+    with pytest.raises(StoreUnavailableError, match=told) as caught:
+        store.append([event("refused")])
+    assert "restart it" in caught.value.message
+    for call in (lambda: store.archive(["1"], 5), lambda: store.remember("a", "b")):
+        with pytest.raises(StoreUnavailableError, match=told):
+            call()
+    if not fault.startswith("log c"):
+        with suppress(StoreUnavailableError):  # an emptied log shows where events are appended
+            store.check()
+            assert fault == "log emptied"
+
+
+@pytest.mark.parametrize("fault", [one for one in FAULTS if "emptied" not in one and "cut" not in one])
+def test_what_the_server_still_has_open_is_found_by_the_next_start(path, store, fault):
+    FAULTS[fault][0](path)
+    with pytest.raises(StoreUnavailableError):
+        store.append([event("refused")])
+    store.close()
+    rescued = [one for one in path.parent.iterdir() if ".rescued-" in one.name]
+    assert len(rescued) == 1
+    for stray in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):  # as an operator tidies up
+        stray.unlink(missing_ok=True)
+    with closing(SqliteStore(path)) as again:
+        assert again.count() == 100
+        assert again.troubles() == []
+    assert not rescued[0].exists()
+
+
+def test_a_file_that_is_put_back_goes_on(path, store):
+    path.rename(f"{path}.old")
+    with pytest.raises(StoreUnavailableError):
+        store.append([event("refused")])
+    Path(f"{path}.old").rename(path)
+    store.check()
+    store.append([event("kept")])
+    store.close()
+    with closing(SqliteStore(path)) as again:
+        assert again.count() == 101
+        assert again.troubles() == []
+
+
+def test_a_commit_into_a_file_that_vanished_meanwhile_is_not_acknowledged(path, store, monkeypatch):
+    """It went away between the look before and the commit."""
+    inserted = store._presence.check
+    looks = []
+
+    def vanish_after_the_first_look(log_bytes):
+        looks.append(log_bytes)
+        inserted(log_bytes)
+        if len(looks) == 1:
+            path.rename(f"{path}.old")
+
+    monkeypatch.setattr(store._presence, "check", vanish_after_the_first_look)
+    with pytest.raises(StoreUnavailableError):
+        store.append([event("unsure")])
+    Path(f"{path}.old").rename(path)
+    assert store.append([event("unsure"), event("next")])[0].is_duplicate
+    assert store.count() == 102
+
+
+def test_a_lock_that_is_deleted_is_taken_anew_or_told(path, store):
+    lock = Path(f"{path}.lock")
+    lock.unlink()
+    store.check()
+    with pytest.raises(StoreInUseError):
+        SqliteStore(path)
+    lock.unlink()
+    with closing(SqliteStore(path)), pytest.raises(StoreInUseError):
+        store.check()
+
+
+def test_checkpoints_of_a_long_log_look_like_no_damage(path, store, monkeypatch):
+    monkeypatch.setattr("madsci.event_manager.stores.sqlite.checkpoint.CHECKPOINT_PAGES", 50)
+    for number in range(200):
+        store.append([event(f"{number}-{part}") for part in range(20)])
+        store.check()
+    assert isinstance(store._checkpointer, Checkpointer)
+    assert store.count() == 4_100
+
+
+def test_the_working_directory_may_change(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with closing(SqliteStore(Path("relative/events.db"))) as store:
+        monkeypatch.chdir("/")
+        store.append([event("a")])
+        store.check()
+        assert store.get("a") is not None
