@@ -11,31 +11,35 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-from madsci.common.clock import iso, now_us
+from madsci.common.clock import now_us
 from madsci.common.durability import sync_file
 from madsci.common.errors import StoreUnavailableError
 
 MARK: Final = ".acknowledged"
 """Ends the name of the file of the mark."""
-_FORM: Final = re.compile(rb"(seq=(\d{19}) events=(\d{19}) at=(\S{27})) crc=([0-9a-f]{8})\n")
+_FORM: Final = re.compile(rb"(seq=(\d{19}) events=(\d{19}) at=(\d{19})) crc=([0-9a-f]{8})\n")
 
 
 @dataclass(frozen=True)
 class CommitMark:
-    """The number of the last commit, how many events there were after it, and when it was."""
+    """The number of the last commit, how many events there were after it, and when it was.
+
+    ``at`` is in microseconds since the Unix epoch.
+    """
 
     seq: int
     events: int
-    at: str
+    at: int
 
     def encode(self) -> bytes:
         """Return the mark as a line of text, always of the same length."""
-        text = b"seq=%019d events=%019d at=%s" % (self.seq, self.events, self.at.encode())
+        text = b"seq=%019d events=%019d at=%019d" % (self.seq, self.events, self.at)
         return b"%s crc=%08x\n" % (text, crc32(text))
 
 
@@ -47,7 +51,7 @@ def read_mark(path: Path) -> CommitMark | None:
         return None
     if found is None or crc32(found[1]) != int(found[5], 16):
         return None
-    return CommitMark(int(found[2]), int(found[3]), found[4].decode())
+    return CommitMark(int(found[2]), int(found[3]), int(found[4]))
 
 
 def forget_mark(path: Path) -> None:
@@ -67,7 +71,7 @@ class CommitMarker:
         mark = Path(f"{path}{MARK}")
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         try:
-            self._file = os.fdopen(os.open(mark, flags, 0o600), "r+b", buffering=0)
+            self._file = os.open(mark, flags, 0o600)
             self.write(seq, events)
             sync_file(mark)  # from here on writing it takes no room on the disk
         except OSError as error:
@@ -79,9 +83,19 @@ class CommitMarker:
     def write(self, seq: int, events: int) -> None:
         """Say what the last commit was. One that cannot be written stays behind, as it may."""
         with contextlib.suppress(OSError):
-            self._file.seek(0)
-            self._file.write(CommitMark(seq, events, iso(now_us())).encode())
+            _write(self._file, CommitMark(seq, events, now_us()).encode())
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        os.close(self._file)
+
+
+if sys.platform == "win32":
+
+    def _write(file: int, content: bytes) -> None:
+        os.lseek(file, 0, os.SEEK_SET)
+        os.write(file, content)
+else:
+
+    def _write(file: int, content: bytes) -> None:
+        os.pwrite(file, content, 0)

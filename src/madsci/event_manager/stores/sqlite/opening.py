@@ -12,7 +12,7 @@ from typing import Final
 
 import apsw
 
-from madsci.common.clock import from_us, now_us
+from madsci.common.clock import from_us, iso, now_us
 from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.stores.sqlite import schema
@@ -121,7 +121,10 @@ def _keep_log(path: Path) -> Path | None:
 def _told(path: Path, mark: CommitMark, events: int, kept_log: Path | None) -> str:
     number = max(mark.events - events, 0)
     what = f"{number:,} events" if number else "the last changes (alerts, archiving, deletions)"
-    told = f"{path} ends before what was acknowledged at {mark.at}: {what} of before then are missing. "
+    told = (
+        f"{path} ends before what was acknowledged at {iso(mark.at)}: {what} of before then are"
+        " missing. "
+    )
     if kept_log is None:
         return (
             f"{told}It is an older file than the one that was written to, or was emptied. Put the right"

@@ -203,23 +203,26 @@ class SqliteStore:
 
     @contextmanager
     def _using(self) -> Iterator[None]:
-        """Lend the writing connection; raises if the file is not at its path, before and after."""
+        """Lend the writing connection, unless the next start would not find what it writes.
+
+        What is committed while the file vanishes is saved with all the rest that is open.
+        """
         with self._turn, translated(self.location):
             self._check_open()
-            self._check_present()
+            with self._rescuing():
+                self._presence.check()
             yield
 
     def _acknowledge(self, last_seq: int, events: int) -> None:
-        """Make sure that the next start will find what was committed, and leave word of it."""
+        """Note what was committed, and leave word of it for the next start."""
         self._last_seq, self._count = last_seq, events
-        self._check_present()
         self._marker.write(last_seq, events)
         self._checkpointer.after_commit(self._writer)
 
-    def _check_present(self, *, at_rest: bool = True) -> None:
-        # Beside the writer the length of the log changes at any time.
+    @contextmanager
+    def _rescuing(self) -> Iterator[None]:
         try:
-            self._presence.check(self._checkpointer.log_bytes if at_rest else 0)
+            yield
         except StoreUnavailableError:
             self._rescue.begin()
             raise
@@ -231,7 +234,8 @@ class SqliteStore:
     def check(self) -> None:
         """Return if the file can be read, and is the one at its path."""
         self._check_open()
-        self._check_present(at_rest=False)
+        with self._rescuing():
+            self._presence.check_all(lambda: self._checkpointer.log_bytes)
         self._lock.check()
         self._reader.check()
 
@@ -245,7 +249,7 @@ class SqliteStore:
         self._checkpointer.close()
         self._reader.readers.close()
         try:
-            self._presence.check(self._checkpointer.log_bytes)
+            self._presence.check_all(lambda: self._checkpointer.log_bytes)
         except StoreUnavailableError:  # copying the log would spoil what is left of the file
             self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._writer.close()
