@@ -1,0 +1,186 @@
+"""kill -9 at random moments of a first start, of an upgrade, and of an import: thirty times each."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import closing, suppress
+from http.client import HTTPException
+from pathlib import Path
+
+import apsw
+import pytest
+
+from madsci.event_manager.model.query import Query
+from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support import mongo_servers
+from support.server import ServerProcess, running_server
+
+KILLS = 30
+EVENTS = 5_000
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def place(request):
+    """Settings of a server on each engine, for a database of its own each time."""
+    made = []
+
+    def settings(folder: Path) -> dict[str, str]:
+        if request.param == "sqlite":
+            return {"EVENT_DB_URL": f"sqlite:///{folder / 'events.db'}"}
+        made.append(f"killed_{uuid.uuid4().hex}")
+        return {
+            "EVENT_DB_URL": request.getfixturevalue("mongo_url"),
+            "EVENT_DATABASE_NAME": made[-1],
+        }
+
+    yield settings
+    for name in made:
+        mongo_servers.drop_database(request.getfixturevalue("mongo_url"), name)
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long something takes when nobody kills it."""
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def kill_within(process: subprocess.Popen, seconds: float) -> None:
+    """Let a program work for a while; the moment of the blow is the test."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    process.kill()
+    process.wait(10)
+
+
+def test_first_starts_that_are_killed_are_in_nobodys_way(tmp_path, place):
+    chance = random.Random(1)
+    server = ServerProcess(tmp_path, **place(tmp_path))
+    whole = seconds_of(server.start)
+    server.stop()
+    for number in range(KILLS):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        server = ServerProcess(folder, **place(folder))
+        kill_within(server.launch(), chance.uniform(0.3, 1.1) * whole)
+        server.start()
+        assert server.post("event", {"_id": "first", "event_data": {}}).status == 200
+        assert [event["_id"] for event in server.query({})] == ["first"]
+        assert server.stop() in (0, -15)
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from madsci.event_manager.stores.sqlite.store import SqliteStore
+
+print("ready", flush=True)
+SqliteStore(Path(sys.argv[1])).close()
+"""
+
+
+def open_elsewhere(path: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", OPEN, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        assert output.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
+    old = tmp_path / "old.db"
+    events = [
+        StoredEvent(
+            f"event-{number}", "log", 20, False, number, number, {"node_id": f"n{number % 7}"},
+            encode_json({"message": f"plate {number}", "workflow_id": f"w{number % 100}"}),
+        )
+        for number in range(EVENTS)
+    ]  # fmt: skip
+    with closing(SqliteStore(old)) as store:
+        store.append(events)
+    with closing(apsw.Connection(str(old))) as file:
+        file.execute("DROP TABLE damaged_events; ALTER TABLE events DROP COLUMN checksum")
+        if version == 1:
+            file.execute("DROP INDEX archived_events; DROP TABLE event_terms")
+        file.pragma("user_version", version)
+    path = tmp_path / "events.db"
+
+    def put_back() -> None:
+        for one in tmp_path.glob("events.db*"):
+            one.unlink()
+        shutil.copyfile(old, path)
+
+    put_back()
+    whole = seconds_of(lambda: open_elsewhere(path).wait(60))
+    chance = random.Random(version)
+    for _ in range(KILLS):
+        put_back()
+        kill_within(open_elsewhere(path), chance.uniform(0.0, 1.0) * whole)
+        with closing(SqliteStore(path)) as store:
+            assert store.troubles() == []
+            assert store.count() == EVENTS
+            asked = Query(parse_selector({"event_data.workflow_id": "w7"}), limit=100)
+            assert len(store.find(asked).events) == EVENTS // 100
+        with closing(SqliteStore(path)) as store:  # what came of it is whole
+            assert store.find(Query(limit=EVENTS)).events == events[::-1]
+
+
+def test_imports_that_are_killed_can_be_repeated(tmp_path, place, request):
+    size = 200 if "mongodb" in request.node.name else EVENTS  # the test server takes its time
+    server = ServerProcess(tmp_path, **place(tmp_path)).start()
+    acknowledged: set[int] = set()
+
+    def send(number: int) -> dict[str, int]:
+        events = ({"_id": f"event-{number}-{part}", "received_at": part} for part in range(size))
+        reply = server.request("POST", "events/import", "\n".join(map(json.dumps, events)))
+        assert reply.status == 200
+        acknowledged.add(number)
+        return reply.json
+
+    def send_if_possible(number: int) -> None:
+        with suppress(OSError, HTTPException):
+            send(number)
+
+    def count(number: int) -> int:
+        names = {"$gte": f"event-{number}-", "$lt": f"event-{number}."}
+        return server.post("events/count", {"_id": names}).json["count"]
+
+    whole = seconds_of(lambda: send(KILLS))
+    chance = random.Random(3)
+    for number in range(KILLS):
+        sender = threading.Thread(target=send_if_possible, args=(number,))
+        sender.start()
+        kill_within(server.process, chance.uniform(0.0, 1.3) * whole)
+        sender.join()
+        server.start()
+        found = count(number)
+        assert found == size or number not in acknowledged
+        reply = send(number)
+        assert (reply["stored"], reply["duplicate"]) == (size - found, found)
+        assert count(number) == size
+    assert server.get("events/count")["count"] == size * (KILLS + 1)
+    server.stop()
+
+
+def test_the_drills_themselves_end_programs(tmp_path):
+    """A drill that never kills anything proves nothing."""
+    process = ServerProcess(tmp_path).launch()
+    kill_within(process, 0.05)
+    assert process.returncode == -9
+    with running_server(tmp_path) as server:
+        assert server.get("events") == {}
