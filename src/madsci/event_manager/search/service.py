@@ -48,7 +48,7 @@ class Search:
         self._places = max(places, 1)
         self._answering: Answering = AnsweringHere(store)
         if places and store.readable_at is not None:
-            self._answering = AnsweringBeside(store.readable_at)
+            self._answering = AnsweringBeside(store.readable_at, store.note_damage)
         self._threads = ThreadPoolExecutor(self._places, "question")
         self._stream_threads = ThreadPoolExecutor(MAX_STREAMS, "stream")
         self.questions = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
@@ -35,6 +36,30 @@ class AppendOutcome(msgspec.Struct, frozen=True, gc=False):
     def is_duplicate(self) -> bool:
         """Whether the id was there before."""
         return self.disposition is not Disposition.STORED
+
+
+class DamageOf(Enum):
+    """What is damaged."""
+
+    EVENT = "event"
+    """One event, which every question passes over from then on."""
+    INDEX = "index"
+    """An index, which can be made anew from the events."""
+    STORE = "store"
+    """What holds the events together; some or all of them cannot be read."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something in the store that is not what was written."""
+
+    seq: int
+    """The number of the event in the order of commits, which is its place; 0 for none."""
+    event_id: str | None
+    """Its id as far as it can be read."""
+    reason: str
+    """What is the matter with it, as a sentence that calls it "it"."""
+    of: DamageOf = DamageOf.EVENT
 
 
 class EventReader(Protocol):
@@ -143,6 +168,15 @@ class EventStore(EventReader, Protocol):
 
     def facts(self) -> dict[str, str]:
         """Return everything that ``remember`` has kept."""
+        ...
+
+    @property
+    def damaged_events(self) -> int:
+        """How many events are known not to be what was written; every answer passes over them."""
+        ...
+
+    def note_damage(self, found: Sequence[Damage]) -> None:
+        """Keep in mind what a process met that reads the store at ``readable_at``; say it once."""
         ...
 
     def check(self) -> None:

@@ -25,7 +25,7 @@ class Readers:
     """A bounded pool. Each use sees one consistent state of the file, never a half-done append."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._idle: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
         self._places = threading.BoundedSemaphore(MAX_READERS)
         self._closed = False
@@ -37,7 +37,7 @@ class Readers:
         Raises:
             QueryTimeoutError: what runs on the connection takes longer than the budget.
         """
-        with self._places, translated(self._path):
+        with self._places, translated(self.path):
             connection = self._take()
             connection.set_progress_handler(lambda: self._closed or budget.is_over, _STEPS)
             try:
@@ -55,7 +55,7 @@ class Readers:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return _open(self._path)
+            return _open(self.path)
 
     def _give_back(self, connection: apsw.Connection) -> None:
         self._idle.put(connection)

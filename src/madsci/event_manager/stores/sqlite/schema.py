@@ -18,9 +18,10 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import SchemaVersionError, StoreDamagedError
+from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
 from madsci.event_manager.stores.sqlite.copying import copy_file
+from madsci.event_manager.stores.sqlite.damage import BATCH, read_span, span
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _logger = logging.getLogger(__name__)
@@ -146,9 +147,11 @@ def _upgrade_from_1(connection: apsw.Connection) -> None:
     """Make the indexes of this version; the events stay as they are."""
     connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
     _upgrade_from_3(connection)
-    events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
-    for seq, *row in events:
-        terms.insert(connection, seq, [terms.terms_of(to_event(row))])
+    first, last = span(connection)
+    for seq in range(first, last + 1, BATCH):
+        for number, event in read_span(connection, seq, seq + BATCH - 1):
+            if isinstance(event, StoredEvent):  # the others are found and listed by whoever reads them
+                terms.insert(connection, number, [terms.terms_of(event)])
 
 
 def _upgrade_from_2(connection: apsw.Connection) -> None:
