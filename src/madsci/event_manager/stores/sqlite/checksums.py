@@ -43,15 +43,8 @@ def changing_bits(*, alert: bool, archived: bool, archived_at: int | None) -> in
     return (_ALERT if alert else 0) | (_ARCHIVED if archived else 0) | time << _TIME_BITS
 
 
-def is_intact(
-    checksum: int | None, lasting: tuple[Any, ...], *, alert: Any, archived: Any, archived_at: Any
-) -> bool:
-    """Tell whether the values of a row, of whatever types, are what was written.
-
-    A row without a checksum is one of an earlier version, of which nothing can be told.
-    """
-    if checksum is None:
-        return True
+def is_of(checksum: int, lasting: tuple[Any, ...], alert: Any, archived: Any, archived_at: Any) -> bool:
+    """Tell whether a checksum is that of the values of a row, which may be of any types."""
     try:
         bits = checksum ^ checksum_of(lasting)
         if not bits:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
-from madsci.event_manager.stores.sqlite.checksums import changing_bits, checksum_of, is_intact
+from madsci.event_manager.stores.sqlite.checksums import changing_bits, checksum_of, is_of
 
 INSERT: Final = """
 INSERT INTO events (
@@ -52,13 +51,15 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
     return (*lasting, alert, archived, archived_at, checksum)
 
 
-def to_event(row: Sequence[Any]) -> StoredEvent | None:
+def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
     """Return the event of a row of ``COLUMNS`` (further columns are ignored); ``None`` if damaged."""
-    lasting = tuple(row[:NUMBER_OF_LASTING])
+    lasting = row[:NUMBER_OF_LASTING]
     alert, archived, archived_at, checksum = row[NUMBER_OF_LASTING:NUMBER_OF_COLUMNS]
-    if not is_intact(checksum, lasting, alert=alert, archived=archived, archived_at=archived_at):
-        return None
-    if checksum is None and not _is_plausible(row):
+    if checksum is None:
+        is_intact = _is_plausible(row)
+    else:
+        is_intact = is_of(checksum, lasting, alert, archived, archived_at)
+    if not is_intact:
         return None
     (_, event_id, event_type, log_level, event_timestamp, received_at) = lasting[:6]
     (_, trace_id, span_id, source, event_data, extra) = lasting[6:]
@@ -87,7 +88,7 @@ _TYPES: Final = "ittiiittttttiiii"
 _MAY_BE_NULL: Final = frozenset({6, 7, 8, 11, 14, 15})
 
 
-def _is_plausible(row: Sequence[Any]) -> bool:
+def _is_plausible(row: tuple[Any, ...]) -> bool:
     """Tell whether a row that has no checksum could be one: of each value the type is right."""
     return all(
         isinstance(value, int if _TYPES[place] == "i" else str)

@@ -90,7 +90,9 @@ def read_span(
     connection: apsw.Connection, first: int, last: int
 ) -> list[tuple[int, StoredEvent | Damage]]:
     """Return the events from one number to another as ``read_rows`` does; raises as ``verify``."""
-    rows = connection.execute(f"{_READ} BETWEEN ? AND ? ORDER BY seq", (first, last)).fetchall()
+    rows: list[Any] = connection.execute(
+        f"{_READ} BETWEEN ? AND ? ORDER BY seq", (first, last)
+    ).fetchall()
     return [(raw[0], judged(raw)) for raw in rows]
 
 
@@ -112,14 +114,14 @@ def read_rows(
 ) -> list[tuple[int, StoredEvent | Damage]]:
     """Return the events of rows, each with its number, or what is the matter with them."""
     sql = f"{_READ} IN (SELECT value FROM json_each(?))"  # noqa: S608 - words of ours
-    rows = connection.execute(sql, (encode_json(list(seqs)),)).fetchall()
+    rows: list[Any] = connection.execute(sql, (encode_json(list(seqs)),)).fetchall()
     return [(raw[0], judged(raw)) for raw in rows]
 
 
 def judged(raw: tuple[Any, ...]) -> StoredEvent | Damage:
     """Return the event of a row as ``_READ`` gives it, or what is the matter with it."""
     try:
-        row = [value.decode() if isinstance(value, bytes) else value for value in raw]
+        row = tuple(value.decode() if isinstance(value, bytes) else value for value in raw)
     except UnicodeDecodeError:
         return Damage(raw[0], _readable_id(raw), "a text in it is not UTF-8")
     event = to_event(row)
@@ -144,7 +146,7 @@ class DamageMetError(Exception):
 
 
 def whole_events(
-    connection: apsw.Connection, rows: Iterable[Sequence[Any]], on_damage: OnDamage
+    connection: apsw.Connection, rows: Iterable[tuple[Any, ...]], on_damage: OnDamage
 ) -> list[StoredEvent]:
     """Return the events of rows of ``codec.COLUMNS``.
 

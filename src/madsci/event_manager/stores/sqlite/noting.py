@@ -31,15 +31,17 @@ Change = Callable[[Callable[[apsw.Connection], Any]], Any]
 class Noting:
     """Keeps the list of one store. Thread-safe; blocks while the writer is busy."""
 
-    def __init__(self, path: str, change: Change) -> None:
+    def __init__(self, path: str, change: Change, number: int) -> None:
         self._path = path
         self._change = change
         self._lock = threading.Lock()
         self._said = 0
         self._troubles: dict[DamageOf, str] = {}
+        self.number = number
+        """Events that are listed."""
 
-    def note(self, found: Sequence[Damage]) -> int:
-        """List damaged events and say so, once for each; return how many were not listed yet.
+    def note(self, found: Sequence[Damage]) -> None:
+        """List damaged events and say so, once for each.
 
         A list that cannot be written now is no reason to fail: whoever meets the damage tells again.
         """
@@ -48,14 +50,18 @@ class Noting:
                 self._note_whole(one)
         events = [one for one in found if one.of is DamageOf.EVENT]
         if not events:
-            return 0
+            return
         try:
-            fresh: list[Damage] = self._change(lambda writer: quarantine.note(writer, events))
+            fresh: list[Damage] = self._change(lambda writer: self._listed(writer, events))
         except StoreError as error:
             _logger.warning("Damaged events of %s could not be listed: %s", self._path, error.message)
-            return 0
+            return
         self.say(fresh)
-        return len(fresh)
+
+    def _listed(self, writer: apsw.Connection, events: Sequence[Damage]) -> list[Damage]:
+        fresh = quarantine.note(writer, events)
+        self.number = quarantine.number(writer)
+        return fresh
 
     def say(self, fresh: Sequence[Damage]) -> None:
         """Name damaged events in the log."""

@@ -24,13 +24,10 @@ def listed(connection: apsw.Connection) -> list[int]:
 
 
 def number(connection: apsw.Connection) -> int:
-    """Return how many damaged events are listed."""
+    """Return how many damaged events are listed; none in a file of an earlier version."""
+    if not connection.table_exists("main", "damaged_events"):
+        return 0
     return int(connection.execute("SELECT count(*) FROM damaged_events").get)
-
-
-def whole_events(connection: apsw.Connection) -> int:
-    """Return how many events are not listed as damaged."""
-    return int(connection.execute("SELECT count(*) FROM events").get) - number(connection)
 
 
 def is_empty(connection: apsw.Connection) -> bool:
@@ -41,7 +38,7 @@ def is_empty(connection: apsw.Connection) -> bool:
 def note(connection: apsw.Connection, found: Iterable[Damage]) -> list[Damage]:
     """Add damaged events to the list, as far as there is room; return those that were not in it."""
     room = MOST - number(connection)
-    fresh = []
+    fresh: list[Damage] = []
     for one in found:
         if len(fresh) >= room:
             break

@@ -30,9 +30,7 @@ def archive(connection: apsw.Connection, event_ids: Sequence[str], at: int) -> i
     return connection.changes()
 
 
-def delete(
-    connection: apsw.Connection, event_ids: Sequence[str]
-) -> tuple[int, list[Damage]]:
+def delete(connection: apsw.Connection, event_ids: Sequence[str]) -> tuple[int, list[Damage]]:
     """Delete those of the events that are archived, with their terms.
 
     Return how many, and which of them are damaged: those stay where they are.

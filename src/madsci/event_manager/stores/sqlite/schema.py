@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from pathlib import Path
 from typing import Final
 
 import apsw
 
-from madsci.common.errors import SchemaVersionError, StoreDamagedError
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.copying import copy_file
-from madsci.event_manager.stores.sqlite.damage import BATCH, read_span, span
+from madsci.event_manager.stores.sqlite.indexes import insert_terms
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _logger = logging.getLogger(__name__)
@@ -147,11 +145,7 @@ def _upgrade_from_1(connection: apsw.Connection) -> None:
     """Make the indexes of this version; the events stay as they are."""
     connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
     _upgrade_from_3(connection)
-    first, last = span(connection)
-    for seq in range(first, last + 1, BATCH):
-        for number, event in read_span(connection, seq, seq + BATCH - 1):
-            if isinstance(event, StoredEvent):  # the others are found and listed by whoever reads them
-                terms.insert(connection, number, [terms.terms_of(event)])
+    insert_terms(connection)
 
 
 def _upgrade_from_2(connection: apsw.Connection) -> None:
@@ -167,26 +161,3 @@ def _upgrade_from_3(connection: apsw.Connection) -> None:
 
 
 _UPGRADES: Final = {1: _upgrade_from_1, 2: _upgrade_from_2, 3: _upgrade_from_3}
-
-
-def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:
-    """Check the structure of the file for at most so many seconds; say so if that was not enough.
-
-    Raises:
-        StoreDamagedError: the file is damaged.
-    """
-    deadline = time.monotonic() + seconds
-    # The handler is called every so many virtual-machine steps; 10,000 are a few milliseconds.
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-    try:
-        found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
-    except apsw.InterruptError:
-        _logger.info("%s was checked for %g s, which was not enough; no fault was found", path, seconds)
-        return
-    finally:
-        connection.set_progress_handler(None)
-    if found != ["ok"]:
-        raise StoreDamagedError(
-            f"{path} is damaged: {'; '.join(found)}. Nothing was changed. Restore the last backup, or"
-            f" save what can be read with `sqlite3 {path} .recover`."
-        )

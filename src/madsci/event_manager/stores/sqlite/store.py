@@ -75,7 +75,8 @@ class SqliteStore:
         """Held by the thread that uses the writing connection."""
         self._presence = Presence(path)
         self._rescue = Rescue(path, self._writer, self._turn)
-        self._noting = Noting(self.location, self._change, opened.damaged)
+        self._noting = Noting(self.location, self._change, quarantine.number(self._writer))
+        self._noting.say(opened.damaged)
         self._reader = SqliteReader(self.location, self.note_damage)
         self._checkpointer = Checkpointer(self.location, int(self._writer.pragma("page_size")))
         self._checkpointer.watch(self._writer)
@@ -116,7 +117,9 @@ class SqliteStore:
             AppendOutcome(Disposition.STORED, event) if seq in inserted else self._duplicate(event, seq)
             for seq, event in enumerate(events, first)
         ]
-        stored = [seq for seq, one in enumerate(outcomes, first) if one.disposition is Disposition.STORED]
+        stored = [
+            seq for seq, one in enumerate(outcomes, first) if one.disposition is Disposition.STORED
+        ]
         last = stored[-1] if stored else self._last_seq
         if any(outcome.disposition is Disposition.ALERT_RAISED for outcome in outcomes):
             last = self._number_change(last)
