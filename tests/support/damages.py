@@ -18,6 +18,7 @@ from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.model.tally import GROUPINGS, Tally
+from madsci.event_manager.stores.sqlite.commit_mark import MARK
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
@@ -82,10 +83,11 @@ class Original:
             rows = store._writer.execute("SELECT seq, event_id FROM events").fetchall()
             events = {seq: store.get(event_id) for seq, event_id in rows}
             if killed:
-                for ending in ("", "-wal", "-shm"):
+                for ending in ("", "-wal", "-shm", MARK):
                     shutil.copyfile(folder / f"making.db{ending}", folder / f"events.db{ending}")
         if not killed:
-            shutil.copyfile(folder / "making.db", folder / "events.db")
+            for ending in ("", MARK):
+                shutil.copyfile(folder / f"making.db{ending}", folder / f"events.db{ending}")
         return cls(folder, events)
 
     def copy(self, to: Path) -> Path:
@@ -147,11 +149,8 @@ def every_event(store: SqliteStore) -> Iterator[StoredEvent]:
         query = replace(query, after=page.next_place)
 
 
-def judge(path: Path, original: Original, *, knows_last_commit: bool = False) -> Verdict:
-    """Open a damaged store and compare all that it says; raises AssertionError for what it may not.
-
-    ``knows_last_commit`` says whether a log that ends early is told of.
-    """
+def judge(path: Path, original: Original) -> Verdict:
+    """Open a damaged store and compare all that it says; raises AssertionError for what it may not."""
     try:
         store = SqliteStore(path)
     except StoreError as error:
@@ -159,13 +158,13 @@ def judge(path: Path, original: Original, *, knows_last_commit: bool = False) ->
         verdict = Verdict(type(error).__name__, sentence=sentence)
     else:
         with closing(store):
-            return _judged(store, original, knows_last_commit=knows_last_commit)
+            return _judged(store, original)
     assert str(path) in sentence
     assert "Nothing was changed" in sentence or "Stop the server" in sentence, sentence
     return verdict
 
 
-def _judged(store: SqliteStore, original: Original, *, knows_last_commit: bool) -> Verdict:
+def _judged(store: SqliteStore, original: Original) -> Verdict:
     numbers = {event.event_id: seq for seq, event in original.events.items()}
     listed = list(every_event(store))
     got = {numbers[event.event_id]: event for event in listed}
@@ -175,15 +174,16 @@ def _judged(store: SqliteStore, original: Original, *, knows_last_commit: bool) 
     rows = store._writer.execute("SELECT seq, event_id FROM damaged_events").fetchall()
     named = {seq for seq, _ in rows}
     missing = original.events.keys() - got.keys()
-    silent = missing - named
-    if silent and not knows_last_commit:  # the log ended early: the newest are gone, and only they
-        last = max(got.keys() | named, default=0)
-        silent = {seq for seq in silent if seq < last}
+    lost = {seq for seq in missing - named if seq > max(got.keys() | named, default=0)}
+    silent = missing - named - lost
     assert not silent, f"{len(silent)} are missing and not named: {sorted(silent)[:5]}"
+    if lost:  # the log ended early: the newest are gone, and only they
+        assert f": {len(lost)} events " in " ".join(store.troubles()), store.troubles()
     assert store.damaged_events == len(named)
     assert store.count() == len(got)
     _ask_everything(store, original, got)
-    return Verdict("whole" if not missing else "passed over", missing)
+    outcome = "ends early" if lost else "passed over" if missing else "whole"
+    return Verdict(outcome, missing)
 
 
 def _ask_everything(store: SqliteStore, original: Original, got: dict[int, StoredEvent]) -> None:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -85,6 +86,14 @@ class EventReader(Protocol):
         Raises:
             QueryTimeoutError: a tally's budget is used up.
             InvalidInputError: there are more counts than ``MAX_GROUPS`` in buckets.
+        """
+        ...
+
+    def verify(self, place: int | None, budget: Budget) -> int | None:
+        """Look for damage from a place on (``None``: from the newest event), until the budget is over.
+
+        What is found is told where this reader tells of damage. Return the place at which to go on;
+        ``None`` at the end, and where an engine looks after itself.
         """
         ...
 

@@ -142,6 +142,9 @@ class MemoryStore:
         self._check_open()
         return dict(self._facts)
 
+    def verify(self, place: int | None, budget: Budget) -> None:
+        """Do nothing; see ``EventReader``."""
+
     def note_damage(self, found: Sequence[Damage]) -> None:
         """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""
 

@@ -10,15 +10,18 @@ import apsw
 import pytest
 
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import GROUPINGS, Buckets, Tally
 from madsci.event_manager.search.answering import AnsweringBeside
-from madsci.event_manager.search.jobs import PageJob
+from madsci.event_manager.search.jobs import PageJob, VerifyJob
+from madsci.event_manager.search.service import Search
+from madsci.event_manager.search.verification import VerificationTask
 from madsci.event_manager.stores.base import AppendOutcome, Damage, DamageOf, Disposition
-from madsci.event_manager.stores.sqlite import checking, quarantine
+from madsci.event_manager.stores.sqlite import checking, quarantine, terms
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 EVERYTHING = parse_selector({})
@@ -30,7 +33,7 @@ def event(number: int, **members) -> StoredEvent:
         "source": {"node_id": f"n{number % 3}"},
         "event_data": f'{{"message":"Plate {number}","n":{number}}}',
     }  # fmt: skip
-    return StoredEvent(event_id=f"e{number:04}", event_timestamp=number, **{**plain, **members})
+    return StoredEvent(event_id=f"e{number:04}", **{"event_timestamp": number, **plain, **members})
 
 
 @pytest.fixture
@@ -282,7 +285,7 @@ def forget_in_index(path, index: str, but: str) -> None:
     """Make an index that lacks entries, and let the file say that it has all."""
     with closing(apsw.Connection(str(path))) as file:
         sql = file.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (index,)).get
-        file.execute(f"DROP INDEX {index}; {sql} WHERE {but}")
+        file.execute(f"DROP INDEX {index}; {sql} {'AND' if 'WHERE' in sql else 'WHERE'} {but}")
         file.pragma("writable_schema", True)
         file.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, index))
 
@@ -299,3 +302,103 @@ def test_an_index_that_is_wrong_about_a_whole_event_is_told_and_the_event_answer
         assert again.troubles() == []
         assert walk(again, Query(limit=100)) == expected_ids()
         assert "wrong_indexes" not in again.facts()
+
+
+class TestVerify:
+    """Looking at everything, a part at a time, beside a server that works."""
+
+    def walk(self, store) -> int:
+        place, parts = None, 0
+        while True:
+            place = store.verify(place, Budget(0.001))
+            parts += 1
+            if place is None:
+                return parts
+
+    def test_what_is_whole_gives_nothing_to_say(self, store, caplog):
+        store.archive(["e0001", "e0700"], 5)
+        store.delete(["e0700"])
+        assert self.walk(store) >= 2
+        assert (store.damaged_events, store.troubles(), caplog.records) == (0, [], [])
+
+    @pytest.mark.parametrize("what", DAMAGES)
+    def test_damaged_events_are_named_that_nobody_asked_for(self, store, what):
+        damage(store, what, 3, 500)
+        self.walk(store)
+        assert named(store) == [3, 500]
+        assert store.troubles() == []
+
+    @pytest.mark.parametrize(
+        ("index", "but"),
+        [
+            ("events_by_time", "event_timestamp <> 500"),
+            ("events_by_node", "event_timestamp <> 500"),
+            ("serious_events_by_time", "event_timestamp <> 400"),
+            ("archived_events", "event_timestamp <> 5"),
+        ],
+    )
+    def test_an_index_that_lacks_an_event_is_told_and_made_anew_at_the_next_start(
+        self, store, path, index, but, caplog
+    ):
+        store.append([event(1_001, log_level=40), event(1_002, event_timestamp=400, log_level=40)])
+        store.archive(["e0005", "e0006"], 7)
+        store.close()
+        forget_in_index(path, index, but)
+        with closing(SqliteStore(path, integrity_seconds=0)) as again:
+            self.walk(again)
+            (trouble,) = again.troubles()
+            assert "Restart the server" in trouble
+        caplog.clear()
+        with closing(SqliteStore(path, integrity_seconds=0)) as again:
+            assert "made anew" in caplog.text
+            self.walk(again)
+            assert again.troubles() == []
+            assert again.count() == 1_002
+
+    def test_an_event_that_its_words_do_not_find_is_told_and_found_after_the_next_start(
+        self, store, path
+    ):
+        terms.delete(store._writer, [(500, terms.terms_of(event(500)))])
+        question = Query(parse_selector({"$text": {"$search": "500"}}))
+        assert store.find(question).events == []
+        self.walk(store)
+        assert len(store.troubles()) == 1
+        store.close()
+        with closing(SqliteStore(path)) as again:
+            assert again.find(question).events == [event(500)]
+
+    def test_it_is_done_beside_the_server(self, store):
+        damage(store, "another letter", 500)
+        with closing(AnsweringBeside(store.readable_at, store.note_damage)) as beside:
+            assert beside.ask(VerifyJob(None)) is None
+        assert named(store) == [500]
+
+
+def test_the_task_looks_at_everything_unless_the_server_has_just_started(store):
+    damage(store, "another letter", 500)
+    with closing(Search(store, seconds=30.0, places=1)) as search:
+        VerificationTask(search).run(lambda: True)
+        assert named(store) == []
+        VerificationTask(search, rest=0.0).run(lambda: False)
+        assert named(store) == []
+        VerificationTask(search, rest=0.0).run(lambda: True)
+        assert named(store) == [500]
+
+
+def test_damage_of_the_structure_is_told_where_it_is_met(store, path, caplog):
+    store.close()
+    with closing(apsw.Connection(str(path))) as file:
+        (page,) = file.execute(
+            "SELECT pageno FROM dbstat WHERE name = 'events' AND pagetype = 'leaf' LIMIT 1 OFFSET 5"
+        ).fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(StoreDamagedError, match=r"is damaged.*Nothing was changed.*recover"):
+        SqliteStore(path)
+    with closing(SqliteStore(path, integrity_seconds=0)) as again:
+        with pytest.raises(StoreDamagedError, match="recover"):
+            again.find(Query(limit=1_000))
+        (trouble,) = again.troubles()
+        assert "recover" in trouble
+    assert len([one for one in caplog.records if "recover" in one.getMessage()]) == 1

@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from madsci.common.clock import iso, now_us
 from madsci.common.errors import StoreError
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -250,6 +251,9 @@ class MongoStore:
         """Return everything that ``remember`` has kept."""
         with self._using():
             return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
+
+    def verify(self, place: int | None, budget: Budget) -> None:
+        """Do nothing; see ``EventReader``."""
 
     def note_damage(self, found: Sequence[Damage]) -> None:
         """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""

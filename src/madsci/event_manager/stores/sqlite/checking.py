@@ -18,9 +18,10 @@ import apsw
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import quarantine
-from madsci.event_manager.stores.sqlite.damage import read_row, span, verify
+from madsci.event_manager.stores.sqlite.damage import BATCH, read_row, span, verify
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES, fact
 from madsci.event_manager.stores.sqlite.faults import advice
+from madsci.event_manager.stores.sqlite.index_check import find_wrong_terms
 from madsci.event_manager.stores.sqlite.indexes import make_anew
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
@@ -28,6 +29,8 @@ _logger = logging.getLogger(__name__)
 
 _SHARE_OF_EVENTS: Final = 0.4
 """Of the time, for the newest events; the rest is for the structure."""
+_SECONDS_OF_TERMS: Final = 1.0
+"""For the index of terms of the newest events, at most: about thirty thousand."""
 _STEPS: Final = 10_000
 """Steps of the engine between two looks at the clock: a few milliseconds."""
 _MOST_FAULTS: Final = 100
@@ -65,7 +68,7 @@ def check_at_start(connection: apsw.Connection, path: str, seconds: float) -> li
     if any(_OF_EVENT.match(one) for one in faults):
         found = [one for batch in verify(connection, *span(connection)) for one in batch]
     fresh = _list(connection, found)
-    wrong = _wrong_indexes(connection, faults)
+    wrong = _wrong_indexes(connection, faults) or _wrong_terms(connection, deadline)
     if wrong is not None:
         _logger.error("An index of %s is damaged (%s). Its indexes are made anew", path, wrong)
         make_anew(connection, path)
@@ -135,6 +138,19 @@ def _wrong_indexes(connection: apsw.Connection, faults: list[str]) -> str | None
         if seq is None or int(seq) not in damaged:
             return fault
     return fact(connection, WRONG_INDEXES)
+
+
+def _wrong_terms(connection: apsw.Connection, deadline: float) -> str | None:
+    """Ask the index of terms for the newest events, in the time that is left."""
+    first, last = span(connection)
+    deadline = min(deadline, time.monotonic() + _SECONDS_OF_TERMS)
+    while last >= first and time.monotonic() < deadline:
+        beginning = max(first, last - BATCH + 1)
+        wrong = find_wrong_terms(connection, beginning, last)
+        if wrong is not None:
+            return f"event {wrong.seq}: {wrong.reason}"
+        last = beginning - 1
+    return None
 
 
 def _refusal(path: str, structure: list[str]) -> StoreDamagedError | StoreUnavailableError:

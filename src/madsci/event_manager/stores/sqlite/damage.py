@@ -8,13 +8,16 @@ never an index, whose copies of a value may be whole where the row is not, or th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import apsw
+import msgspec
 
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Damage, DamageOf
-from madsci.event_manager.stores.sqlite.codec import to_event
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.faults import is_of_index
 
 OnDamage = Callable[[Sequence[Damage]], None]
 """Is told what somebody met who reads the file; may be called by any thread, again for the same."""
@@ -53,7 +56,13 @@ _RAW: Final = ", ".join(
     ]
 )
 """``codec.COLUMNS`` in a form that reading never fails at."""
+SIGNS: Final = (apsw.SQLError, msgspec.MsgspecError, ValueError, TypeError, OverflowError)
+"""What a statement raises that touches a damaged row: about texts that are no UTF-8, or JSONB that is
+none, and from our functions in SQL, which cannot read a value."""
+_SPAN: Final = "seq BETWEEN ? AND ? ORDER BY seq"
+_READ_WHOLE: Final = f"SELECT {COLUMNS} FROM events NOT INDEXED WHERE {_SPAN}"  # noqa: S608
 _READ: Final = f"SELECT {_RAW} FROM events NOT INDEXED WHERE seq "  # noqa: S608 - words of ours
+_READ_SPAN: Final = f"{_READ.removesuffix('seq ')}{_SPAN}"
 
 
 def verify(connection: apsw.Connection, first: int, last: int) -> Iterator[list[Damage]]:
@@ -90,9 +99,12 @@ def read_span(
     connection: apsw.Connection, first: int, last: int
 ) -> list[tuple[int, StoredEvent | Damage]]:
     """Return the events from one number to another as ``read_rows`` does; raises as ``verify``."""
-    rows: list[Any] = connection.execute(
-        f"{_READ} BETWEEN ? AND ? ORDER BY seq", (first, last)
-    ).fetchall()
+    with suppress(*SIGNS):  # faster than looking at each value by itself
+        read = [(row[0], to_event(row)) for row in connection.execute(_READ_WHOLE, (first, last))]
+        whole = [(seq, event) for seq, event in read if event is not None]
+        if len(whole) == len(read):
+            return list(whole)
+    rows: list[Any] = connection.execute(_READ_SPAN, (first, last)).fetchall()
     return [(raw[0], judged(raw)) for raw in rows]
 
 
@@ -135,6 +147,11 @@ def judged(raw: tuple[Any, ...]) -> StoredEvent | Damage:
 def _readable_id(raw: tuple[Any, ...]) -> str | None:
     event_id = raw[1]
     return event_id.decode(errors="replace") if isinstance(event_id, bytes) else None
+
+
+def beyond_events(error: apsw.CorruptError) -> Damage:
+    """Return what the engine says of damage that is more than what is in single rows."""
+    return Damage(0, None, str(error), DamageOf.INDEX if is_of_index(error) else DamageOf.STORE)
 
 
 class DamageMetError(Exception):

@@ -28,6 +28,8 @@ _REMEDIES = {
 }
 
 
+_DAMAGED_INDEX: Final = ("vtable constructor failed", "invalid fts5 file format")
+"""What the engine says where the index of terms has lost what says how it is kept."""
 _RECOVER: Final = "python -m madsci.common.mongodb_migration_tool recover"
 
 
@@ -36,6 +38,12 @@ def is_of_index(error: apsw.Error) -> bool:
     return getattr(error, "extendedresult", 0) in (
         apsw.SQLITE_CORRUPT_INDEX,
         apsw.SQLITE_CORRUPT_VTAB,
+    )
+
+
+def _is_damage(error: apsw.Error) -> bool:
+    return isinstance(error, (apsw.CorruptError, apsw.NotADBError)) or any(
+        words in str(error) for words in _DAMAGED_INDEX
     )
 
 
@@ -59,9 +67,9 @@ def translated(path: str) -> Iterator[None]:
         raise StoreUnavailableError(
             f"The event store {path} cannot be used now: {error}. {remedy}"
         ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except apsw.Error as error:
+        if not _is_damage(error):
+            raise StoreError(f"The event store {path} refused: {error}") from error
         raise StoreDamagedError(
             f"The event store {path} is damaged: {error}. {advice(path, error)}"
         ) from error
-    except apsw.Error as error:
-        raise StoreError(f"The event store {path} refused: {error}") from error

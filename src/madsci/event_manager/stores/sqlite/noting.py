@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
 import apsw
@@ -16,6 +17,7 @@ import apsw
 from madsci.common.errors import StoreError
 from madsci.event_manager.stores.base import Damage, DamageOf
 from madsci.event_manager.stores.sqlite import quarantine
+from madsci.event_manager.stores.sqlite.damage import beyond_events
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES, set_fact
 from madsci.event_manager.stores.sqlite.faults import advice
 
@@ -74,12 +76,29 @@ class Noting:
                 "More events of %s are damaged; its table damaged_events lists all", self._path
             )
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Note the damage that the writer meets in the block; not in the file, which it has in use."""
+        try:
+            yield
+        except apsw.CorruptError as error:
+            self._say_whole(beyond_events(error))
+            raise
+
     def troubles(self) -> list[str]:
         """Return a sentence for each damage that is more than single events, with what to do."""
         with self._lock:
             return list(self._troubles.values())
 
     def _note_whole(self, damage: Damage) -> None:
+        if self._say_whole(damage) and damage.of is DamageOf.INDEX:
+            try:
+                self._change(lambda writer: set_fact(writer, WRONG_INDEXES, damage.reason))
+            except StoreError as error:
+                _logger.warning("That could not be noted in the file: %s", error.message)
+
+    def _say_whole(self, damage: Damage) -> bool:
+        """Say it the first time, and tell whether that was now."""
         is_index = damage.of is DamageOf.INDEX
         remedy = (
             "Restart the server: it makes its indexes anew from the events"
@@ -90,14 +109,10 @@ class Noting:
         sentence = f"{what}{self._path} is damaged: {damage.reason}. {remedy}"
         with self._lock:
             if damage.of in self._troubles:
-                return
+                return False
             self._troubles[damage.of] = sentence
         _logger.error("%s", sentence)
-        if is_index:
-            try:
-                self._change(lambda writer: set_fact(writer, WRONG_INDEXES, damage.reason))
-            except StoreError as error:
-                _logger.warning("That could not be noted in the file: %s", error.message)
+        return True
 
 
 def _name(damage: Damage) -> str:

@@ -10,24 +10,26 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 import apsw
-import msgspec
 
 from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.budget import Budget
-from madsci.event_manager.stores.base import Damage, DamageOf
+from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import quarantine
 from madsci.event_manager.stores.sqlite.compile import PassOver
-from madsci.event_manager.stores.sqlite.damage import DamageMetError, OnDamage, look, span, verify
-from madsci.event_manager.stores.sqlite.faults import is_of_index
+from madsci.event_manager.stores.sqlite.damage import (
+    SIGNS,
+    DamageMetError,
+    OnDamage,
+    look,
+    span,
+    verify,
+)
 
 Answer = TypeVar("Answer")
 Ask = Callable[[PassOver], Answer]
 
 _AROUND: Final = 100
 """Rows on either side of a damaged one that are looked at with it: they lie on the same pages."""
-_SIGNS: Final = (apsw.SQLError, msgspec.MsgspecError, ValueError, TypeError, OverflowError)
-"""What a statement raises that touches a damaged row: about texts that are no UTF-8, or JSONB that is
-none, and from our functions in SQL, which cannot read a value."""
 
 
 class PassingOver:
@@ -55,15 +57,12 @@ class PassingOver:
                 return ask(self._known(connection))
             except DamageMetError as met:
                 self._note(_with_neighbours(connection, met.found))
-            except _SIGNS as error:
+            except SIGNS as error:
                 if isinstance(error, apsw.SQLError) and "malformed JSON" not in str(error):
                     raise
                 search = search or verify(connection, *span(connection))
                 if not self._note(_next_of(search, budget)):
                     raise
-            except apsw.CorruptError as error:
-                self._note_whole(error)
-                raise
 
     def _known(self, connection: apsw.Connection) -> PassOver:
         if quarantine.is_empty(connection) and not self._unlisted:
@@ -87,10 +86,6 @@ class PassingOver:
                 " madsci.common.mongodb_migration_tool recover`."
             )
         return bool(found)
-
-    def _note_whole(self, error: apsw.CorruptError) -> None:
-        of = DamageOf.INDEX if is_of_index(error) else DamageOf.STORE
-        self._on_damage([Damage(0, None, str(error), of)])
 
 
 def _with_neighbours(connection: apsw.Connection, found: Sequence[Damage]) -> list[Damage]:

@@ -13,6 +13,7 @@ import apsw
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.stores.sqlite import functions
+from madsci.event_manager.stores.sqlite.damage import OnDamage, beyond_events
 from madsci.event_manager.stores.sqlite.faults import translated
 
 MAX_READERS: Final = 8
@@ -24,8 +25,9 @@ _STEPS: Final = 20_000
 class Readers:
     """A bounded pool. Each use sees one consistent state of the file, never a half-done append."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, on_damage: OnDamage) -> None:
         self.path = path
+        self._on_damage = on_damage
         self._idle: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
         self._places = threading.BoundedSemaphore(MAX_READERS)
         self._closed = False
@@ -33,6 +35,8 @@ class Readers:
     @contextmanager
     def connection(self, budget: Budget = UNLIMITED) -> Iterator[apsw.Connection]:
         """Lend a connection; waits while all are in use. SQLite's errors come out translated.
+
+        Of damage to the file's structure or an index, which no question passes over, it tells itself.
 
         Raises:
             QueryTimeoutError: what runs on the connection takes longer than the budget.
@@ -42,6 +46,9 @@ class Readers:
             connection.set_progress_handler(lambda: self._closed or budget.is_over, _STEPS)
             try:
                 yield connection
+            except apsw.CorruptError as error:
+                self._on_damage([beyond_events(error)])
+                raise
             except apsw.InterruptError:
                 budget.check()
                 raise

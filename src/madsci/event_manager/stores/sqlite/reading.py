@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from madsci.common.errors import StoreDamagedError
-from madsci.event_manager.model.budget import UNLIMITED
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.counting import count
-from madsci.event_manager.stores.sqlite.damage import OnDamage, get_event
+from madsci.event_manager.stores.sqlite.damage import BATCH, OnDamage, get_event, look, span
 from madsci.event_manager.stores.sqlite.finding import find
+from madsci.event_manager.stores.sqlite.index_check import find_wrong_entry
 from madsci.event_manager.stores.sqlite.passing_over import PassingOver
 from madsci.event_manager.stores.sqlite.readers import Readers
 from madsci.event_manager.stores.sqlite.transaction import snapshot
@@ -22,7 +23,7 @@ class SqliteReader:
     """Finds and counts the events of a file; see ``EventReader``."""
 
     def __init__(self, path: str, on_damage: OnDamage) -> None:
-        self.readers = Readers(path)
+        self.readers = Readers(path, on_damage)
         self._on_damage = on_damage
         self._passing_over = PassingOver(on_damage)
 
@@ -60,6 +61,21 @@ class SqliteReader:
                 lambda known: [count(connection, tally, known) for tally in tallies],
                 budget,
             )
+
+    def verify(self, place: int | None, budget: Budget) -> int | None:
+        """Look for damaged events and wrong indexes; see ``EventReader``."""
+        with self.readers.connection() as connection:
+            first, last = span(connection)
+            last = last if place is None else min(place, last)
+            while last >= first and not budget.is_over:
+                beginning = max(first, last - BATCH + 1)
+                with snapshot(connection):
+                    found = look(connection, beginning, last)
+                    wrong = find_wrong_entry(connection, beginning, last)
+                if found or wrong is not None:
+                    self._on_damage(found if wrong is None else [*found, wrong])
+                last = beginning - 1
+        return last if last >= first else None
 
     def check(self) -> None:
         """Return if the file can be read."""

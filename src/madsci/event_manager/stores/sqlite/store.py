@@ -12,6 +12,7 @@ import apsw
 import msgspec
 
 from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -242,7 +243,8 @@ class SqliteStore:
             self._check_open()
             with self._rescuing():
                 self._presence.check()
-            yield
+            with self._noting.watching():
+                yield
 
     def _acknowledge(self, last_seq: int, events: int) -> None:
         """Note what was committed, and leave word of it for the next start."""
@@ -262,6 +264,10 @@ class SqliteStore:
         """Say what this start found missing, and what is damaged; see ``EventStore``."""
         missing = [] if self._missing is None else [self._missing]
         return missing + self._noting.troubles()
+
+    def verify(self, place: int | None, budget: Budget) -> int | None:
+        """Look for damage; see ``EventReader``."""
+        return self._reader.verify(place, budget)
 
     def check(self) -> None:
         """Return if the file can be read, and is the one at its path."""

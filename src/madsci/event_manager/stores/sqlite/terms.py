@@ -8,6 +8,7 @@ once in a store of any size. Words are exact; of a hash the event itself is aske
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -27,6 +28,9 @@ TABLE: Final = """
 CREATE VIRTUAL TABLE event_terms USING fts5 (
     terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '_'"
 )"""
+_TOKEN: Final = re.compile(rb"[0-9a-z_\x80-\xff]+")
+_LONGEST: Final = 32_768
+"""Bytes of a token that the engine takes (FTS5_MAX_TOKEN_SIZE)."""
 _INSERT: Final = """
 INSERT INTO event_terms (rowid, terms) SELECT ?1 + key, value FROM json_each(?2) WHERE value IS NOT NULL
 """
@@ -101,6 +105,11 @@ def terms_of(event: StoredEvent) -> str:
         if isinstance(message, str):
             terms.append(_words(message))
     return " ".join(terms)
+
+
+def tokens(terms: str) -> set[bytes]:
+    """Return the terms as the engine keeps them: ASCII folded, each cut where it cuts them."""
+    return {one[:_LONGEST] for one in _TOKEN.findall(terms.encode().lower())}
 
 
 def _add(terms: list[str], path: str, value: Any) -> None:
