@@ -48,7 +48,7 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
     checksum = checksum_of(lasting)
     if alert or archived or archived_at is not None:
         checksum |= changing_bits(alert=alert, archived=archived, archived_at=archived_at)
-    return (*lasting, alert, archived, archived_at, checksum)
+    return lasting + (alert, archived, archived_at, checksum)  # noqa: RUF005 - half the time
 
 
 def to_event(row: tuple[Any, ...]) -> StoredEvent | None:

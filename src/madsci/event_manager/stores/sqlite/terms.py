@@ -88,8 +88,13 @@ def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
     terms = [_TYPES.get(event.event_type) or _hash("event_type", event.event_type)]
     for name, value in event.source.items():
-        if name in _SOURCE_PATHS:
-            _add(terms, _SOURCE_PATHS[name], value)
+        path = _SOURCE_PATHS.get(name)
+        if path is None:
+            continue
+        if type(value) is str:
+            terms.append(_hash(path, value))
+        else:
+            _add(terms, path, value)
     event_data = event.event_data
     try:
         if '_id"' in event_data:
