@@ -40,6 +40,7 @@ from madsci.event_manager.model.ulid_sources import AS_STORED, ULIDS_ONLY, Encod
 from madsci.event_manager.retention.policy import Policy
 from madsci.event_manager.retention.service import Retention, RetentionTask
 from madsci.event_manager.search.service import Search
+from madsci.event_manager.search.verification import VerificationTask
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.stores.factory import DEFAULT_STORE, Place, open_store, open_upkeep
 from madsci.event_manager.stores.upkeep import Upkeep
@@ -106,6 +107,8 @@ class Parts:
             tasks.append(RetentionTask(self.retention, Every(hours)))
         if self.settings.backup_enabled:
             tasks.append(BackupTask(self.backups, _backup_schedule(self.settings)))
+        if self.store.readable_at is not None:
+            tasks.append(VerificationTask(self.search))
         return tasks
 
     @classmethod

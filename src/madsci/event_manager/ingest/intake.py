@@ -133,7 +133,7 @@ class Intake:
             events = [self._kept(wire, received_at) for wire in _decoder.decode_lines(body)]
         except (msgspec.MsgspecError, InvalidInputError, ValueError, RecursionError):
             return None
-        if None in events or len(events) > body.count(b"\n") + 1:
+        if not all(events) or len(events) > body.count(b"\n") + 1:
             return None
         return events  # type: ignore[return-value]
 
@@ -158,13 +158,16 @@ class Intake:
         if kind in _LOG_TYPES and '"event_type"' in event_data:
             kind = self._promoted(_TYPES[kind], wire.event_data).value
         try:
-            received_before = self._us(wire.received_at)
-            moment = self._us(wire.event_timestamp)
-            archived_at = self._us(wire.archived_at)
+            moment = archived_at = None  # most events have one of the three
+            if wire.event_timestamp is not None:
+                moment = self._us(wire.event_timestamp)
+            if wire.archived_at is not None:
+                archived_at = self._us(wire.archived_at)
+            if wire.received_at is not None:
+                received_before = self._us(wire.received_at)
+                received_at = received_before if self.keep_received_at else received_at
         except ValueError:
             return None
-        if self.keep_received_at and received_before is not None:
-            received_at = received_before
         return StoredEvent(
             event_id,
             kind,
@@ -189,9 +192,7 @@ class Intake:
             )
         return self.read_document(document, repairs)
 
-    def _us(self, moment: datetime | None) -> int | None:
-        if moment is None:
-            return None
+    def _us(self, moment: datetime) -> int:
         if moment.tzinfo is not None:
             microseconds = to_us(moment)
             if FIRST_US <= microseconds <= LAST_US:

@@ -212,11 +212,9 @@ class Writer:
                 if not submission.done.cancelled():
                     submission.done.set_exception(result)
                 continue
-            for outcome in result:
-                if outcome.disposition is Disposition.STORED:
-                    stats.stored += 1
-                else:
-                    stats.duplicate += 1
+            stored = [outcome.disposition for outcome in result].count(Disposition.STORED)
+            stats.stored += stored
+            stats.duplicate += len(result) - stored
             if not submission.done.cancelled():
                 submission.done.set_result(result)
 

@@ -75,18 +75,18 @@ class _WireEvent(msgspec.Struct):
     extra: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder()
 
 
 def encode_json(value: Any) -> str:
     """Return the canonical JSON text of a decoded JSON value."""
-    return _encoder.encode(value).decode()
+    return _encode(value).decode()
 
 
 def json_size(value: Any) -> int:
     """Return how many bytes a decoded JSON value takes as text."""
-    return len(_encoder.encode(value))
+    return len(_encode(value))
 
 
 def decode_json(text: str | bytes) -> Any:
@@ -96,12 +96,12 @@ def decode_json(text: str | bytes) -> Any:
 
 def encode_event(event: StoredEvent) -> bytes:
     """Return the event as the REST API shows it."""
-    return _encoder.encode(_wire(event))
+    return _encode(_wire(event))
 
 
 def encode_events_by_id(events: Iterable[StoredEvent]) -> bytes:
     """Return ``{id: event, ...}`` in the order of the events."""
-    return _encoder.encode({event.event_id: _wire(event) for event in events})
+    return _encode({event.event_id: _wire(event) for event in events})
 
 
 def _wire(event: StoredEvent) -> _WireEvent:

@@ -12,15 +12,17 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any, Final, Protocol, cast
 
 from madsci.common.errors import MadsciError, QueryTimeoutError, StoreError
 from madsci.event_manager.search.jobs import Job, StreamJob
-from madsci.event_manager.search.worker import ALIVE, ANSWER, CHUNK, END
-from madsci.event_manager.stores.base import EventReader
+from madsci.event_manager.search.worker import ALIVE, ANSWER, CHUNK, DAMAGE, END
+from madsci.event_manager.stores.base import Damage, EventReader
 
 _logger = logging.getLogger(__name__)
+
+OnDamage = Callable[[Sequence[Damage]], None]
 
 _GRACE: Final = 1.0
 """Seconds beyond its budget after which a process that does not answer is ended."""
@@ -91,11 +93,13 @@ class _StreamHere:
 class AnsweringBeside:
     """Answers in processes that open the same events for reading; they are started when needed.
 
-    A question takes an idle process, a stream has one of its own while it lasts.
+    A question takes an idle process, a stream has one of its own while it lasts. ``on_damage`` is told
+    of the damage that they meet, by the thread that asks, before it has its answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_damage: OnDamage) -> None:
         self._url = url
+        self._on_damage = on_damage
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
@@ -133,7 +137,7 @@ class AnsweringBeside:
             try:
                 return self._idle.get_nowait()
             except queue.Empty:
-                worker = _Worker(self._url)
+                worker = _Worker(self._url, self._on_damage)
                 self._all.add(worker)
                 return worker
 
@@ -196,7 +200,8 @@ class _StreamBeside:
 class _Worker:
     """One process, asked by one thread at a time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_damage: OnDamage) -> None:
+        self._on_damage = on_damage
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "madsci.event_manager.search.worker", url],
             stdin=subprocess.PIPE,
@@ -216,10 +221,12 @@ class _Worker:
         return self.next_reply(job)
 
     def next_reply(self, job: Job | StreamJob) -> tuple[str, Any]:
-        kind, value = self._read(job)
-        while kind == ALIVE:
+        while True:
             kind, value = self._read(job)
-        return kind, value
+            if kind == DAMAGE:
+                self._on_damage(value)
+            elif kind != ALIVE:
+                return kind, value
 
     def _read(self, job: Job | StreamJob) -> tuple[str, Any]:
         patience = job.seconds + _GRACE if self._has_started else _START

@@ -124,6 +124,20 @@ class StreamJob:
             query = replace(query, after=page.next_place, offset=0)
 
 
+@dataclass(frozen=True)
+class VerifyJob:
+    """Looking for damage, from a place on. What is found is told on the way."""
+
+    place: int | None
+    work_seconds: float = 10.0
+    seconds: float = 60.0
+    """Until it counts as stuck: on a busy machine it hardly gets a turn."""
+
+    def run(self, events: EventReader) -> int | None:
+        """Return the place at which to go on, ``None`` at the end."""
+        return events.verify(self.place, Budget(self.work_seconds))
+
+
 def find(events: EventReader, query: Query, seconds: float) -> Page:
     """Return a page within a budget.
 

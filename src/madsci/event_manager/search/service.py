@@ -15,7 +15,15 @@ from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.answering import Answering, AnsweringBeside, AnsweringHere, Stream
-from madsci.event_manager.search.jobs import EncodedPage, PageJob, SpanJob, StreamJob, TallyJob, find
+from madsci.event_manager.search.jobs import (
+    EncodedPage,
+    PageJob,
+    SpanJob,
+    StreamJob,
+    TallyJob,
+    VerifyJob,
+    find,
+)
 from madsci.event_manager.stores.base import EventStore
 
 MAX_WAITING: Final = 64
@@ -48,7 +56,7 @@ class Search:
         self._places = max(places, 1)
         self._answering: Answering = AnsweringHere(store)
         if places and store.readable_at is not None:
-            self._answering = AnsweringBeside(store.readable_at)
+            self._answering = AnsweringBeside(store.readable_at, store.note_damage)
         self._threads = ThreadPoolExecutor(self._places, "question")
         self._stream_threads = ThreadPoolExecutor(MAX_STREAMS, "stream")
         self.questions = 0
@@ -76,6 +84,16 @@ class Search:
         """Count, for all tallies as of one moment; raises what ``page`` raises."""
         job = TallyJob(tallies, self._seconds)
         return await self._ask(lambda: self._answering.ask(job))
+
+    def verify(self, job: VerifyJob) -> int | None:
+        """Do a part of looking for damage, beside the server; blocks the thread that asks.
+
+        Raises:
+            StoreError: the store cannot be read.
+            QueryTimeoutError: the machine is too busy for it.
+        """
+        place: int | None = self._answering.ask(job)
+        return place
 
     def fence(self) -> int:
         """Return what tells the events of now from later ones; see ``EventStore.fence``."""

@@ -15,11 +15,11 @@ from typing import Any, BinaryIO, Final
 
 from madsci.common.errors import MadsciError
 from madsci.event_manager.search.jobs import StreamJob
-from madsci.event_manager.stores.base import EventReader
 from madsci.event_manager.stores.factory import open_reader
 
-ANSWER, CHUNK, END, ERROR, ALIVE = "answer", "chunk", "end", "error", "alive"
-"""The kinds of replies; all but chunks and signs of life end a job."""
+ANSWER, CHUNK, END, ERROR = "answer", "chunk", "end", "error"
+ALIVE, DAMAGE = "alive", "damage"
+"""The kinds of replies; all but chunks, signs of life and damage that was met end a job."""
 
 _NICENESS: Final = 19
 """The server takes events first, and yet questions are answered where other programs keep all cores
@@ -29,8 +29,8 @@ busy: they still get a hundredth of one. In Linux's idle class they get next to 
 class Desk:
     """Answers jobs that come in, one after the other."""
 
-    def __init__(self, events: EventReader, jobs: BinaryIO, replies: BinaryIO) -> None:
-        self._events = events
+    def __init__(self, url: str, jobs: BinaryIO, replies: BinaryIO) -> None:
+        self._events = open_reader(url, lambda found: self._reply(DAMAGE, found))
         self._jobs = jobs
         self._replies = replies
 
@@ -76,10 +76,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not print into the replies
-    events = open_reader(sys.argv[1])
+    desk = Desk(sys.argv[1], sys.stdin.buffer, replies)
     _step_back()  # not before: to start is little work
     with contextlib.suppress(BrokenPipeError):
-        Desk(events, sys.stdin.buffer, replies).serve()
+        desk.serve()
     os._exit(0)  # nothing is left to be done, and nobody to be told about the broken pipe
 
 

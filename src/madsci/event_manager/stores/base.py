@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
 import msgspec
 
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -37,6 +39,30 @@ class AppendOutcome(msgspec.Struct, frozen=True, gc=False):
         return self.disposition is not Disposition.STORED
 
 
+class DamageOf(Enum):
+    """What is damaged."""
+
+    EVENT = "event"
+    """One event, which every question passes over from then on."""
+    INDEX = "index"
+    """An index, which can be made anew from the events."""
+    STORE = "store"
+    """What holds the events together; some or all of them cannot be read."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something in the store that is not what was written."""
+
+    seq: int
+    """The number of the event in the order of commits, which is its place; 0 for none."""
+    event_id: str | None
+    """Its id as far as it can be read."""
+    reason: str
+    """What is the matter with it, as a sentence that calls it "it"."""
+    of: DamageOf = DamageOf.EVENT
+
+
 class EventReader(Protocol):
     """Answers questions about events. Calls block; any number of threads may make them."""
 
@@ -60,6 +86,14 @@ class EventReader(Protocol):
         Raises:
             QueryTimeoutError: a tally's budget is used up.
             InvalidInputError: there are more counts than ``MAX_GROUPS`` in buckets.
+        """
+        ...
+
+    def verify(self, place: int | None, budget: Budget) -> int | None:
+        """Look for damage from a place on (``None``: from the newest event), until the budget is over.
+
+        What is found is told where this reader tells of damage. Return the place at which to go on;
+        ``None`` at the end, and where an engine looks after itself.
         """
         ...
 
@@ -143,6 +177,15 @@ class EventStore(EventReader, Protocol):
 
     def facts(self) -> dict[str, str]:
         """Return everything that ``remember`` has kept."""
+        ...
+
+    @property
+    def damaged_events(self) -> int:
+        """How many events are known not to be what was written; every answer passes over them."""
+        ...
+
+    def note_damage(self, found: Sequence[Damage]) -> None:
+        """Keep in mind what a process met that reads the store at ``readable_at``; say it once."""
         ...
 
     def check(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from madsci.common.errors import SettingsError
-from madsci.event_manager.stores.base import SQLITE_SCHEME, EventReader, EventStore
+from madsci.event_manager.stores.base import SQLITE_SCHEME, Damage, EventReader, EventStore
 from madsci.event_manager.stores.upkeep import Upkeep
 
 DEFAULT_STORE: Final = ".madsci/events/events.db"
@@ -95,12 +96,14 @@ def open_upkeep(place: Place, schema_file: Path | None = None) -> Upkeep:
     )
 
 
-def open_reader(url: str) -> EventReader:
+def open_reader(url: str, on_damage: Callable[[Sequence[Damage]], None]) -> EventReader:
     """Open the events of a store that is open elsewhere, for reading; the URL is its ``readable_at``.
+
+    ``on_damage`` is told of damage that is met, for ``EventStore.note_damage`` of that store.
 
     Raises:
         StoreError: they cannot be read.
     """
     from madsci.event_manager.stores.sqlite.reading import SqliteReader  # noqa: PLC0415 - as above
 
-    return SqliteReader(url.removeprefix(SQLITE_SCHEME))
+    return SqliteReader(url.removeprefix(SQLITE_SCHEME), on_damage)

@@ -16,7 +16,7 @@ from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Disposition
+from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.tallying import tallied
 
 
@@ -25,6 +25,7 @@ class MemoryStore:
 
     engine = "memory"
     readable_at = None
+    damaged_events = 0
     location = "memory (nothing is kept when the server stops)"
 
     def __init__(self) -> None:
@@ -140,6 +141,12 @@ class MemoryStore:
         """Return everything that ``remember`` has kept."""
         self._check_open()
         return dict(self._facts)
+
+    def verify(self, place: int | None, budget: Budget) -> None:
+        """Do nothing; see ``EventReader``."""
+
+    def note_damage(self, found: Sequence[Damage]) -> None:
+        """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""
 
     def check(self) -> None:
         """Raise if the store is closed."""

@@ -57,6 +57,8 @@ class Dumped:
     events: int
     consistency: str = ONE_MOMENT
     """What is in it of what was written meanwhile, for people."""
+    damaged: int = 0
+    """Further events in it that are known not to be what was written."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def beside(store):
-    with closing(AnsweringBeside(store.readable_at)) as answers:
+    with closing(AnsweringBeside(store.readable_at, store.note_damage)) as answers:
         yield answers
 
 
@@ -159,7 +159,7 @@ def test_a_stream_that_is_left_ends_its_process(beside):
 
 
 def test_closing_ends_every_process(store):
-    answers = AnsweringBeside(store.readable_at)
+    answers = AnsweringBeside(store.readable_at, store.note_damage)
     answers.ask(JOBS[0])
     stream = answers.stream(StreamJob(Query(limit=NO_LIMIT), "ndjson", None, 30.0))
     next(stream)

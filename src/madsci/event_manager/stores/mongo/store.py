@@ -12,11 +12,12 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from madsci.common.clock import iso, now_us
 from madsci.common.errors import StoreError
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Disposition
+from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.mongo import counting, turns
 from madsci.event_manager.stores.mongo.codec import reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import (
@@ -53,6 +54,7 @@ class MongoStore:
     engine = "mongodb"
     readable_at = None
     """Questions are asked from threads of the server, since it is the database that works on them."""
+    damaged_events = 0
 
     def __init__(
         self, url: str, *, database: str = "madsci_events", collection: str = "events"
@@ -249,6 +251,12 @@ class MongoStore:
         """Return everything that ``remember`` has kept."""
         with self._using():
             return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
+
+    def verify(self, place: int | None, budget: Budget) -> None:
+        """Do nothing; see ``EventReader``."""
+
+    def note_damage(self, found: Sequence[Damage]) -> None:
+        """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""
 
     def check(self) -> None:
         """Return if the collection can be read."""

@@ -20,7 +20,9 @@ from madsci.event_manager.model.selector import (
     Text,
     conjuncts,
 )
+from madsci.event_manager.model.selector import leaves as selector_leaves
 from madsci.event_manager.model.sorting import Sort, directions
+from madsci.event_manager.model.stored_event import encode_json
 from madsci.event_manager.model.values import Kind, kind_of
 from madsci.event_manager.stores.sqlite.leaf_sql import COLUMNS, LeafCompiler, balanced, json_path
 from madsci.event_manager.stores.sqlite.schema import SERIOUS_LEVEL
@@ -33,6 +35,8 @@ class CompiledSelector:
 
     where: str
     parameters: list[Any]
+    is_whole: str | None = None
+    """The condition that an event is not known to be damaged, where some are."""
 
     def bind(self, value: Any) -> str:
         """Add a parameter; return its placeholder."""
@@ -40,18 +44,46 @@ class CompiledSelector:
         return f"?{len(self.parameters)}"
 
 
-def compile_selector(selector: Selector, fence: int | None = None) -> CompiledSelector:
+PassOver = Sequence[int] | None
+"""Damaged events to be passed over beside those that the file lists; ``None`` while it lists none."""
+
+
+def compile_selector(
+    selector: Selector, fence: int | None = None, pass_over: PassOver = None
+) -> CompiledSelector:
     """Compile a selector for the ``events`` table, or for the events up to a number in it."""
     leaves = LeafCompiler()
     terms: list[str] = []
+    is_whole = None if pass_over is None else _is_whole(leaves.bind(encode_json(list(pass_over))))
+    if is_whole is not None:
+        terms.append(is_whole)
     if fence is not None:
         # The plus keeps the planner from walking the table by numbers instead of an index.
         terms.append(f"(+events.seq <= {leaves.bind(fence)})")
     for part in conjuncts(selector):
-        terms.append(_expression(part, leaves))
+        terms.append(_guarded(_expression(part, leaves), is_whole, by=_reads_json(part)))
         if _asks_for_serious_levels(part):
             terms.append(f"log_level >= {SERIOUS_LEVEL}")
-    return CompiledSelector(balanced(terms, "AND", "1"), leaves.parameters)
+    return CompiledSelector(balanced(terms, "AND", "1"), leaves.parameters, is_whole)
+
+
+def _is_whole(others: str) -> str:
+    """Return the condition that an event is not known to be damaged."""
+    return (
+        "(events.seq NOT IN (SELECT seq FROM damaged_events)"  # noqa: S608 - words of ours
+        f" AND events.seq NOT IN (SELECT value FROM json_each({others})))"
+    )
+
+
+def _guarded(expression: str, is_whole: str | None, *, by: bool) -> str:
+    """Keep an expression from JSON that cannot be read: AND has no order, CASE has."""
+    if is_whole is None or not by:
+        return expression
+    return f"CASE WHEN {is_whole} THEN {expression} ELSE 0 END"
+
+
+def _reads_json(part: Selector) -> bool:
+    return any(isinstance(leaf, Text) or leaf.path not in COLUMNS for leaf in selector_leaves(part))
 
 
 def _expression(selector: Selector, leaves: LeafCompiler) -> str:
@@ -132,6 +164,11 @@ def order_by(terms: Sequence[str], sort: Sort) -> str:
 
 def behind(terms: Sequence[str], sort: Sort, place: Place, compiled: CompiledSelector) -> str:
     """Return the condition that a row stands behind a place in the order."""
+    is_plain = all(key.is_plain for key in sort)
+    return _guarded(_behind(terms, sort, place, compiled), compiled.is_whole, by=not is_plain)
+
+
+def _behind(terms: Sequence[str], sort: Sort, place: Place, compiled: CompiledSelector) -> str:
     descending = directions(sort)
     values = [compiled.bind(value) for value in place]
     if len(set(descending)) == 1:

@@ -25,7 +25,7 @@ from madsci.event_manager.model.tally import (
     ordered,
     too_many_groups,
 )
-from madsci.event_manager.stores.sqlite.compile import CompiledSelector, compile_selector
+from madsci.event_manager.stores.sqlite.compile import CompiledSelector, PassOver, compile_selector
 from madsci.event_manager.stores.sqlite.finding import FROM_EVENTS, FROM_TERMS, listed_up_to
 from madsci.event_manager.stores.sqlite.leaf_sql import COLUMNS, json_path
 from madsci.event_manager.stores.sqlite.terms import narrowing, type_expression
@@ -41,9 +41,9 @@ _LISTED: Final = 300_000
 """Listed events up to which the inverted index is the way, instead of passing over all events."""
 
 
-def count(connection: apsw.Connection, tally: Tally) -> list[Count]:
+def count(connection: apsw.Connection, tally: Tally, pass_over: PassOver = None) -> list[Count]:
     """Return the counts of a tally, those of nothing left out."""
-    compiled = compile_selector(tally.selector, tally.fence)
+    compiled = compile_selector(tally.selector, tally.fence, pass_over)
     match = narrowing(tally.selector)
     if match is not None and listed_up_to(connection, match, _LISTED) < _LISTED:
         way = f"{FROM_TERMS} {compiled.bind(match)} AND "

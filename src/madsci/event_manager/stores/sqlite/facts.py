@@ -9,6 +9,9 @@ import apsw
 LAST_SEQ: Final = "last_seq"
 """The number of the last commit that was no event's: alerts raised, events archived or deleted, facts.
 No number comes again, also when its event is deleted."""
+WRONG_INDEXES: Final = "wrong_indexes"
+"""Why the indexes are to be made anew at the next start."""
+_OF_THIS_FILE: Final = {LAST_SEQ, WRONG_INDEXES}
 _DONE: Final = "done/"
 
 
@@ -33,5 +36,5 @@ def facts_about_the_lab(connection: apsw.Connection) -> dict[str, str]:
     return {
         str(key): str(value)
         for key, value in connection.execute("SELECT key, value FROM facts")
-        if key != LAST_SEQ and not str(key).startswith(_DONE)
+        if key not in _OF_THIS_FILE and not str(key).startswith(_DONE)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import apsw
 
@@ -27,6 +28,35 @@ _REMEDIES = {
 }
 
 
+_DAMAGED_INDEX: Final = ("vtable constructor failed", "invalid fts5 file format")
+"""What the engine says where the index of terms has lost what says how it is kept."""
+_RECOVER: Final = "python -m madsci.common.mongodb_migration_tool recover"
+
+
+def is_of_index(error: apsw.Error) -> bool:
+    """Tell whether an error says that an index is damaged, which can be made anew from the events."""
+    return getattr(error, "extendedresult", 0) in (
+        apsw.SQLITE_CORRUPT_INDEX,
+        apsw.SQLITE_CORRUPT_VTAB,
+    )
+
+
+def _is_damage(error: apsw.Error) -> bool:
+    return isinstance(error, (apsw.CorruptError, apsw.NotADBError)) or any(
+        words in str(error) for words in _DAMAGED_INDEX
+    )
+
+
+def advice(path: str, error: apsw.Error | None = None) -> str:
+    """Return what to do about damage, which changes nothing by itself."""
+    if error is not None and is_of_index(error):
+        return "Only an index is. Restart the server: it makes its indexes anew from the events."
+    return (
+        f"Stop the server, and restore the last backup or save what can be read with `{_RECOVER}"
+        f" --db-url sqlite:///{path}`."
+    )
+
+
 @contextmanager
 def translated(path: str) -> Iterator[None]:
     """Turn SQLite's errors into ours, with the file and what to do about it."""
@@ -37,9 +67,9 @@ def translated(path: str) -> Iterator[None]:
         raise StoreUnavailableError(
             f"The event store {path} cannot be used now: {error}. {remedy}"
         ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreDamagedError(
-            f"The event store {path} is damaged: {error}. Stop the server and restore a backup."
-        ) from error
     except apsw.Error as error:
-        raise StoreError(f"The event store {path} refused: {error}") from error
+        if not _is_damage(error):
+            raise StoreError(f"The event store {path} refused: {error}") from error
+        raise StoreDamagedError(
+            f"The event store {path} is damaged: {error}. {advice(path, error)}"
+        ) from error

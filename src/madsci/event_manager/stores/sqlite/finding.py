@@ -8,8 +8,15 @@ import apsw
 
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS, to_event
-from madsci.event_manager.stores.sqlite.compile import behind, compile_selector, order_by, sort_terms
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS
+from madsci.event_manager.stores.sqlite.compile import (
+    PassOver,
+    behind,
+    compile_selector,
+    order_by,
+    sort_terms,
+)
+from madsci.event_manager.stores.sqlite.damage import OnDamage, whole_events
 from madsci.event_manager.stores.sqlite.terms import narrowing
 
 FROM_EVENTS: Final = "FROM events WHERE "
@@ -27,18 +34,26 @@ _DENSE: Final = 20
 _MAX_INT64: Final = 2**63 - 1
 
 
-def find(connection: apsw.Connection, query: Query) -> Page:
-    """Return the page of events that answers the question."""
-    rows = connection.execute(*statement(connection, query)).fetchall()
-    events = [to_event(row) for row in rows[: query.limit]]
-    more = len(rows) > query.limit and bool(events)
+def find(
+    connection: apsw.Connection, query: Query, on_damage: OnDamage, pass_over: PassOver = None
+) -> Page:
+    """Return the page of events that answers the question; ``on_damage`` is told of wrong indexes.
+
+    Raises:
+        DamageMetError: some of them are damaged, and not among those that are passed over.
+    """
+    rows = connection.execute(*statement(connection, query, pass_over)).fetchall()
+    events = whole_events(connection, rows, on_damage)
+    more = len(rows) > query.limit > 0
     place = tuple(rows[query.limit - 1][NUMBER_OF_COLUMNS:]) if more else None
-    return Page(events, place, query.sort)
+    return Page(events[: query.limit], place, query.sort)
 
 
-def statement(connection: apsw.Connection, query: Query) -> tuple[str, list[Any]]:
+def statement(
+    connection: apsw.Connection, query: Query, pass_over: PassOver = None
+) -> tuple[str, list[Any]]:
     """Return the statement of a question, which finds one event more than its limit."""
-    compiled = compile_selector(query.selector, query.fence)
+    compiled = compile_selector(query.selector, query.fence, pass_over)
     terms = sort_terms(query.sort, compiled)
     order = order_by(terms, query.sort)
     where = compiled.where

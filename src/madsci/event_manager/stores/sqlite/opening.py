@@ -15,7 +15,9 @@ import apsw
 from madsci.common.clock import from_us, iso, now_us
 from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import StoreUnavailableError
+from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite.checking import check_at_start
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS
 from madsci.event_manager.stores.sqlite.commit_mark import CommitMark, read_mark
 from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
@@ -38,11 +40,13 @@ SELECT max((SELECT coalesce(max(seq), 0) FROM events),
 
 @dataclass(frozen=True)
 class OpenFile:
-    """An event file open for writing: how many events it holds, and the number of its last commit."""
+    """An event file open for writing: how many events it holds, damaged ones too; its last commit."""
 
     writer: apsw.Connection
     events: int
     last_seq: int
+    damaged: list[Damage]
+    """Events that were found to be damaged, and were not known to be."""
     missing: str | None
     """Says what was acknowledged and is not in the file, if anything."""
 
@@ -74,7 +78,7 @@ def open_file(path: Path, integrity_seconds: float) -> OpenFile:
             kept_log = _keep_log(path)  # before anything is written over it
         schema.prepare(writer, location)
         _set_up(writer)
-        schema.check_integrity(writer, location, integrity_seconds)
+        damaged = check_at_start(writer, location, integrity_seconds)
         events, last_seq = int(writer.execute("SELECT count(*) FROM events").get), _last_seq(writer)
         missing = None
         if mark is not None and last_seq < mark.seq:
@@ -83,7 +87,7 @@ def open_file(path: Path, integrity_seconds: float) -> OpenFile:
             with transaction(writer):  # what is found again has its numbers for itself
                 set_fact(writer, LAST_SEQ, str(last_seq))
             _logger.error(missing)
-    return OpenFile(writer, events, last_seq, missing)
+    return OpenFile(writer, events, last_seq, damaged, missing)
 
 
 def _set_up(writer: apsw.Connection) -> None:

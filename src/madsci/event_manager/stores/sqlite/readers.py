@@ -13,6 +13,7 @@ import apsw
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.stores.sqlite import functions
+from madsci.event_manager.stores.sqlite.damage import OnDamage, beyond_events
 from madsci.event_manager.stores.sqlite.faults import translated
 
 MAX_READERS: Final = 8
@@ -24,8 +25,9 @@ _STEPS: Final = 20_000
 class Readers:
     """A bounded pool. Each use sees one consistent state of the file, never a half-done append."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, on_damage: OnDamage) -> None:
+        self.path = path
+        self._on_damage = on_damage
         self._idle: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
         self._places = threading.BoundedSemaphore(MAX_READERS)
         self._closed = False
@@ -34,14 +36,19 @@ class Readers:
     def connection(self, budget: Budget = UNLIMITED) -> Iterator[apsw.Connection]:
         """Lend a connection; waits while all are in use. SQLite's errors come out translated.
 
+        Of damage to the file's structure or an index, which no question passes over, it tells itself.
+
         Raises:
             QueryTimeoutError: what runs on the connection takes longer than the budget.
         """
-        with self._places, translated(self._path):
+        with self._places, translated(self.path):
             connection = self._take()
             connection.set_progress_handler(lambda: self._closed or budget.is_over, _STEPS)
             try:
                 yield connection
+            except apsw.CorruptError as error:
+                self._on_damage([beyond_events(error)])
+                raise
             except apsw.InterruptError:
                 budget.check()
                 raise
@@ -55,7 +62,7 @@ class Readers:
         try:
             return self._idle.get_nowait()
         except queue.Empty:
-            return _open(self._path)
+            return _open(self.path)
 
     def _give_back(self, connection: apsw.Connection) -> None:
         self._idle.put(connection)

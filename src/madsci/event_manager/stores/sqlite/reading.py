@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import apsw
-
-from madsci.event_manager.model.budget import UNLIMITED
+from madsci.common.errors import StoreDamagedError
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.counting import count
+from madsci.event_manager.stores.sqlite.damage import BATCH, OnDamage, get_event, look, span
 from madsci.event_manager.stores.sqlite.finding import find
+from madsci.event_manager.stores.sqlite.index_check import find_wrong_entry
+from madsci.event_manager.stores.sqlite.passing_over import PassingOver
 from madsci.event_manager.stores.sqlite.readers import Readers
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 
@@ -20,35 +22,62 @@ from madsci.event_manager.stores.sqlite.transaction import snapshot
 class SqliteReader:
     """Finds and counts the events of a file; see ``EventReader``."""
 
-    def __init__(self, path: str) -> None:
-        self.readers = Readers(path)
+    def __init__(self, path: str, on_damage: OnDamage) -> None:
+        self.readers = Readers(path, on_damage)
+        self._on_damage = on_damage
+        self._passing_over = PassingOver(on_damage)
 
     def get(self, event_id: str) -> StoredEvent | None:
-        """Return the event with this id, or ``None``."""
+        """Return the event with this id, or ``None``.
+
+        Raises:
+            StoreDamagedError: it is damaged.
+        """
         with self.readers.connection() as connection:
-            return get_event(connection, event_id)
+            found = get_event(connection, event_id)
+        if isinstance(found, Damage):
+            self._on_damage([found])
+            raise StoreDamagedError(
+                f"The event {event_id} (number {found.seq}) in {self.readers.path} is damaged:"
+                f" {found.reason}. Send it again, or look for it in a backup."
+            )
+        return found
 
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventReader``."""
         with self.readers.connection(query.budget) as connection:
-            return find(connection, query)
+            return self._passing_over.answer(
+                connection,
+                lambda known: find(connection, query, self._on_damage, known),
+                query.budget,
+            )
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventReader``."""
         budget = min((tally.budget for tally in tallies), key=lambda one: one.left, default=UNLIMITED)
         with self.readers.connection(budget) as connection, snapshot(connection):
-            return [count(connection, tally) for tally in tallies]
+            return self._passing_over.answer(
+                connection,
+                lambda known: [count(connection, tally, known) for tally in tallies],
+                budget,
+            )
+
+    def verify(self, place: int | None, budget: Budget) -> int | None:
+        """Look for damaged events and wrong indexes; see ``EventReader``."""
+        with self.readers.connection() as connection:
+            first, last = span(connection)
+            last = last if place is None else min(place, last)
+            while last >= first and not budget.is_over:
+                beginning = max(first, last - BATCH + 1)
+                with snapshot(connection):
+                    found = look(connection, beginning, last)
+                    wrong = find_wrong_entry(connection, beginning, last)
+                if found or wrong is not None:
+                    self._on_damage(found if wrong is None else [*found, wrong])
+                last = beginning - 1
+        return last if last >= first else None
 
     def check(self) -> None:
         """Return if the file can be read."""
         with self.readers.connection() as connection:
             connection.execute("SELECT 1 FROM events LIMIT 1").fetchall()
-
-
-def get_event(connection: apsw.Connection, event_id: str) -> StoredEvent | None:
-    """Return the event with an id, as the connection sees it."""
-    row = connection.execute(
-        f"SELECT {COLUMNS} FROM events WHERE event_id = ?",  # noqa: S608
-        (event_id,),
-    ).fetchone()
-    return None if row is None else to_event(row)

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import apsw
 
-from madsci.event_manager.model.stored_event import encode_json
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.checksums import ARCHIVED, RAISED, changing_bits
+from madsci.event_manager.stores.sqlite.damage import read_rows
 
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
 
 
+RAISE_ALERT: Final = f"UPDATE events SET alert = 1, checksum = {RAISED} WHERE event_id = ?"  # noqa: S608
+
+
 def archive(connection: apsw.Connection, event_ids: Sequence[str], at: int) -> int:
-    """Mark events as archived; return how many were not yet."""
+    """Mark events as archived, but for damaged ones; return how many were not yet."""
+    bits = changing_bits(alert=False, archived=True, archived_at=at)
     connection.execute(
-        f"UPDATE events SET archived = 1, archived_at = ? WHERE {_AMONG} AND archived = 0",  # noqa: S608
-        (at, encode_json(list(event_ids))),
+        f"UPDATE events SET archived = 1, archived_at = ?, checksum = {ARCHIVED}"  # noqa: S608
+        f" WHERE {_AMONG} AND archived = 0 AND seq NOT IN (SELECT seq FROM damaged_events)",
+        (at, bits, encode_json(list(event_ids))),
     )
     return connection.changes()
 
 
-def delete(connection: apsw.Connection, event_ids: Sequence[str]) -> int:
-    """Delete those of the events that are archived, with their terms; return how many."""
-    chosen = f"FROM events WHERE {_AMONG} AND archived = 1"
+def delete(connection: apsw.Connection, event_ids: Sequence[str]) -> tuple[int, list[Damage]]:
+    """Delete those of the events that are archived, with their terms.
+
+    Return how many, and which of them are damaged: those stay where they are.
+    """
     listed = encode_json(list(event_ids))
-    rows: list[Any] = connection.execute(f"SELECT seq, {COLUMNS} {chosen}", (listed,)).fetchall()
+    sql = f"SELECT seq FROM events WHERE {_AMONG} AND archived = 1"  # noqa: S608
+    rows = read_rows(connection, [seq for (seq,) in connection.execute(sql, (listed,))])
+    whole = {seq: event for seq, event in rows if isinstance(event, StoredEvent)}
     # The inverted index holds no text of its own: it has to be told which terms a row had.
-    terms.delete(connection, [(seq, terms.terms_of(to_event(row))) for seq, *row in rows])
-    connection.execute(f"DELETE {chosen}", (listed,))
-    return len(rows)
+    terms.delete(connection, [(seq, terms.terms_of(event)) for seq, event in whole.items()])
+    connection.execute(
+        "DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (encode_json(list(whole)),)
+    )
+    return len(whole), [event for _, event in rows if isinstance(event, Damage)]

@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from pathlib import Path
 from typing import Final
 
 import apsw
 
-from madsci.common.errors import SchemaVersionError, StoreDamagedError
+from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
 from madsci.event_manager.stores.sqlite.copying import copy_file
+from madsci.event_manager.stores.sqlite.indexes import insert_terms
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _logger = logging.getLogger(__name__)
@@ -146,9 +145,7 @@ def _upgrade_from_1(connection: apsw.Connection) -> None:
     """Make the indexes of this version; the events stay as they are."""
     connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
     _upgrade_from_3(connection)
-    events = connection.execute(f"SELECT seq, {COLUMNS} FROM events ORDER BY seq")  # noqa: S608
-    for seq, *row in events:
-        terms.insert(connection, seq, [terms.terms_of(to_event(row))])
+    insert_terms(connection)
 
 
 def _upgrade_from_2(connection: apsw.Connection) -> None:
@@ -164,26 +161,3 @@ def _upgrade_from_3(connection: apsw.Connection) -> None:
 
 
 _UPGRADES: Final = {1: _upgrade_from_1, 2: _upgrade_from_2, 3: _upgrade_from_3}
-
-
-def check_integrity(connection: apsw.Connection, path: str, seconds: float) -> None:
-    """Check the structure of the file for at most so many seconds; say so if that was not enough.
-
-    Raises:
-        StoreDamagedError: the file is damaged.
-    """
-    deadline = time.monotonic() + seconds
-    # The handler is called every so many virtual-machine steps; 10,000 are a few milliseconds.
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-    try:
-        found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
-    except apsw.InterruptError:
-        _logger.info("%s was checked for %g s, which was not enough; no fault was found", path, seconds)
-        return
-    finally:
-        connection.set_progress_handler(None)
-    if found != ["ok"]:
-        raise StoreDamagedError(
-            f"{path} is damaged: {'; '.join(found)}. Nothing was changed. Restore the last backup, or"
-            f" save what can be read with `sqlite3 {path} .recover`."
-        )

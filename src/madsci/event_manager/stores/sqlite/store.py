@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import apsw
+import msgspec
 
 from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Disposition
-from madsci.event_manager.stores.sqlite import terms
+from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Damage, Disposition
+from madsci.event_manager.stores.sqlite import quarantine, terms
 from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
 from madsci.event_manager.stores.sqlite.commit_mark import CommitMarker
+from madsci.event_manager.stores.sqlite.damage import get_event
 from madsci.event_manager.stores.sqlite.facts import (
     LAST_SEQ,
     done_key,
@@ -27,12 +30,14 @@ from madsci.event_manager.stores.sqlite.facts import (
     set_fact,
 )
 from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.healing import heal
 from madsci.event_manager.stores.sqlite.lock import StoreLock
+from madsci.event_manager.stores.sqlite.noting import Noting
 from madsci.event_manager.stores.sqlite.opening import open_file
 from madsci.event_manager.stores.sqlite.presence import Presence
-from madsci.event_manager.stores.sqlite.reading import SqliteReader, get_event
+from madsci.event_manager.stores.sqlite.reading import SqliteReader
 from madsci.event_manager.stores.sqlite.rescuing import Rescue
-from madsci.event_manager.stores.sqlite.retiring import archive, delete
+from madsci.event_manager.stores.sqlite.retiring import RAISE_ALERT, archive, delete
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Changed = TypeVar("Changed")
@@ -71,7 +76,9 @@ class SqliteStore:
         """Held by the thread that uses the writing connection."""
         self._presence = Presence(path)
         self._rescue = Rescue(path, self._writer, self._turn)
-        self._reader = SqliteReader(self.location)
+        self._noting = Noting(self.location, self._change, quarantine.number(self._writer))
+        self._noting.say(opened.damaged)
+        self._reader = SqliteReader(self.location, self.note_damage)
         self._checkpointer = Checkpointer(self.location, int(self._writer.pragma("page_size")))
         self._checkpointer.watch(self._writer)
         self._checkpointer.start()
@@ -87,12 +94,17 @@ class SqliteStore:
                 self._writer.executemany(INSERT, rows)
                 stored = self._writer.total_changes() - before
                 if stored == len(rows):
-                    outcomes = [AppendOutcome(Disposition.STORED, event) for event in events]
+                    kept = Disposition.STORED
+                    outcomes = [AppendOutcome(kept, event) for event in events]
+                    listed: list[str | None] = [terms.terms_of(event) for event in events]
                     last = self._last_seq + stored
                 else:
                     outcomes, last = self._tell_duplicates(events, first)
-                terms.insert(self._writer, first, [_terms_of(outcome) for outcome in outcomes])
+                    listed = [_terms_of(outcome) for outcome in outcomes]
+                terms.insert(self._writer, first, listed)
             self._acknowledge(last, self._count + stored)
+            if stored < len(rows):  # among the others may have been a damaged one that is whole now
+                self._noting.number = quarantine.number(self._writer)
         return outcomes
 
     def _tell_duplicates(
@@ -103,26 +115,28 @@ class SqliteStore:
             "SELECT seq FROM events WHERE seq >= ?", (first,)
         )}  # fmt: skip
         outcomes = [
-            AppendOutcome(Disposition.STORED, event) if seq in inserted else self._duplicate(event)
+            AppendOutcome(Disposition.STORED, event) if seq in inserted else self._duplicate(event, seq)
             for seq, event in enumerate(events, first)
         ]
-        last: int = max(inserted, default=self._last_seq)
+        stored = [
+            seq for seq, one in enumerate(outcomes, first) if one.disposition is Disposition.STORED
+        ]
+        last = stored[-1] if stored else self._last_seq
         if any(outcome.disposition is Disposition.ALERT_RAISED for outcome in outcomes):
             last = self._number_change(last)
         return outcomes, last
 
-    def _duplicate(self, event: StoredEvent) -> AppendOutcome:
-        disposition = Disposition.DUPLICATE
-        if event.alert:
-            self._writer.execute(
-                "UPDATE events SET alert = 1 WHERE event_id = ? AND alert = 0", (event.event_id,)
-            )
-            if self._writer.changes():
-                disposition = Disposition.ALERT_RAISED
+    def _duplicate(self, event: StoredEvent, seq: int) -> AppendOutcome:
         stored = get_event(self._writer, event.event_id)
         if stored is None:
             raise StoreError(f"The stored event {event.event_id} cannot be found again.")
-        return AppendOutcome(disposition, stored)
+        if isinstance(stored, Damage):
+            is_healed = heal(self._writer, stored.seq, event, seq)
+            return AppendOutcome(Disposition.STORED if is_healed else Disposition.DUPLICATE, event)
+        if not event.alert or stored.alert:
+            return AppendOutcome(Disposition.DUPLICATE, stored)
+        self._writer.execute(RAISE_ALERT, (event.event_id,))
+        return AppendOutcome(Disposition.ALERT_RAISED, msgspec.structs.replace(stored, alert=True))
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""
@@ -139,7 +153,7 @@ class SqliteStore:
     def count(self) -> int:
         """Return how many events are stored."""
         self._check_open()
-        return self._count
+        return self._count - self._noting.number
 
     def fence(self) -> int:
         """Return the number of the last commit; see ``EventStore``."""
@@ -151,7 +165,25 @@ class SqliteStore:
 
     def delete(self, event_ids: Sequence[str]) -> int:
         """Remove those of the events that are archived; see ``EventStore``."""
-        return self._change(lambda writer: delete(writer, event_ids), is_deletion=True)
+        damaged: list[Damage] = []
+
+        def remove(writer: apsw.Connection) -> int:
+            number, found = delete(writer, event_ids)
+            damaged.extend(found)
+            return number
+
+        deleted = self._change(remove, is_deletion=True)
+        self.note_damage(damaged)
+        return deleted
+
+    @property
+    def damaged_events(self) -> int:
+        """How many events are listed as damaged; see ``EventStore``."""
+        return self._noting.number
+
+    def note_damage(self, found: Sequence[Damage]) -> None:
+        """Pass over damaged events from now on; see ``EventStore``."""
+        self._noting.note(found)
 
     def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
         """Tell whether the task is still to be done; nobody else has this file open."""
@@ -211,7 +243,8 @@ class SqliteStore:
             self._check_open()
             with self._rescuing():
                 self._presence.check()
-            yield
+            with self._noting.watching():
+                yield
 
     def _acknowledge(self, last_seq: int, events: int) -> None:
         """Note what was committed, and leave word of it for the next start."""
@@ -228,8 +261,13 @@ class SqliteStore:
             raise
 
     def troubles(self) -> list[str]:
-        """Say what this start found missing; see ``EventStore``."""
-        return [] if self._missing is None else [self._missing]
+        """Say what this start found missing, and what is damaged; see ``EventStore``."""
+        missing = [] if self._missing is None else [self._missing]
+        return missing + self._noting.troubles()
+
+    def verify(self, place: int | None, budget: Budget) -> int | None:
+        """Look for damage; see ``EventReader``."""
+        return self._reader.verify(place, budget)
 
     def check(self) -> None:
         """Return if the file can be read, and is the one at its path."""

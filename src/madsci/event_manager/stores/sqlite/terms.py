@@ -8,6 +8,7 @@ once in a store of any size. Words are exact; of a hash the event itself is aske
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -27,6 +28,9 @@ TABLE: Final = """
 CREATE VIRTUAL TABLE event_terms USING fts5 (
     terms, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '_'"
 )"""
+_TOKEN: Final = re.compile(rb"[0-9a-z_\x80-\xff]+")
+_LONGEST: Final = 32_768
+"""Bytes of a token that the engine takes (FTS5_MAX_TOKEN_SIZE)."""
 _INSERT: Final = """
 INSERT INTO event_terms (rowid, terms) SELECT ?1 + key, value FROM json_each(?2) WHERE value IS NOT NULL
 """
@@ -84,8 +88,13 @@ def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
     terms = [_TYPES.get(event.event_type) or _hash("event_type", event.event_type)]
     for name, value in event.source.items():
-        if name in _SOURCE_PATHS:
-            _add(terms, _SOURCE_PATHS[name], value)
+        path = _SOURCE_PATHS.get(name)
+        if path is None:
+            continue
+        if type(value) is str:
+            terms.append(_hash(path, value))
+        else:
+            _add(terms, path, value)
     event_data = event.event_data
     try:
         if '_id"' in event_data:
@@ -101,6 +110,11 @@ def terms_of(event: StoredEvent) -> str:
         if isinstance(message, str):
             terms.append(_words(message))
     return " ".join(terms)
+
+
+def tokens(terms: str) -> set[bytes]:
+    """Return the terms as the engine keeps them: ASCII folded, each cut where it cuts them."""
+    return {one[:_LONGEST] for one in _TOKEN.findall(terms.encode().lower())}
 
 
 def _add(terms: list[str], path: str, value: Any) -> None:

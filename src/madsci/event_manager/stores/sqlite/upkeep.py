@@ -13,7 +13,7 @@ import apsw
 
 from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import SchemaVersionError, StoreDamagedError, StoreUnavailableError
-from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite import quarantine, schema
 from madsci.event_manager.stores.sqlite.copying import copy_file
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.lock import StoreLock
@@ -72,9 +72,10 @@ class SqliteUpkeep:
         target = folder / f"{self.name}.db"
         with translated(self.location), closing(self._open(self._path)) as file, snapshot(file):
             events = int(file.execute("SELECT count(*) FROM events").get)
+            damaged = quarantine.number(file)
             copy_file(file, target, lambda done, whole: progress("copying pages", done, whole))
         sync_folder(folder)
-        return Dumped(1, events)
+        return Dumped(1, events - damaged, damaged=damaged)
 
     def size(self) -> int:
         """Return how many bytes a dump takes at most."""

@@ -1,0 +1,172 @@
+"""What is checked when an event file is opened, within a time that an operator waits for.
+
+First the newest events, which a fall of the machine damages most likely, each by its checksum; then the
+file's structure and its indexes, by the engine (https://www.sqlite.org/pragma.html#pragma_integrity_check).
+Damaged events are listed, wrong indexes made anew from the events, a damaged structure is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import apsw
+
+from madsci.common.errors import StoreDamagedError, StoreUnavailableError
+from madsci.event_manager.stores.base import Damage
+from madsci.event_manager.stores.sqlite import quarantine
+from madsci.event_manager.stores.sqlite.damage import BATCH, read_row, span, verify
+from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES, fact
+from madsci.event_manager.stores.sqlite.faults import advice
+from madsci.event_manager.stores.sqlite.index_check import find_wrong_terms
+from madsci.event_manager.stores.sqlite.indexes import make_anew
+from madsci.event_manager.stores.sqlite.transaction import transaction
+
+_logger = logging.getLogger(__name__)
+
+_SHARE_OF_EVENTS: Final = 0.4
+"""Of the time, for the newest events; the rest is for the structure."""
+_SECONDS_OF_TERMS: Final = 1.0
+"""For the index of terms of the newest events, at most: about thirty thousand."""
+_STEPS: Final = 10_000
+"""Steps of the engine between two looks at the clock: a few milliseconds."""
+_MOST_FAULTS: Final = 100
+
+_OF_EVENT: Final = re.compile(r"\S+ value in events\.|CHECK constraint failed in events")
+"""A value of a wrong type, in a row that is not named: its checksum tells which."""
+_OF_INDEX: Final = re.compile(
+    r"row (?P<seq>\d+) missing from index|row (?P<other>\d+) values differ from index"
+    r"|wrong # of entries in index|non-unique entry in index|rowid not at end-of-record for row"
+    r"|malformed inverted index|unable to validate the inverted index|fts5: corruption"
+)
+_UNREADABLE: Final = re.compile(r"error code=(\d+)|disk I/O error")
+_INTERRUPTED: Final = re.compile("interrupt")
+
+
+def check_at_start(connection: apsw.Connection, path: str, seconds: float) -> list[Damage]:
+    """Check a file for about so many seconds; return the damaged events that were not listed yet.
+
+    Making wrong indexes anew takes the time that it takes.
+
+    Raises:
+        StoreDamagedError: the structure of the file is damaged. Nothing was changed.
+        StoreUnavailableError: the file cannot be read now.
+    """
+    deadline = time.monotonic() + seconds
+    found, error = _newest(connection, time.monotonic() + seconds * _SHARE_OF_EVENTS)
+    faults, is_complete = _faults(connection, deadline)
+    structure = [one for one in faults if not _OF_EVENT.match(one) and not _OF_INDEX.match(one)]
+    if error is not None and not structure:
+        structure = [str(error)]
+    if structure:
+        raise _refusal(path, structure)
+    if not is_complete:
+        _logger.info("%s was checked for %g s, which was not enough for all of it", path, seconds)
+    if any(_OF_EVENT.match(one) for one in faults):
+        found = [one for batch in verify(connection, *span(connection)) for one in batch]
+    fresh = _list(connection, found)
+    wrong = _wrong_indexes(connection, faults) or _wrong_terms(connection, deadline)
+    if wrong is not None:
+        _logger.error("An index of %s is damaged (%s). Its indexes are made anew", path, wrong)
+        make_anew(connection, path)
+    return fresh
+
+
+def _newest(
+    connection: apsw.Connection, deadline: float
+) -> tuple[list[Damage], apsw.CorruptError | None]:
+    """Look at the newest events until the deadline; return what was found, and what ended it early."""
+    found: list[Damage] = []
+    try:
+        for batch in verify(connection, *span(connection)):
+            found.extend(batch)
+            if time.monotonic() > deadline:
+                break
+    except apsw.CorruptError as error:
+        return found, error
+    return found, None
+
+
+def _faults(connection: apsw.Connection, deadline: float) -> tuple[list[str], bool]:
+    """Return what the engine finds, and whether it came to its end."""
+    if time.monotonic() >= deadline:
+        return [], False
+    # The handler is called every so many virtual-machine steps.
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    faults: list[str] = []
+    try:
+        for (line,) in connection.execute(f"PRAGMA integrity_check({_MOST_FAULTS})"):
+            faults.append(str(line))
+    except apsw.InterruptError:
+        return faults, False
+    except apsw.CorruptError as error:
+        faults.append(str(error))
+    finally:
+        connection.set_progress_handler(None)
+    is_complete = not any(_INTERRUPTED.search(one) for one in faults)
+    return [one for one in faults if one != "ok" and not _INTERRUPTED.search(one)], is_complete
+
+
+def _list(connection: apsw.Connection, found: list[Damage]) -> list[Damage]:
+    """Bring the list of damaged events up to date; return those that are new in it."""
+    whole = [
+        seq
+        for seq in quarantine.listed(connection)
+        if not isinstance(read_row(connection, seq), Damage)
+    ]
+    if not found and not whole:
+        return []
+    with transaction(connection):
+        quarantine.forget(connection, whole)
+        return quarantine.note(connection, found)
+
+
+def _wrong_indexes(connection: apsw.Connection, faults: list[str]) -> str | None:
+    """Return why the indexes are to be made anew, if they are.
+
+    Of a damaged event the indexes say something else than its row: they are right, and the row is not.
+    """
+    damaged = set(quarantine.listed(connection))
+    for fault in faults:
+        match = _OF_INDEX.match(fault)
+        if match is None:
+            continue
+        seq = match["seq"] or match["other"]
+        if seq is None or int(seq) not in damaged:
+            return fault
+    return fact(connection, WRONG_INDEXES)
+
+
+def _wrong_terms(connection: apsw.Connection, deadline: float) -> str | None:
+    """Ask the index of terms for the newest events, in the time that is left."""
+    first, last = span(connection)
+    deadline = min(deadline, time.monotonic() + _SECONDS_OF_TERMS)
+    while last >= first and time.monotonic() < deadline:
+        beginning = max(first, last - BATCH + 1)
+        wrong = find_wrong_terms(connection, beginning, last)
+        if wrong is not None:
+            return f"event {wrong.seq}: {wrong.reason}"
+        last = beginning - 1
+    return None
+
+
+def _refusal(path: str, structure: list[str]) -> StoreDamagedError | StoreUnavailableError:
+    listed = "; ".join(_lines(structure))
+    codes = [match[1] for one in structure if (match := _UNREADABLE.search(one))]
+    if any(code is None or int(code) & 0xFF == apsw.SQLITE_IOERR for code in codes):
+        return StoreUnavailableError(
+            f"The event store {path} cannot be read now: {listed}. Nothing was changed. Look after the"
+            " disk, then start again."
+        )
+    return StoreDamagedError(f"{path} is damaged: {listed}. Nothing was changed. {advice(path)}")
+
+
+def _lines(structure: list[str]) -> Iterator[str]:
+    for number, one in enumerate(structure):
+        if number == 3:  # noqa: PLR2004 - enough to see what it is
+            yield "and so on"
+            return
+        yield " ".join(one.split())

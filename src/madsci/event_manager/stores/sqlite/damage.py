@@ -1,0 +1,192 @@
+"""Which rows of an event file are not what was written.
+
+A damaged row may make any statement that touches it fail: a text that is no UTF-8, JSONB that is none.
+So here every value is read as bytes or not at all, and a row is judged by itself. The table is asked,
+never an index, whose copies of a value may be whole where the row is not, or the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import apsw
+import msgspec
+
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.base import Damage, DamageOf
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.faults import is_of_index
+
+OnDamage = Callable[[Sequence[Damage]], None]
+"""Is told what somebody met who reads the file; may be called by any thread, again for the same."""
+
+BATCH: Final = 500
+"""Numbers of rows that are looked at together: some milliseconds."""
+
+
+def _text(column: str) -> str:
+    # 0 is no text, so that a value of another type counts as damaged, as it does when it is read.
+    return (
+        f"CASE typeof({column}) WHEN 'text' THEN CAST({column} AS BLOB)"
+        " WHEN 'null' THEN NULL ELSE 0 END"
+    )
+
+
+def _integer(column: str) -> str:
+    return f"CASE typeof({column}) WHEN 'integer' THEN {column} WHEN 'null' THEN NULL ELSE '' END"
+
+
+def _json(column: str) -> str:
+    return (
+        f"CASE WHEN {column} IS NULL THEN NULL WHEN json_valid({column}, 8)"
+        f" THEN CAST(json({column}) AS BLOB) ELSE 0 END"
+    )
+
+
+_RAW: Final = ", ".join(
+    [
+        "seq",
+        *map(_text, ("event_id", "event_type")),
+        *map(_integer, ("log_level", "event_timestamp", "received_at")),
+        *map(_text, ("node_id", "trace_id", "span_id")),
+        *map(_json, ("source", "event_data", "extra")),
+        *map(_integer, ("alert", "archived", "archived_at", "checksum")),
+    ]
+)
+"""``codec.COLUMNS`` in a form that reading never fails at."""
+SIGNS: Final = (apsw.SQLError, msgspec.MsgspecError, ValueError, TypeError, OverflowError)
+"""What a statement raises that touches a damaged row: about texts that are no UTF-8, or JSONB that is
+none, and from our functions in SQL, which cannot read a value."""
+_SPAN: Final = "seq BETWEEN ? AND ? ORDER BY seq"
+_READ_WHOLE: Final = f"SELECT {COLUMNS} FROM events NOT INDEXED WHERE {_SPAN}"  # noqa: S608
+_READ: Final = f"SELECT {_RAW} FROM events NOT INDEXED WHERE seq "  # noqa: S608 - words of ours
+_READ_SPAN: Final = f"{_READ.removesuffix('seq ')}{_SPAN}"
+
+
+def verify(connection: apsw.Connection, first: int, last: int) -> Iterator[list[Damage]]:
+    """Yield the damaged rows with numbers from the first to the last one, batch by batch, newest first.
+
+    Batches without damage are empty lists, so that a caller may leave off after each. Reads what the
+    connection sees then; nothing is changed.
+
+    Raises:
+        apsw.CorruptError: the structure of the table is damaged, not only what is in a row.
+    """
+    while last >= first:
+        beginning = max(first, last - BATCH + 1)
+        yield look(connection, beginning, last)
+        last = beginning - 1
+
+
+def span(connection: apsw.Connection) -> tuple[int, int]:
+    """Return the numbers of the first and the last row, the last below the first if there are none."""
+    first, last = (
+        connection.execute(f"SELECT {end}(seq) FROM events").get  # noqa: S608 - words of ours
+        for end in ("min", "max")
+    )
+    return (1, 0) if first is None else (int(first), int(last))
+
+
+def look(connection: apsw.Connection, first: int, last: int) -> list[Damage]:
+    """Return the damaged ones among the rows from one number to another; raises as ``verify``."""
+    rows = read_span(connection, first, last)
+    return [found for _, found in rows if isinstance(found, Damage)]
+
+
+def read_span(
+    connection: apsw.Connection, first: int, last: int
+) -> list[tuple[int, StoredEvent | Damage]]:
+    """Return the events from one number to another as ``read_rows`` does; raises as ``verify``."""
+    with suppress(*SIGNS):  # faster than looking at each value by itself
+        read = [(row[0], to_event(row)) for row in connection.execute(_READ_WHOLE, (first, last))]
+        whole = [(seq, event) for seq, event in read if event is not None]
+        if len(whole) == len(read):
+            return list(whole)
+    rows: list[Any] = connection.execute(_READ_SPAN, (first, last)).fetchall()
+    return [(raw[0], judged(raw)) for raw in rows]
+
+
+def read_row(connection: apsw.Connection, seq: int) -> StoredEvent | Damage | None:
+    """Return the event of a row, or what is the matter with it, or ``None`` if there is no such row."""
+    raw = connection.execute(f"{_READ} = ?", (seq,)).fetchone()
+    return None if raw is None else judged(raw)
+
+
+def get_event(connection: apsw.Connection, event_id: str) -> StoredEvent | Damage | None:
+    """Return the event with an id, as the connection sees it, or what is the matter with it."""
+    sql = f"{_READ} = (SELECT seq FROM events WHERE event_id = ?)"  # noqa: S608 - words of ours
+    raw = connection.execute(sql, (event_id,)).fetchone()
+    return None if raw is None else judged(raw)
+
+
+def read_rows(
+    connection: apsw.Connection, seqs: Sequence[int]
+) -> list[tuple[int, StoredEvent | Damage]]:
+    """Return the events of rows, each with its number, or what is the matter with them."""
+    sql = f"{_READ} IN (SELECT value FROM json_each(?))"  # noqa: S608 - words of ours
+    rows: list[Any] = connection.execute(sql, (encode_json(list(seqs)),)).fetchall()
+    return [(raw[0], judged(raw)) for raw in rows]
+
+
+def judged(raw: tuple[Any, ...]) -> StoredEvent | Damage:
+    """Return the event of a row as ``_READ`` gives it, or what is the matter with it."""
+    try:
+        row = tuple(value.decode() if isinstance(value, bytes) else value for value in raw)
+    except UnicodeDecodeError:
+        return Damage(raw[0], _readable_id(raw), "a text in it is not UTF-8")
+    event = to_event(row)
+    if event is not None:
+        return event
+    if 0 in (row[9], row[10], row[11]):
+        return Damage(raw[0], _readable_id(raw), "its JSON cannot be read")
+    return Damage(raw[0], _readable_id(raw), "it is not what was written")
+
+
+def _readable_id(raw: tuple[Any, ...]) -> str | None:
+    event_id = raw[1]
+    return event_id.decode(errors="replace") if isinstance(event_id, bytes) else None
+
+
+def beyond_events(error: apsw.CorruptError) -> Damage:
+    """Return what the engine says of damage that is more than what is in single rows."""
+    return Damage(0, None, str(error), DamageOf.INDEX if is_of_index(error) else DamageOf.STORE)
+
+
+class DamageMetError(Exception):
+    """A question met damaged events that it did not pass over. Stays inside this engine."""
+
+    def __init__(self, found: list[Damage]) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+def whole_events(
+    connection: apsw.Connection, rows: Iterable[tuple[Any, ...]], on_damage: OnDamage
+) -> list[StoredEvent]:
+    """Return the events of rows of ``codec.COLUMNS``.
+
+    A value that came out of an index may be wrong and the row whole: then ``on_damage`` is told of the
+    index, and the event is that of the row.
+
+    Raises:
+        DamageMetError: some of the events are damaged.
+    """
+    events: list[StoredEvent] = []
+    found: list[Damage] = []
+    for row in rows:
+        event: StoredEvent | Damage | None = to_event(row)
+        if event is None:
+            event = read_row(connection, row[0])
+            if isinstance(event, StoredEvent):
+                on_damage(
+                    [Damage(row[0], event.event_id, "an index is wrong about it", DamageOf.INDEX)]
+                )
+        if isinstance(event, StoredEvent):
+            events.append(event)
+        elif event is not None:
+            found.append(event)
+    if found:
+        raise DamageMetError(found)
+    return events
