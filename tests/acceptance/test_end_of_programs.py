@@ -136,7 +136,7 @@ def run(code: str, url: str, directory: Path, seconds: float = 30) -> subprocess
 def spooled(directory: Path) -> list[str]:
     """The messages of the events that wait."""
     texts = [path.read_text() for path in directory.glob("spool/*/*.events")]
-    bodies = [json.loads(line[26:]) for text in texts for line in text.splitlines()]
+    bodies = [json.loads(line.split(" ", 3)[3]) for text in texts for line in text.splitlines()]
     return [body["event_data"]["message"] for body in bodies]
 
 

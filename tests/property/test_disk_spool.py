@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from madsci.client.spool.lane_writer import SpoolSettings
-from madsci.client.spool.segments import encode_line
+from madsci.client.spool.lines import encode_line
 from madsci.client.spool.spool import Spool
 
 SMALL = SpoolSettings(segment_bytes=400, fsync="none")
@@ -86,7 +86,7 @@ class SpoolOfManyLives(RuleBasedStateMachine):
         self.spool.abandon()
         current = self.spool._writer._current
         if current is not None and current.path.exists() and torn:
-            line = encode_line(b'{"event_id":"torn"}', 1)[:-1]
+            line = encode_line(b'{"event_id":"torn"}', 10**6, 1)[:-1]
             with current.path.open("ab") as file:
                 file.write(bytes(torn) if zeros else line[:torn][: len(line) - 1])
         self.begin_another_life()

@@ -23,7 +23,7 @@ _STRANGE: Final = frozenset({errno.ELOOP, errno.ENXIO, errno.EISDIR, errno.ENODE
 
 
 _LAST_STREAM: Final = 2
-_seek, _write = os.lseek, os.write
+_seek, _write, _HERE = os.lseek, os.write, os.SEEK_CUR
 
 
 def identity_of(number: int) -> tuple[int, int] | None:
@@ -106,7 +106,7 @@ class OwnFile:
         """
         number, end = self.number, self._end
         try:
-            is_known = _seek(number, 0, os.SEEK_CUR) == end > 0
+            is_known = _seek(number, 0, _HERE) == end > 0
         except OSError:
             is_known = False
         if not is_known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -150,16 +151,148 @@ def test_a_damaged_event_is_skipped_counted_and_kept_for_people(make_spool):
     assert "damaged" in heir.last_trouble
 
 
-def test_damage_that_hides_the_end_of_an_event_is_counted_too(make_spool):
+@pytest.mark.parametrize("byte", [b" ", b"\0", b"{"])
+def test_a_line_break_that_is_gone_takes_no_event_with_it(make_spool, byte):
     spool = make_spool()
     put_many(spool, 5)
     (path,) = spool.directory.glob("*.events")
     with path.open("r+b") as file:
         file.seek(path.read_bytes().index(b"\n"))
-        file.write(b" ")
-    assert drain(spool) == ["e0002", "e0003", "e0004"]
-    assert spool.stats().lost == 2
+        file.write(byte)
+    assert drain(spool) == [f"e{n:04}" for n in range(5)]
+    assert spool.stats().lost == 0
     assert spool.settled_position == spool.last_position == 5
+
+
+def damage(spool, pattern, change):
+    (path,) = spool.directory.glob(pattern)
+    content = change(path.read_bytes())
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("segment", "change", "lost"),
+    [
+        (1, lambda _: None, 6),
+        (2, lambda _: None, 7),
+        (3, lambda _: None, 5),
+        (1, lambda _: b"", 6),
+        (2, lambda _: b"", 7),
+        (3, lambda _: b"", 5),
+        (1, lambda content: content[:-30], 1),
+        (3, lambda content: content[:-30], 1),
+        (3, lambda content: content[:-100] + bytes(100), 2),
+        (1, lambda content: bytes(len(content)), 6),
+    ],
+)
+@pytest.mark.parametrize("cursor", [lambda content: content, lambda _: b"", lambda _: None])
+def test_what_is_missing_of_any_segment_is_known_to_the_event(
+    make_spool, segment, change, lost, cursor
+):
+    dead = make_spool(segment_bytes=500)
+    put_many(dead, 20)
+    dead.acknowledge(dead.read(2, 10_000)[-1].position)
+    assert len(files(dead)) == 3
+    dead.abandon()
+    damage(dead, f"*{segment}.events", change)
+    damage(dead, "*.lock", cursor)
+    heir = make_spool()
+    found = drain(heir.backlog())
+    assert (heir.backlog(), heir.stats().lost, heir.losses().count) == (None, lost, lost)
+    assert len(found) == len(set(found)) == 18 - lost
+    assert "are missing in" in heir.last_trouble
+    assert files(heir) == []
+
+
+def test_a_torn_line_that_no_call_has_returned_for_is_no_loss(make_spool):
+    dead = make_spool()
+    put_many(dead, 5)
+    dead.abandon()
+    damage(dead, "*.events", lambda content: content + content[:30])
+    heir = make_spool()
+    assert drain(heir.backlog()) == [f"e{n:04}" for n in range(5)]
+    assert (heir.backlog(), heir.stats().lost, heir.last_trouble) == (None, 0, None)
+
+
+def test_what_was_told_by_the_dead_process_itself_is_not_told_again(make_spool):
+    dead = make_spool(max_bytes=10_000)
+    put_many(dead, 1000)
+    lost = dead.stats().lost
+    dead.forget_losses()
+    dead.abandon()
+    heir = make_spool()
+    assert len(drain(heir.backlog())) == 1000 - lost
+    assert (heir.backlog(), heir.stats().lost) == (None, 0)
+
+
+def test_events_that_waited_in_memory_when_the_process_was_killed_are_told(make_spool):
+    dead = make_spool()
+    put_many(dead, 5)
+    with no_room_on_disk():
+        put_many(dead, 5, first=5)
+    dead.abandon()
+    heir = make_spool()
+    assert drain(heir.backlog()) == [f"e{n:04}" for n in range(5)]
+    assert (heir.backlog(), heir.stats().lost) == (None, 5)
+
+
+@pytest.mark.parametrize("at", [0, 40, 170])
+def test_what_is_logged_behind_a_cut_of_a_running_client_arrives(make_spool, at):
+    spool = make_spool()
+    put_many(spool, 5)
+    spool.acknowledge(spool.read(3, 10_000)[-1].position)
+    (path,) = spool.directory.glob("*.events")
+    os.truncate(path, at)
+    put_many(spool, 5, first=5)
+    assert drain(spool) == [f"e{n:04}" for n in range(5, 10)]
+    assert (spool.stats().lost, spool.waiting) == (2, 0)
+    put_many(spool, 1, first=10)
+    assert drain(spool) == ["e0010"]
+
+
+def test_closed_files_that_somebody_deletes_are_told_and_open_ones_are_written_again(make_spool):
+    spool = make_spool(segment_bytes=500)
+    put_many(spool, 40)
+    spool.tend()
+    assert len(files(spool)) == 6
+    shutil.rmtree(spool.directory)
+    spool.tend()
+    left = files(spool)
+    assert len(left) == 3  # that which is read next, that which was written to, and a new one
+    put_many(spool, 1, first=40)
+    lost = spool.stats().lost
+    assert 10 < lost < 35
+    spool.abandon()
+    heir = make_spool()
+    assert len(drain(heir.backlog())) == 41 - lost
+    assert heir.backlog() is None
+    assert heir.losses().count == lost
+
+
+@posix
+def test_files_are_their_users_alone_whatever_the_umask(make_spool):
+    before = os.umask(0)
+    try:
+        spool = make_spool()
+        put_many(spool, 2)
+        spool.reject(spool.read(1, 1000)[0], "not liked")
+    finally:
+        os.umask(before)
+    assert spool.directory.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in spool.directory.iterdir()} == {0o600}
+    assert len(files(spool, "*")) == 3
+
+
+@posix
+def test_below_a_folder_of_somebody_else_each_user_has_his_own(tmp_path, monkeypatch):
+    own = spool_directory(tmp_path, "http://lab.example:8001/")
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    assert spool_directory(tmp_path, "http://lab.example:8001/").name.startswith(f"{own.name}-user")
+    missing = tmp_path / "missing"
+    assert spool_directory(missing, "http://lab.example:8001/").name == own.name
 
 
 def test_a_full_spool_drops_whole_old_segments_and_says_so(make_spool):
@@ -284,9 +417,10 @@ def test_a_vanished_directory_is_made_again_and_nothing_is_lost(make_spool):
     spool._look_at = 0.0
     spool.tend()
     put_many(spool, 5, first=10)
-    assert len(files(spool)) == 1
+    assert len(files(spool)) == 2  # what was in the deleted one is there again
     assert len(files(spool, "*.lock")) == 1
-    assert drain(spool) == [f"e{n:04}" for n in range(15)]
+    spool.abandon()
+    assert drain(make_spool().backlog()) == [f"e{n:04}" for n in range(15)]
 
 
 @pytest.mark.parametrize("policy", ["none", "interval", "always"])

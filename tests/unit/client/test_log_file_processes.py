@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
+from threading import Thread
 
 import pytest
 
@@ -109,9 +110,40 @@ def test_a_deleted_file_or_folder_is_made_again(folder):
     for number, delete in enumerate([client.logfile.unlink, lambda: shutil.rmtree(folder)]):
         client.info("into the old", who=0, number=9)
         delete()
-        time.sleep(0.02)  # that long a name is trusted
+        time.sleep(0.001)  # lines in a burst are written on trust
         client.info("into the new", who=0, number=number)
         assert written(folder) == {(0, number): 1}
+
+
+def test_lines_amid_which_the_folder_is_deleted_are_in_the_new_file(folder):
+    client = writer(folder)
+    for number in range(100):
+        client.info("a burst", who=0, number=number)
+    shutil.rmtree(folder)
+    for number in range(100, 200):
+        client.info("a burst", who=0, number=number)
+    client.close()
+    found = written(folder)
+    assert [found[(0, number)] for number in range(100, 200)] == [1] * 100
+
+
+def test_nothing_is_raised_by_writers_and_rotation_while_somebody_deletes_the_folder(folder, capsys):
+    client = writer(folder, log_max_bytes=5_000, log_backup_count=3, fail_on_error=True)
+    threads = [Thread(target=log_many, args=(client, who)) for who in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        shutil.rmtree(folder, ignore_errors=True)
+        threads[0].join(0.005)
+    shutil.rmtree(folder, ignore_errors=True)
+    client.info("after all", who=9, number=1)
+    assert written(folder)[(9, 1)] == 1
+    assert "cannot" not in capsys.readouterr().err
+
+
+def log_many(client, who):
+    for number in range(3000):
+        client.info("on and on", who=who, number=number)
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(80, marks=pytest.mark.slow)])

@@ -4,8 +4,8 @@ There is one sender per process and server address, shared by all clients of tha
 here is ever waited for by a log call: it appends to the spool, whose bell wakes the thread.
 
 What the sender itself has to tell goes to the standard logger of this module, each kind of thing at
-most once a minute, and can never come back as an event. What was lost for want of room is told to the
-server, too, as an event, when it is back.
+most once a minute, and can never come back as an event. What was lost is told to the server, too, as an
+event, when it is back.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class SenderStats:
 
     ``sent`` counts every transmission, also repeated ones; ``acknowledged`` what the server has,
     ``duplicate`` what it already had; ``rejected`` what it refused for good; ``lost`` what a full
-    spool had no room for. ``oldest_age`` is the age in seconds of the oldest waiting event,
-    ``spool_bytes`` the room that waiting events take on the disk. What waits includes what this
-    process took over from one that has ended.
+    spool had no room for, or damaged files lack. ``oldest_age`` is the age in seconds of the oldest
+    waiting event, ``spool_bytes`` the room that waiting events take on the disk. What waits includes
+    what this process took over from one that has ended.
     """
 
     queued: int
@@ -230,7 +230,7 @@ class Sender:
         self._is_delivering_here = True
         try:
             while not self._failures:
-                self._backlog = self.spool.backlog()
+                self._look_for_work()
                 left = deadline - time.monotonic()
                 if left <= 0 or not (self.spool.waiting or self._backlog):
                     break
@@ -272,7 +272,7 @@ class Sender:
     def _await_work(self) -> bool:
         """Sleep until a batch is due; ``False`` when the thread is to end."""
         while True:
-            self._backlog = self.spool.backlog()
+            self._look_for_work()
             has_own = self.spool.waiting > 0
             if self._closing_at is not None:
                 # What others left behind is worth the time only while it goes well.
@@ -288,6 +288,11 @@ class Sender:
         if self._flush_to <= self.spool.settled_position:
             self._sleep(self.settings.batch_max_events, self.settings.flush_interval)
         return True
+
+    def _look_for_work(self) -> None:
+        self._backlog = self.spool.backlog()
+        if self._backlog is None and not self.spool.waiting:
+            self._tell_losses()  # there may be nothing left with which it could be told
 
     def _sleep(self, wake_at: int, timeout: float) -> None:
         nudges = self._nudges
@@ -346,7 +351,7 @@ class Sender:
     def _tell_losses(self) -> None:
         """Have the server keep, as an event, what it will never get."""
         lost = self.spool.losses()
-        if lost.count:
+        if lost.count and self.spool.has_room:  # or telling of losses would cost further events
             self.spool.forget_losses()
             self.spool.append(losses_event(lost))
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from madsci.client.spool.flight_recorder import forget_deleted_directories, recorded_lanes
 from madsci.client.spool.lane import Lane
 from madsci.client.spool.lane_lock import LOCK_SUFFIX
 from madsci.client.spool.segments import SUFFIX, parse_file_name
+from madsci.common.durability import make_private_folders
 
 
 def lane_tokens(directory: Path) -> list[str]:
     """List the tokens of all lanes, the oldest first; tokens begin with the time."""
-    tokens = set()
+    tokens = set(recorded_lanes(directory))
     try:
         names = os.listdir(directory)  # noqa: PTH208 - names are all that is needed
     except OSError:
-        return []
+        names = []
     for name in names:
         parsed = parse_file_name(name)
         if parsed is not None:
@@ -37,9 +40,11 @@ def next_orphan(directory: Path, own: str, on_damage: Callable[[bytes], None]) -
 
     Those without anything are deleted. Lanes that may not be read are their owner's business.
     """
-    for token in lane_tokens(directory):
-        if token == own:
-            continue
+    tokens = [token for token in lane_tokens(directory) if token != own]
+    if tokens:
+        with contextlib.suppress(OSError):  # it may be gone, and what was in it is to be told
+            make_private_folders(directory)
+    for token in tokens:
         try:
             lane = Lane.adopt(directory, token, on_damage)
         except OSError:
@@ -49,6 +54,7 @@ def next_orphan(directory: Path, own: str, on_damage: Callable[[bytes], None]) -
         if lane.waiting or lane.losses.count:
             return lane
         lane.remove()
+    forget_deleted_directories(directory)
     return None
 
 

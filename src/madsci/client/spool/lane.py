@@ -3,7 +3,8 @@
 Whoever holds the lock owns the lane: first the process that logs, which alone appends, and when that
 has ended one other process, which ships what is left. The lock file also remembers what is settled,
 so that a lane is not sent from its beginning again. A cursor that is behind costs a few duplicates,
-which the server knows by their ids; it is never ahead.
+which the server knows by their ids; it is never ahead. Each line has its number: where one is missing,
+the file is looked through once more, and then the event is lost, counted, and told.
 """
 
 from __future__ import annotations
@@ -13,23 +14,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
-from madsci.client.spool.contract import SpooledEvent, event_id_of
+from madsci.client.spool.contract import SpooledEvent
 from madsci.client.spool.cursor import Cursor
+from madsci.client.spool.inheritance import take_over
 from madsci.client.spool.lane_lock import LaneLock
+from madsci.client.spool.lines import Line
 from madsci.client.spool.losses import Losses
-from madsci.client.spool.segments import MemorySegment, Segment, file_name, parse_file_name
+from madsci.client.spool.segment_reading import Mark, Reading, read_segment
+from madsci.client.spool.segments import MemorySegment, Segment, file_name
 from madsci.common.own_file import NotAFileError
 
-
-class _Mark(NamedTuple):
-    """Where an event that was read ends."""
-
-    position: int
-    offset: int
-    done: int
-    moment: int
+_KEPT_BYTES: Final = 1 << 16
+"""Damaged bytes that are put aside, at most: more than people look at."""
 
 
 class Lane:
@@ -60,10 +58,18 @@ class Lane:
         """Bytes of the segments on disk."""
         self.oldest_moment = 0
         self.lost = 0
+        self.untold = 0
+        """Events that were found to be missing, until somebody sets it back."""
         self._on_damage = on_damage
-        self._marks: deque[_Mark] = deque()
+        self._marks: deque[Mark] = deque()
         self._retired: list[Segment] = []
+        self._new_folders: list[Path] = []
+        self._next_number = 0  # above all segments that are done with
+        self._gone = 0  # of what a process left behind: what it counted as lost itself
+        self._settled_before = 0
+        self._damaged_to: tuple[int, int] = (0, 0)  # where damage was last put aside
         self._lock_file = LaneLock(directory, token)
+        self.written = self._lock_file.written
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -85,7 +91,18 @@ class Lane:
         Raises:
             OSError: the directory cannot be written, or knows no locks.
         """
-        self._lock_file.secure(self._cursor())
+        self._new_folders += self._lock_file.secure(self._cursor())
+        self.written = self._lock_file.written
+
+    def take_new_folders(self) -> list[Path]:
+        """Return folders with new names in them, which are to be synced, once."""
+        folders, self._new_folders = self._new_folders, []
+        return folders
+
+    def remember(self) -> bool:
+        """Note durably how far the lane goes and is settled; tell whether that succeeded."""
+        with self.changing():
+            return self._lock_file.write(self._cursor())
 
     @classmethod
     def adopt(
@@ -113,12 +130,12 @@ class Lane:
         self._lock_file.release()
 
     def remove(self) -> None:
-        """Delete the files of a lane in which nothing waits."""
-        for segment in [*self._retired, *self.segments]:
-            segment.close()
-            segment.delete()
-        self._retired.clear()
+        """Delete the files of a lane in which nothing waits, and whose losses others tell."""
+        self.losses = Losses()
+        self.remember()
+        self._retired.extend(self.segments)
         self.segments.clear()
+        self.clear_away()
         self._lock_file.delete()
 
     # Reading, by one thread.
@@ -141,20 +158,27 @@ class Lane:
         while True:
             with self.changing():
                 self._pass_finished()
-                if not self.segments or self.segments[0].waiting_bytes <= 0:
+                if not self.segments or not self.segments[0].waiting:
                     return []
                 segment = self.segments[0]
-                limit, count = segment.size, segment.count
+                limit = None if segment.is_sealed else segment.size
             try:
-                batch = self._read_segment(segment, limit, max_events, max_bytes)
-            except FileNotFoundError:
-                self._drop(segment)
+                reading = read_segment(segment, limit, max_events, max_bytes)
+            except (FileNotFoundError, NotAFileError):
+                self.untold += self._drop(segment)
                 continue
-            if batch:
-                return batch
-            with self.changing():  # only a torn line is left, or damage has hidden where events end
-                if segment in self.segments:
-                    self._settle(segment, limit, count)
+            if reading.damage is not None:
+                self._put_aside(segment, reading.damage)
+            with self.changing():
+                if not self.segments or self.segments[0] is not segment:  # dropped meanwhile
+                    if reading.events:
+                        return reading.events
+                elif reading.events:
+                    self._marks = reading.marks
+                    self.oldest_moment = reading.marks[0].moment
+                    return reading.events
+                else:
+                    self._pass(segment, reading)
 
     def close_unless_next(self, segment: Segment) -> None:
         """Close the file of a segment that is not being read; it is opened again when it is."""
@@ -165,7 +189,7 @@ class Lane:
     def acknowledge(self, position: int) -> None:
         """Forget every event up to and including the position."""
         with self.changing():
-            last: _Mark | None = None
+            last: Mark | None = None
             while self._marks and self._marks[0].position <= position:
                 last = self._marks.popleft()
             if last is None or not self.segments:
@@ -173,8 +197,9 @@ class Lane:
             self._settle(self.segments[0], last.offset, last.done)
             self.oldest_moment = self._marks[0].moment if self._marks else last.moment
             self._pass_finished()
-            self._lock_file.write(self._cursor())
-        self.clear_away()
+            is_known = self.remember()
+        if is_known:
+            self.clear_away()
 
     def drop_oldest(self, *, on_disk: bool = True) -> int:
         """Give up the oldest segment of a kind; return how many events are lost by that."""
@@ -184,10 +209,25 @@ class Lane:
                     return self._drop(segment)
         return 0
 
+    def restore(self) -> None:
+        """Write anew what somebody deleted and we had open, and count what was not open as lost.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        for segment in list(self.segments):
+            if segment.is_lost():
+                self.untold += self._drop(segment)
+            elif segment.is_sealed:
+                segment.restore()
+                self.close_unless_next(segment)
+
     def clear_away(self) -> None:
         """Delete the segments that are done with. Only the reading thread closes their files."""
         with self.changing():
             retired, self._retired = self._retired, []
+        if any(segment.is_on_disk for segment in retired):
+            self._lock_file.sync()  # or, after a loss of power, they would seem to be missing
         for segment in retired:
             segment.close()
             segment.delete()
@@ -196,70 +236,64 @@ class Lane:
         """Note that the server will be told of what was lost."""
         with self.changing():
             self.losses = Losses()
-            self._lock_file.write(self._cursor())
+            self.remember()
 
-    def _read_segment(
-        self, segment: Segment, limit: int, max_events: int, max_bytes: int
-    ) -> list[SpooledEvent]:
-        batch: list[SpooledEvent] = []
-        marks: deque[_Mark] = deque()
-        done, size = segment.done, 0
-        for line in segment.lines(segment.offset, limit):
-            if line.body is None:
-                if batch:
-                    break
-                self._on_damage(line.raw)
-                with self.changing():
-                    done = min(done + 1, segment.count)
-                    self.lose(1, segment.first_moment, segment.last_moment)
-                    self._settle(segment, line.end, done)
-                continue
-            size += len(line.body) + 1
-            if batch and (size > max_bytes or len(batch) >= max_events):
-                break
-            done = min(done + 1, segment.count)
-            event_id, position = event_id_of(line.body), segment.base + done
-            batch.append(SpooledEvent(position, event_id, line.body, line.moment / 1e6))
-            marks.append(_Mark(position, line.end, done, line.moment))
-        with self.changing():
-            if batch and self.segments and self.segments[0] is segment:  # not dropped meanwhile
-                self._marks = marks
-                self.oldest_moment = marks[0].moment
-        return batch
+    def _put_aside(self, segment: Segment, damage: Line) -> None:
+        place = (segment.number, damage.end)
+        if place > self._damaged_to:  # not again, where a file is read twice
+            self._damaged_to = place
+            self._on_damage(damage.raw[:_KEPT_BYTES])
 
     # Below, the lock is held.
 
+    def _pass(self, segment: Segment, reading: Reading) -> None:
+        """Go on behind what is damaged or missing."""
+        if reading.damage is not None:
+            segment.offset = reading.damage.end
+        elif not reading.gap and not segment.is_sealed:
+            segment.seal()  # and look once more: so nothing can come after that look
+        elif not segment.rewind():
+            self._miss(segment, reading.gap or segment.count)
+
     def _settle(self, segment: Segment, offset: int, done: int) -> None:
-        if offset >= segment.size:
-            missing = segment.count - done - segment.is_torn
-            if missing > 0:
-                self.lose(missing, segment.first_moment, segment.last_moment)
-            done = segment.count
-        self.waiting -= done - segment.done
+        more = max(done - segment.count, 0)  # more than there should be
+        segment.count += more
+        self.waiting -= done - segment.done - more
         segment.offset, segment.done = offset, done
+
+    def _miss(self, segment: Segment, done: int) -> None:
+        """Pass over events that are not there."""
+        begin, end = segment.base + segment.done, segment.base + done
+        self.waiting -= end - begin
+        segment.done = done
+        missing = max(end - max(begin, self._settled_before), 0)
+        known = min(missing, self._gone)
+        self._gone -= known
+        self.waiting += known
+        self.untold += missing - known
+        self.lose(missing - known, segment.first_moment, segment.last_moment)
 
     def _pass_finished(self) -> None:
         while self.segments:
             segment = self.segments[0]
-            if not segment.is_sealed or segment.waiting_bytes > 0:
+            if not segment.is_sealed or segment.waiting > 0:
                 return
-            self._settle(segment, segment.size, segment.count)
             self._retire(segment)
 
     def _drop(self, segment: Segment) -> int:
         with self.changing():
             if segment not in self.segments:
                 return 0
-            lost = segment.waiting
             if segment is self.segments[0]:
                 self._marks.clear()
-            segment.is_sealed = True
-            self.waiting -= lost
+            before, untold = self.lost, self.untold
+            self._miss(segment, segment.count)
+            self.untold = untold
+            segment.seal()
             self._retire(segment)
             segment.delete()  # at once, if the system can: the disk needs the room
-            self.lose(lost, segment.first_moment, segment.last_moment)
-            self._lock_file.write(self._cursor())
-            return lost
+            self.remember()
+            return self.lost - before
 
     def lose(self, count: int, first_moment: int, last_moment: int) -> None:
         """Count events that are gone. Moments are microseconds since the epoch."""
@@ -269,32 +303,34 @@ class Lane:
     def _retire(self, segment: Segment) -> None:
         self.segments.remove(segment)
         self._retired.append(segment)
+        self._next_number = max(self._next_number, segment.number + 1)
         if segment.is_on_disk:
             self.size -= segment.size
 
     def _cursor(self) -> Cursor:
         head = self.segments[0] if self.segments else None
-        number, offset = (head.number, head.offset) if head and head.is_on_disk else (0, 0)
-        return Cursor(number, offset, self.losses)
+        number = head.number if head else self._next_number
+        offset = head.offset if head and head.is_on_disk and not head.is_rewound else 0
+        settled = self.settled_position
+        gone = max(self.last_position - settled - self.waiting, 0)
+        return Cursor(number, offset, settled, self.last_position, gone, self.losses)
 
     def _load(self) -> None:
         cursor = self._lock_file.read()
-        self.losses = cursor.losses
-        for path, number in segments_of(self.directory, self.token):
-            settled = cursor.offset if number == cursor.number else 0
-            try:
-                segment = Segment.existing(path, number, self.last_position, settled)
-            except NotAFileError:  # somebody put a link, a pipe or a device there: not ours to follow
-                continue
-            if number < cursor.number:  # all of it is settled, and the end came before it was deleted
-                self._retired.append(segment)
-                continue
-            self.segments.append(segment)
-            self.last_position += segment.count
-            self.waiting += segment.count
-            self.size += segment.size
-        if self.segments:
-            self.oldest_moment = self.segments[0].first_moment
+        self.written = self._lock_file.written
+        written = max(self.written[0], cursor.written if cursor else 0)
+        left = take_over(self.directory, self.token, cursor, written)
+        self.segments.extend(left.segments)
+        self._retired, self._gone, self.last_position = left.settled, left.gone, left.last_position
+        self.size = sum(segment.size for segment in left.segments)
+        self.waiting = sum(segment.waiting for segment in left.segments) - left.gone
+        if left.segments:
+            self.oldest_moment = left.segments[0].first_moment
+        if cursor is not None:
+            self.losses, self._settled_before = cursor.losses, cursor.settled
+            self._next_number = cursor.number
+        self.untold = left.missing
+        self.lose(left.missing, 0, 0)
 
     # Appending, by the owner.
 
@@ -308,6 +344,7 @@ class Lane:
         path = self.directory / file_name(self.token, number)
         segment = Segment.create(path, number, self.last_position, limit)
         self.segments.append(segment)
+        self.remember()
         return segment
 
     def begin_memory(self, number: int, limit: int, max_events: int) -> Segment:
@@ -318,31 +355,28 @@ class Lane:
 
     def note(self, segment: Segment, size: int, moment: int) -> None:
         """Count a line that was appended."""
-        segment.note(size, moment)
-        self.last_position += 1
+        segment.size += size
+        segment.last_moment = moment
+        count = segment.count = segment.count + 1
+        if count == 1:
+            segment.first_moment = moment
+        if count == segment.max_count:
+            segment.limit = 0
+        self.written[0] = self.last_position = self.last_position + 1
         if segment.is_on_disk:
             self.size += size
-        self.waiting += 1
-        if self.waiting == 1:
+        waiting = self.waiting = self.waiting + 1
+        if waiting == 1:
             self.oldest_moment = moment
 
     def recount(self, found: Iterable[tuple[Segment, tuple[int, int]]], moment: int) -> None:
         """Set the bytes and events of segments to what was found in them, and all sums anew."""
         for segment, (size, count) in found:
-            segment.size, segment.count = size, count
+            segment.size, segment.count = size, max(count, segment.count)
             segment.last_moment = moment
             segment.first_moment = segment.first_moment or moment
-            self.last_position = max(self.last_position, segment.base + count)
+            self.last_position = max(self.last_position, segment.base + segment.count)
+        self.written[0] = self.last_position
         self.size = sum(segment.size for segment in self.segments if segment.is_on_disk)
         self.waiting = sum(segment.waiting for segment in self.segments)
         self.oldest_moment = self.oldest_moment or moment
-
-
-def segments_of(directory: Path, token: str) -> list[tuple[Path, int]]:
-    """List the segments of a lane on disk in their order."""
-    found = []
-    for path in directory.iterdir():
-        parsed = parse_file_name(path.name)
-        if parsed and parsed[0] == token:
-            found.append((path, parsed[1]))
-    return sorted(found, key=lambda pair: pair[1])

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from madsci.client.spool.lane import Lane
-from madsci.client.spool.segments import Segment, encode_line
+from madsci.client.spool.lines import OVERHEAD, encode_line
+from madsci.client.spool.segments import PRIVATE, Segment
+from madsci.common.durability import make_private_folders, sync_folder
 from madsci.common.own_file import OwnFile
 
 SEGMENT_BYTES: Final = 4 << 20
@@ -23,6 +25,7 @@ _SHARE: Final = 8
 _PROBE_BYTES: Final = 1 << 16
 _MAX_NOTICES: Final = 100
 _MICROSECONDS: Final = 1_000_000
+_now = time.time_ns
 
 
 @dataclass(frozen=True)
@@ -71,34 +74,31 @@ class LaneWriter:
         self._sealed: list[Segment] = []  # to be synced and closed by the tending thread
         self._number = 0
         self._in_memory = in_memory
-        self._interrupting: list[tuple[Segment | None, bytes, int]] = []
+        self._interrupting: list[tuple[Segment | None, bytes, int, int]] = []
         self._unsynced_since = 0
         self._trouble: str | None = None
 
     def append(self, body: bytes) -> int:
         """Append an event to the file; return how many are waiting now."""
-        moment = time.time_ns() // 1000
-        line = encode_line(body, moment)
-        size = len(line)
+        moment = _now() // 1000
         with self._lock:
             lane = self.lane
             if lane.is_busy:  # a signal handler or a finalizer, amid what this thread does to the lane
-                return self._append_interrupting(line, moment)
-            if self._is_blocking and lane.size + size > self.limit:
-                self._room.wait_for(
-                    lambda: lane.size + size <= self.limit, self._settings.block_seconds
-                )
+                return self._append_interrupting(body, moment)
+            if self._is_blocking:
+                self._await_room(len(body) + OVERHEAD)
             lane.is_busy = True
             is_counted = False
             try:
-                segment = self._put(line, moment)
+                segment = self._put(body, moment)
                 is_counted = True
                 if self._is_synced_always:
                     self._sync([segment])
-                if self._unsynced_since == 0:
+                since = self._unsynced_since
+                if since == 0:
                     self._unsynced_since = moment
                     self._on_unsynced()
-                elif not 0 <= moment - self._unsynced_since < self._late:
+                elif not 0 <= moment - since < self._late:
                     self._sync_late(segment, moment)
             finally:
                 if not is_counted:
@@ -108,27 +108,49 @@ class LaneWriter:
                     self._recount()
             return lane.waiting
 
-    def _put(self, line: bytes, moment: int) -> Segment:
-        lane, segment, size = self.lane, self._current, len(line)
+    def _await_room(self, size: int) -> None:
+        lane = self.lane
+        if lane.size + size > self.limit:
+            self._room.wait_for(lambda: lane.size + size <= self.limit, self._settings.block_seconds)
+
+    def _put(self, body: bytes, moment: int) -> Segment:
+        lane, segment = self.lane, self._current
+        position = self._next_position() if self._interrupting else lane.last_position + 1
+        line = encode_line(body, position, moment)
+        size = len(line)
         if segment is None or segment.size + size > segment.limit or lane.size + size > self.limit:
             segment = self._make_room(size)
+            position = self._next_position()  # a handler may have come
+            line = encode_line(body, position, moment)
+        if not segment.count:
+            segment.base = position - 1
         try:
             segment.write(line)
         except OSError as error:
-            segment = self._write_elsewhere(segment, line, error)
-        lane.note(segment, size, moment)
+            segment, line = self._write_elsewhere(segment, body, moment, error)
+        lane.note(segment, len(line), moment)
         return segment
 
-    def _write_elsewhere(self, segment: Segment, line: bytes, error: OSError) -> Segment:
-        """Write what one file did not take into another, or into memory; return where it is."""
+    def _next_position(self) -> int:
+        """Return the number of the next line: never higher than that of lines written, plus one."""
+        written = sum(one[0] is not None for one in self._interrupting)
+        return self.lane.last_position + written + 1
+
+    def _write_elsewhere(
+        self, segment: Segment, body: bytes, moment: int, error: OSError
+    ) -> tuple[Segment, bytes]:
+        """Write what one file did not take into another, or into memory; return where, and the line."""
         with contextlib.suppress(OSError):
             if segment.has_vanished():
-                segment = self._roll()
-                segment.write(line)
-                return segment
-        segment = self._leave_disk(str(error))
+                return self._write_first(self._roll(), body, moment)
+        return self._write_first(self._leave_disk(str(error)), body, moment)
+
+    def _write_first(self, segment: Segment, body: bytes, moment: int) -> tuple[Segment, bytes]:
+        position = self._next_position()
+        line = encode_line(body, position, moment)
+        segment.base = position - 1
         segment.write(line)
-        return segment
+        return segment, line
 
     def count_all(self) -> None:
         """Count what an append has left uncounted because an exception came out of a signal handler."""
@@ -146,7 +168,7 @@ class LaneWriter:
             self._room.notify_all()
 
     def tend(self) -> None:
-        """Sync and close what is due."""
+        """Sync, close and make anew what is due."""
         self.count_all()
         with self._lock:
             sealed, self._sealed = self._sealed, []
@@ -155,43 +177,57 @@ class LaneWriter:
         is_due = abs(time.time_ns() // 1000 - since) >= settings.fsync_interval * _MICROSECONDS / 2
         if since and is_due:
             self._unsynced_since = 0
+            self.lane.remember()
             if current is not None:
                 sealed.append(current)
         if settings.fsync == "interval":
             self._sync([segment for segment in sealed if segment.waiting])
+        self._keep_files()
         for segment in sealed:
-            if segment.is_sealed:  # one open file is enough, however long the outage
-                self.lane.close_unless_next(segment)
+            if segment.is_sealed and not segment.has_vanished():
+                self.lane.close_unless_next(segment)  # one open file is enough, however long the outage
+
+    def _keep_files(self) -> None:
+        """See that files which somebody deleted are there again."""
+        segment = self._current
+        if segment is None or self._in_memory or self._trouble is not None:
+            return
+        with contextlib.suppress(OSError):
+            has_vanished = segment.has_vanished()
+            with self.lane.changing():
+                if self._current is not segment:  # settled meanwhile
+                    return
+                if has_vanished:
+                    self._roll()
+                else:
+                    self.lane.secure()
+            if has_vanished:
+                self.lane.restore()
 
     def next_tending(self) -> float | None:
-        """Return after how many seconds something is to be synced; ``None`` for nothing."""
-        if self._unsynced_since and self._settings.fsync == "interval":
+        """Return after how many seconds something is to be synced or noted; ``None`` for nothing."""
+        if self._unsynced_since:
             return self._settings.fsync_interval / 2
         return None
 
     def look_around(self) -> None:
-        """See whether a disk that was in trouble works again, and whether our files are there."""
+        """See whether a disk that was in trouble works again."""
         segment = self._current
-        if segment is None or self._in_memory:
+        if segment is None or self._trouble is None:
             return
         with contextlib.suppress(OSError):
-            is_well = segment.is_on_disk and not segment.has_vanished()
-            if self._trouble is not None:
-                self._probe()
+            self._probe()
             with self.lane.changing():
-                if self._current is not segment:  # settled meanwhile
-                    return
-                if is_well:
-                    self.lane.secure()
-                    return
-                self._trouble = None
-                self._roll()
+                if self._current is segment:  # else it was settled meanwhile
+                    self._trouble = None
+                    self._roll()
 
     def finish(self) -> None:
         """Bring everything to the disk, before the process ends or is idle for long."""
         with self._lock:
             segments = [*self._sealed, *([self._current] if self._current is not None else [])]
             self._unsynced_since = 0
+        self.lane.remember()
         if self._settings.fsync != "none":
             self._sync([segment for segment in segments if segment.waiting])
 
@@ -206,18 +242,22 @@ class LaneWriter:
 
     # Signals, with the lock held.
 
-    def _append_interrupting(self, line: bytes, moment: int) -> int:
+    def _append_interrupting(self, body: bytes, moment: int) -> int:
         """Append in a signal handler that came amidst an append, which counts this one, too.
 
         Where there is no file yet, or the disk takes nothing, that one also writes it.
         """
-        segment = self._current
+        segment, size = self._current, 0
         try:
-            if segment is not None:
+            if segment is not None and segment.limit:
+                line = encode_line(body, self.lane.last_position + 1, moment)  # or one more
+                size = len(line)
                 segment.write(line)
+            else:
+                segment = None
         except OSError:
             segment = None
-        self._interrupting.append((segment, line, moment))
+        self._interrupting.append((segment, body, size, moment))
         return self.lane.waiting
 
     def _recount(self, *, is_whole: bool = False) -> None:
@@ -236,11 +276,11 @@ class LaneWriter:
             if not self._interrupting:
                 return
 
-    def _note_interrupting(self, segment: Segment | None, line: bytes, moment: int) -> None:
+    def _note_interrupting(self, segment: Segment | None, body: bytes, size: int, moment: int) -> None:
         if segment is None:
-            self._put(line, moment)
+            self._put(body, moment)
         elif segment in self.lane.segments:
-            self.lane.note(segment, len(line), moment)
+            self.lane.note(segment, size, moment)
         else:  # to make room, it was dropped before this was counted
             self.lane.lose(1, moment, moment)
 
@@ -252,13 +292,13 @@ class LaneWriter:
                 self._sealed.append(segment)
         while True:
             pending = self._interrupting[:]
-            touched = {one for one, _, _ in pending} | {current}
+            touched = {one[0] for one in pending} | {current}
             found = [(one, one.measure()) for one in lane.segments if one in touched]
             if len(self._interrupting) == len(pending):
                 break
         self._interrupting[: len(pending)] = [one for one in pending if one[0] is None]
         lane.recount(found, time.time_ns() // 1000)
-        for one, _, moment in pending:
+        for one, _, _, moment in pending:
             if one is not None and one not in lane.segments:
                 lane.lose(1, moment, moment)
 
@@ -328,10 +368,10 @@ class LaneWriter:
 
     def _probe(self) -> None:
         """Write a file that holds more than nothing: a full disk still lets one make empty ones."""
-        self.lane.directory.mkdir(parents=True, exist_ok=True)
+        make_private_folders(self.lane.directory)
         path = self.lane.directory / f"{self.lane.token}.probe"
         path.unlink(missing_ok=True)
-        file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND)
+        file = OwnFile(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, PRIVATE)
         try:
             file.append(bytes(_PROBE_BYTES))
         finally:
@@ -347,8 +387,10 @@ class LaneWriter:
             self._sync([segment])
 
     def _sync(self, segments: Sequence[Segment]) -> None:
-        for segment in segments:
-            try:
+        try:
+            for folder in self.lane.take_new_folders():
+                sync_folder(folder)
+            for segment in segments:
                 segment.sync()
-            except OSError as error:
-                self.notices.append(f"Events in {self.lane.directory} could not be synced: {error}")
+        except OSError as error:
+            self.notices.append(f"Events in {self.lane.directory} could not be synced: {error}")

@@ -13,7 +13,9 @@ from typing import Final
 
 import msgspec
 
+from madsci.client.spool.segments import PRIVATE
 from madsci.common.clock import iso, now_us
+from madsci.common.durability import make_private_folders
 from madsci.common.file_lock import try_lock
 from madsci.common.own_file import OwnFile
 
@@ -39,9 +41,9 @@ class RejectedFile:
             line = msgspec.json.encode({**told, "raw": body.decode(errors="replace")})
         line = line.replace(b"\n", b" ") + b"\n"
         with contextlib.suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folders(self.path.parent)
             self._rotate(len(line))
-            file = OwnFile(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+            file = OwnFile(self.path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, PRIVATE)
             try:
                 os.write(file.number, line)
             finally:
@@ -50,7 +52,7 @@ class RejectedFile:
     def _rotate(self, size: int) -> None:
         if not self._is_full(size):
             return
-        lock = OwnFile(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR)
+        lock = OwnFile(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, PRIVATE)
         try:
             # Of processes that find the file full at once, one renames it.
             if try_lock(lock.number) and self._is_full(size):

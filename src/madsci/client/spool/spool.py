@@ -7,6 +7,7 @@ processes that have ended are adopted and shipped, too (``backlog``). While the 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -21,7 +22,7 @@ from madsci.client.spool.contract import Backlog, RejectedEvent, SpooledEvent, S
 from madsci.client.spool.lane import Lane
 from madsci.client.spool.lane_writer import LaneWriter, SpoolSettings
 from madsci.client.spool.losses import Losses
-from madsci.client.spool.rejected import RejectedFile
+from madsci.client.spool.rejected import FILE_NAME, RejectedFile
 from madsci.client.spool.tending import Tender
 from madsci.common.ids import new_ulid
 from madsci.common.telling import Teller
@@ -94,7 +95,9 @@ class Spool:
 
     def read(self, max_events: int, max_bytes: int) -> list[SpooledEvent]:
         """Return the oldest waiting events within the bounds, but at least one if any waits."""
-        return self._lane.read(max_events, max_bytes)
+        batch = self._lane.read(max_events, max_bytes)
+        self._tell_missing(self._lane)
+        return batch
 
     def acknowledge(self, position: int) -> None:
         """Forget every event up to and including the position: the server has them."""
@@ -132,6 +135,11 @@ class Spool:
         return self._lane.waiting
 
     @property
+    def has_room(self) -> bool:
+        """Whether another event fits in without pushing out an old one."""
+        return self._lane.size + self._writer.segment_bytes <= self._writer.limit
+
+    @property
     def last_trouble(self) -> str | None:
         """What a person was last to be told of."""
         return self._teller.last
@@ -167,10 +175,15 @@ class Spool:
     def _bequeath(self, lane: Lane) -> None:
         """Let go of a lane that is empty; what it lost is now ours to tell."""
         self._inherited = None
+        self._tell_missing(lane)
+        losses = lane.losses
         with self._lane.changing():
             self._lost += lane.lost
-            losses = lane.losses
             self._lane.losses.add(losses.count, losses.first_moment, losses.last_moment)
+            if losses.count:
+                with contextlib.suppress(OSError):  # then it is remembered as long as we live
+                    self._lane.secure()
+                    self._lane.remember()
         lane.remove()
 
     def losses(self) -> Losses:
@@ -187,6 +200,15 @@ class Spool:
         if self._rejected_file is not None:
             self._rejected_file.add(raw, "damaged on disk: the checksum does not fit")
         self._teller.tell(f"An event in {self.directory} was damaged on disk and put aside.", "damage")
+
+    def _tell_missing(self, lane: Lane) -> None:
+        missing, lane.untold = lane.untold, 0
+        if missing:
+            self._teller.tell(
+                f"{missing} events that were logged are missing in {self.directory}: files were cut,"
+                f" deleted or damaged. What is left of damaged ones is in {FILE_NAME} there.",
+                "missing",
+            )
 
     # Tending, by the spool's own thread.
 
@@ -291,4 +313,4 @@ class Spool:
             self._lane = self._make_lane(lane.last_position)
             self._writer.change_lane(self._lane)
             self._tender.stop()
-            lane.remove()
+        lane.remove()  # without the lock, since it waits for the disk

@@ -17,14 +17,17 @@ On Windows nobody can rename or delete what another process has open, which serv
 log grows until only one process has it. There, the C library's way of appending is all that keeps the
 lines of several processes apart.
 
-Others may move, truncate or delete the file, or its folder; it is made again.
+Others may move, truncate or delete the file, or its folder; it is made again, with the lines that were
+written while that was not yet noticed.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +40,12 @@ from madsci.common.stderr import warn_locally
 from madsci.common.types.client_config import EventClientConfig
 
 _TRUST: Final = 0.01
-"""Seconds for which a file is taken to have kept its name: looking costs as much as writing."""
+"""Seconds for which a file is taken to have kept its name while line follows line: looking costs as
+much as writing."""
+_BURST: Final = 0.00005
+"""Seconds between two lines at most for that."""
+_UNSURE_LINES: Final = 4096
+"""Lines kept that were written on trust: more than one writes in that time."""
 _ATTEMPTS: Final = 8
 """Times that a file is opened anew because it was renamed that very moment."""
 _FLAGS: Final = (
@@ -79,6 +87,16 @@ class LogFile:
             file.append(line)
             file.end = size + len(line)
 
+    def settle(self) -> None:
+        """See that the last lines are in a file that has its name.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        file = self._file
+        if file is not None and file.unsure and file.is_deleted():
+            self._reopen(file)
+
     def forget_parent(self) -> None:
         """Have a file of its own in a forked child."""
         file, self._file = self._file, None
@@ -94,14 +112,19 @@ class LogFile:
         except OSError:
             return -1
         now = time.monotonic()
+        if now >= file.looked_at + _BURST:
+            file.trusted_until = 0.0
+        file.looked_at, file.is_sure = now, False
         if size and size == file.end and now < file.trusted_until:
             return size
         if not file.is_ours():
             return -1
         if now >= file.trusted_until:
+            written = len(file.unsure)
             if not file.is_at(self._where):
                 return -1
-            file.trusted_until = now + _TRUST
+            file.trusted_until, file.is_sure = now + _TRUST, True
+            file.be_sure(written)
         if not size and file.due_time < inf:
             file.due_time = self._rotation.end_of_period(time.time())
         return size
@@ -114,11 +137,7 @@ class LogFile:
         return file
 
     def _open_once(self) -> _OpenFile:
-        try:
-            number = open_number(self._where, _FLAGS)
-        except FileNotFoundError:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            number = open_number(self._where, _FLAGS)
+        number = self._open_number()
         file = _OpenFile(number)
         try:
             is_shared = share_lock(number)
@@ -132,6 +151,14 @@ class LogFile:
                 file.due_time = self._rotation.end_of_period(file.changed if file.end else time.time())
         return file
 
+    def _open_number(self) -> int:
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):
+                return open_number(self._where, _FLAGS)
+            with suppress(FileNotFoundError):  # somebody deletes the folder just now
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+        return open_number(self._where, _FLAGS)
+
     def _reopen(self, old: _OpenFile | None) -> _OpenFile:
         try:
             file = self._open()
@@ -142,7 +169,17 @@ class LogFile:
             self._warn("cannot be opened anew, so that events go on into the one that was moved", error)
             return old
         self._file = file
+        if old is not None and old.is_deleted():
+            self._write_again(old, file)
         return file
+
+    @staticmethod
+    def _write_again(old: _OpenFile, file: _OpenFile) -> None:
+        with suppress(IndexError):
+            while True:
+                line = old.unsure.popleft()  # each by one thread only
+                file.append(line)
+                file.end += len(line)
 
     def _append(self, line: bytes) -> _OpenFile:
         file = self._file
@@ -156,6 +193,8 @@ class LogFile:
         turn, trouble = None, None
         try:
             turn = self._rotation.take_turn()
+        except FileNotFoundError:
+            pass  # somebody deleted the folder, which the line makes again
         except OSError as error:
             trouble = error
         try:
@@ -179,6 +218,8 @@ class LogFile:
     def _attempt(step: Callable[..., None], *arguments: Any) -> OSError | None:
         try:
             step(*arguments)
+        except FileNotFoundError:  # somebody deletes the folder
+            return None
         except OSError as error:
             return error
         return None
@@ -193,8 +234,8 @@ class _OpenFile:
     """A descriptor that is closed when nobody refers to it any more, so never amid a write."""
 
     __slots__ = (
-        "changed", "device", "due_size", "due_time", "end", "inode", "is_torn", "number",
-        "trusted_until",
+        "changed", "device", "due_size", "due_time", "end", "inode", "is_sure", "is_torn", "looked_at",
+        "number", "trusted_until", "unsure",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -203,7 +244,9 @@ class _OpenFile:
         self.device, self.inode = status.st_dev, status.st_ino
         self.end, self.changed = status.st_size, status.st_mtime
         self.due_size = self.due_time = inf
-        self.trusted_until = 0.0
+        self.trusted_until = self.looked_at = 0.0
+        self.is_sure = True
+        self.unsure: deque[bytes] = deque(maxlen=_UNSURE_LINES)
         self.is_torn = bool(self.end) and self._ends_amid_a_line()
 
     @property
@@ -221,9 +264,19 @@ class _OpenFile:
         """Tell whether what is written still has a name somewhere."""
         return self.is_ours() and os.fstat(self.number).st_nlink > 0
 
+    def is_deleted(self) -> bool:
+        return self.is_ours() and os.fstat(self.number).st_nlink == 0
+
+    def be_sure(self, count: int) -> None:
+        """Forget so many lines: they are where they should be."""
+        with suppress(IndexError):  # another thread is at it, too
+            for _ in range(count):
+                self.unsure.popleft()
+
     def append(self, line: bytes) -> None:
         if self.is_torn:  # an end for what somebody began, and could not finish
             line = b"\n" + line
+        whole = line
         while True:
             written = os.write(self.number, line)
             if written == len(line):
@@ -231,6 +284,8 @@ class _OpenFile:
             # The disk is full, or nearly.
             self.is_torn, line = True, line[written:]
         self.is_torn = False
+        if not self.is_sure:
+            self.unsure.append(whole)
 
     def close(self) -> None:
         number, alive = self.number, self.number >= 0 and self.is_ours()

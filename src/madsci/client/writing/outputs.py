@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -117,7 +119,10 @@ class Outputs:
             if not self._is_open:
                 return True
             self._is_open = False
-            sender, self.log_file = self.sender, None
+            sender, file, self.log_file = self.sender, self.log_file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # each line was written once, and that is what counts
+                file.settle()
         return sender is None or sender.leave(self, timeout)
 
     def _open_file(self, path: Path) -> None:
@@ -158,12 +163,26 @@ class Outputs:
 
 
 def spool_directory(parent: Path, url: str) -> Path:
-    """Return where events for a server wait: a name that people can read, and that is no other's."""
+    """Return where events for a server wait: a name that people can read, and that is no other's.
+
+    Files there are their user's alone, so where the parent is somebody else's, as one for all users of
+    a machine, each user has a folder of his own.
+    """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]  # never a password in a file name
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", host)[:80].strip("-.")
     digest = hashlib.sha256(f"{parts.scheme}://{host}{parts.path}".encode()).hexdigest()
-    return parent / f"{readable}-{digest[:8]}"
+    return parent / f"{readable}-{digest[:8]}{_user_suffix(parent)}"
+
+
+def _user_suffix(parent: Path) -> str:
+    if not hasattr(os, "geteuid"):
+        return ""
+    try:
+        owner = parent.stat().st_uid
+    except OSError:  # it will be ours
+        return ""
+    return "" if owner == os.geteuid() else f"-user{os.geteuid()}"
 
 
 def _spool_settings(config: EventClientConfig) -> SpoolSettings:
