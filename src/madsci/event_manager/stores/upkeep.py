@@ -57,6 +57,8 @@ class Dumped:
     events: int
     consistency: str = ONE_MOMENT
     """What is in it of what was written meanwhile, for people."""
+    damaged: int = 0
+    """Events that could not be read; ``events`` are the others."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Upkeep(Protocol):
         ...
 
     def check(self, folder: Path, progress: Progress) -> int:
-        """Read a dump to its end; return how many events it holds.
+        """Read a dump to its end; return how many events it holds, damaged ones left out.
 
         Raises:
             StoreDamagedError: something in it cannot be read.

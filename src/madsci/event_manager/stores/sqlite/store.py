@@ -153,10 +153,15 @@ class SqliteStore:
         """Remove those of the events that are archived; see ``EventStore``."""
         return self._change(lambda writer: delete(writer, event_ids), is_deletion=True)
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Tell whether the task is still to be done; nobody else has this file open."""
         del holder, seconds
-        return self._change(lambda writer: fact(writer, done_key(task)) or "") < slot
+        done = self.last_done(task)
+        return done is None or not slot <= done <= horizon
+
+    def last_done(self, task: str) -> str | None:
+        """Return the slot for which a task was done last."""
+        return self._change(lambda writer: fact(writer, done_key(task)))
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """Remember what was done."""
