@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from madsci.common.clock import now_us
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.mongo.connection import connect
 from madsci.event_manager.stores.mongo.store import MongoStore
@@ -41,6 +42,8 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
     old = [f"old-{number}" for number in range(300)]
     with closing(MongoStore(mongo_url, database=mongo_database)) as store:
         store.append([StoredEvent(name, "log", 20, False, 0, 0, {}, "{}") for name in old])
+        before = now_us() - 86_400_000_000  # yesterday's: else the clocks would seem to be ahead
+        store.append([StoredEvent("fresh", "log", 20, False, before, before, {}, "{}")])
     for server in two_servers:
         server.environment |= {"EVENT_RETENTION_ENABLED": "true", "EVENT_BACKUP_ENABLED": "true"}
         server.start()

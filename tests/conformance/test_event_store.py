@@ -347,7 +347,7 @@ class TestOtherCalls:
         store.append([event("a")])
         store.archive(["a"], 1)
         store.delete(["a"])
-        store.take_turn("task", "1", "me", 60)
+        store.take_turn("task", "1", "me", 60, "~")
         store.give_back_turn("task", "me", "1")
         store.remember("id", "1")
         assert store.facts() == {"id": "1"}
@@ -452,22 +452,50 @@ class TestArchiveAndDelete:
 
 class TestTurns:
     def test_a_slot_is_done_once(self, store):
-        assert store.take_turn("backup", "2026-01-01", "me", 60)
-        assert store.take_turn("backup", "2026-01-01", "me", 60)
+        assert store.take_turn("backup", "2026-01-01", "me", 60, "~")
+        assert store.take_turn("backup", "2026-01-01", "me", 60, "~")
         store.give_back_turn("backup", "me", "2026-01-01")
-        assert not store.take_turn("backup", "2026-01-01", "me", 60)
-        assert not store.take_turn("backup", "2025-12-31", "me", 60)
-        assert store.take_turn("backup", "2026-01-02", "me", 60)
+        assert not store.take_turn("backup", "2026-01-01", "me", 60, "~")
+        assert not store.take_turn("backup", "2025-12-31", "me", 60, "~")
+        assert store.take_turn("backup", "2026-01-02", "me", 60, "~")
 
     def test_what_was_given_back_undone_is_given_again(self, store):
-        assert store.take_turn("backup", "1", "me", 60)
+        assert store.take_turn("backup", "1", "me", 60, "~")
         store.give_back_turn("backup", "me", None)
-        assert store.take_turn("backup", "1", "other", 60)
+        assert store.take_turn("backup", "1", "other", 60, "~")
 
     def test_tasks_have_turns_of_their_own(self, store):
-        store.take_turn("backup", "1", "me", 60)
+        store.take_turn("backup", "1", "me", 60, "~")
         store.give_back_turn("backup", "me", "1")
-        assert store.take_turn("retention", "1", "me", 60)
+        assert store.take_turn("retention", "1", "me", 60, "~")
+
+    def test_what_was_done_last_is_told(self, store):
+        assert store.last_done("backup") is None
+        store.take_turn("backup", "1", "me", 60, "~")
+        assert store.last_done("backup") is None
+        store.give_back_turn("backup", "me", "1")
+        assert store.take_turn("backup", "2", "me", 60, "~")
+        assert store.last_done("backup") == "1"
+        store.give_back_turn("backup", "me", None)
+        assert store.last_done("backup") == "1"
+        assert store.last_done("retention") is None
+
+    def test_what_a_clock_that_was_ahead_has_done_does_not_count(self, store):
+        assert store.take_turn("backup", "2036-01-01", "ahead", 60, "2036-01-02")
+        store.give_back_turn("backup", "ahead", "2036-01-01")
+        assert store.last_done("backup") == "2036-01-01"
+        assert not store.take_turn("backup", "2035-12-31", "ahead", 60, "2036-01-01")
+        assert store.take_turn("backup", "2026-01-01", "right", 60, "2026-01-02")
+        store.give_back_turn("backup", "right", "2026-01-01")
+        assert store.last_done("backup") == "2026-01-01"
+        assert not store.take_turn("backup", "2026-01-01", "right", 60, "2026-01-02")
+        assert store.take_turn("backup", "2026-01-02", "right", 60, "2026-01-03")
+
+    def test_a_later_slot_up_to_the_horizon_was_done_by_a_clock_that_is_a_little_ahead(self, store):
+        assert store.take_turn("backup", "2026-01-02", "quick", 60, "2026-01-03")
+        store.give_back_turn("backup", "quick", "2026-01-02")
+        assert not store.take_turn("backup", "2026-01-01", "slow", 60, "2026-01-02")
+        assert store.last_done("backup") == "2026-01-02"
 
 
 class TestFence:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
 
 import pytest
 
-from madsci.common.errors import OverloadedError
+from madsci.common.errors import HeldBackError, OverloadedError, StoreUnavailableError
 from madsci.common.types.event_type import EventType
 from madsci.common.types.retention_settings import RetentionRule, RetentionSettings
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.retention.clock_guard import GAP_US, LONGEST_US, SETTLED_US, ClockGuard
 from madsci.event_manager.retention.policy import Policy
-from madsci.event_manager.retention.service import MAX_WAITING, Retention
+from madsci.event_manager.retention.service import MANY, MAX_WAITING, Purged, Retention
 
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
@@ -21,8 +23,9 @@ NOW = 20_000 * DAY
 
 def event(event_id: str, days: float = 0, kind: str = "log", level: int = 20, **more) -> StoredEvent:
     moment = NOW - int(days * DAY)
+    received_at = more.pop("received_at", moment)
     return StoredEvent(
-        event_id, kind, level, False, moment, moment, more.pop("source", {}), "{}", **more
+        event_id, kind, level, False, moment, received_at, more.pop("source", {}), "{}", **more
     )
 
 
@@ -41,11 +44,17 @@ def told():
     return Told()
 
 
+def guard(store, now: int, started: int) -> ClockGuard:
+    """What believes the clock of a server that started at a time, and has a run a day."""
+    times = iter([started])
+    return ClockGuard(store, DAY, lambda: next(times, now))
+
+
 @pytest.fixture
 def make(store, told):
     """Make retentions on the store with settings; time stands still."""
 
-    def making(*rules: dict, pause=0.0, **settings) -> Retention:
+    def making(*rules: dict, pause=0.0, back_up=None, now=NOW, started=None, **settings) -> Retention:
         values = RetentionSettings(
             retention_rules=[RetentionRule(**rule) for rule in rules], **settings
         )
@@ -56,7 +65,9 @@ def make(store, told):
             batch_size=values.archive_batch_size,
             max_batches=values.max_batches_per_run,
             pause=pause,
-            clock=lambda: NOW,
+            clock=lambda: now,
+            guard=None if started is None else guard(store, now, started),
+            back_up=back_up,
         )
 
     return making
@@ -104,12 +115,44 @@ class TestRequests:
             ]
         )
         retention = make(legal_hold=[{"source.experiment_id": "exp-1"}])
-        assert retention.purge(8) == 2
+        assert retention.purge(8).deleted == 2
         assert set(left(store)) == {"young", "held", "listed"}
-        assert retention.purge(8) == 0
-        assert retention.purge(0) == 1
+        assert retention.purge(8).deleted == 0
+        assert retention.purge(0).deleted == 1
         assert set(left(store)) == {"held", "listed"}
         assert [(one["task"], one["deleted"]) for one in told.events] == [("purge", 2), ("purge", 1)]
+
+    @pytest.mark.parametrize(
+        ("archived_events", "others", "backups"), [(3, 5, 0), (3, 2, 1), (MANY, 2 * MANY, 0),
+                                                   (MANY + 1, 2 * MANY, 1), (0, 2, 0)]
+    )  # fmt: skip
+    def test_a_backup_is_made_before_much_is_deleted(
+        self, store, make, told, *, archived_events, others, backups
+    ):
+        store.append([event(f"gone{n}", archived=True) for n in range(archived_events)])
+        store.append([event(f"e{n}") for n in range(others)])
+        before: list[int] = []
+
+        def back_up(go_on) -> Path:
+            assert go_on()
+            before.append(store.count())
+            return Path("backup")
+
+        purged = make(back_up=back_up).purge(0)
+        assert before == [archived_events + others] * backups
+        assert purged == Purged(archived_events, Path("backup") if backups else None)
+        assert [one["backup_path"] for one in told.events if backups] == ["backup"] * backups
+
+    def test_without_a_backup_nothing_is_deleted_unless_that_is_wanted(self, store, make):
+        store.append([event("a", archived=True)])
+
+        def back_up(_):
+            raise StoreUnavailableError("The disk is full.")
+
+        with pytest.raises(StoreUnavailableError, match=r"Nothing was deleted.*full.*backup=false"):
+            make(back_up=back_up).purge(0)
+        assert set(left(store)) == {"a"}
+        assert make(back_up=back_up).purge(0, backup=False) == Purged(1, None)
 
     def test_a_server_that_stops_says_what_was_done_and_the_rest_is_done_later(self, store, make):
         store.append([event(f"e{n}") for n in range(10)])
@@ -206,7 +249,7 @@ class TestRuns:
             ]
         )
         hold = [{"$text": {"$search": "jammed"}}, {"event_data.plate": {"$regex": "^P7"}}]
-        assert make(legal_hold=hold).purge(0) == 1
+        assert make(legal_hold=hold).purge(0).deleted == 1
         assert set(left(store)) == {"b", "c"}
 
     def test_a_run_leaves_off_between_batches_when_it_is_told_to(self, store, make):
@@ -226,3 +269,131 @@ class TestRuns:
         report = make({"archive_after_days": 0, "delete_after_days": 0}).run(go_on)
         assert (report.archived, report.deleted) == (1, 1)
         assert left(store) == {"b": False}
+
+    def test_before_most_of_the_store_goes_by_the_policy_a_backup_is_made(self, store, make):
+        store.append([event(f"gone{n}", 900, archived=True, archived_at=0) for n in range(4)])
+        store.append([event(f"e{n}") for n in range(3)])
+        before: list[int] = []
+        retention = make(back_up=lambda _: before.append(store.count()))
+        assert retention.run(go_on).deleted == 4
+        assert before == [7]
+        store.append([event("gone", 900, archived=True, archived_at=0)])
+        assert retention.run(go_on).deleted == 1
+        assert before == [7]
+
+    def test_a_policy_that_cannot_back_up_deletes_nothing(self, store, make):
+        store.append([event("gone", 900, archived=True, archived_at=0), event("e")][:2])
+        store.append([event("gone too", 900, archived=True, archived_at=0)])
+
+        def back_up(_):
+            raise StoreUnavailableError("The disk is full.")
+
+        with pytest.raises(StoreUnavailableError, match="EVENT_BACKUP_BEFORE_PURGE"):
+            make(back_up=back_up).run(go_on)
+        assert len(left(store)) == 3
+
+
+YEARS = 3660 * DAY
+HOUR = DAY // 24
+
+
+class TestWrongClocks:
+    """A clock that is ahead deletes nothing, and the right one is not held up for long."""
+
+    @pytest.fixture
+    def make(self, make):
+        """Make retentions that do not believe any clock."""
+        return lambda **given: make(**{"started": NOW, **given})
+
+    @pytest.fixture
+    def lab(self, store):
+        """A store with something to archive and something to delete, whose last event is of now."""
+        store.append(
+            [event("old", 100), event("gone", 900, archived=True, archived_at=NOW - 400 * DAY)]
+        )
+        store.append([event("fresh", 0.1)])
+        return store
+
+    def believe(self, store, moment: int) -> None:
+        """The clock of a server is believed at a time."""
+        trusting = guard(store, moment, moment)
+        trusting.confirm()
+        trusting.check(moment)
+
+    @pytest.mark.parametrize("was_known", [False, True])
+    @pytest.mark.parametrize("ahead", [8 * DAY + HOUR, 150 * DAY, YEARS])
+    def test_one_that_is_far_ahead_changes_nothing_and_says_what_to_do(
+        self, lab, make, ahead, was_known
+    ):
+        if was_known:
+            self.believe(lab, NOW)
+        with pytest.raises(HeldBackError, match="POST /retention/confirm") as held:
+            make(now=NOW + ahead, started=NOW + ahead).run(go_on)
+        assert left(lab) == {"old": False, "gone": True, "fresh": False}
+        assert ("goes on by itself" in held.value.message) == (ahead <= LONGEST_US)
+
+    @pytest.mark.parametrize("step", [-YEARS, -DAY, -HOUR, 0, HOUR, DAY, 7 * DAY])
+    def test_one_that_is_little_ahead_or_behind_is_believed(self, lab, make, step):
+        make(now=NOW + step, started=NOW + step).run(go_on)
+        self.believe(lab, NOW)
+        make(now=NOW + step, started=NOW + step).run(go_on)
+
+    @pytest.mark.parametrize("started", [NOW, NOW + YEARS], ids=["stepped", "started"])
+    def test_what_comes_in_by_a_wrong_clock_makes_it_no_better(self, lab, make, started):
+        """Also when the server is started again by that clock."""
+        late = NOW + YEARS
+        for hour in range(3):
+            lab.append([event(f"old{hour}", received_at=late), later(f"new{hour}", late)])
+            with pytest.raises(HeldBackError):
+                make(now=late + hour * HOUR, started=started + hour * HOUR).run(go_on)
+        assert make().run(go_on).complete  # set right
+
+    def test_somebody_may_say_that_it_is_right(self, lab, make):
+        retention = make(now=NOW + YEARS)
+        with pytest.raises(HeldBackError):
+            retention.run(go_on)
+        assert retention.confirm_clock() == NOW + YEARS
+        report = retention.run(go_on)
+        assert (report.archived, report.deleted) == (2, 1)
+
+    def test_a_lab_that_was_switched_off_for_three_months_goes_on_after_two_days_of_events(
+        self, lab, make
+    ):
+        self.believe(lab, NOW)
+        back = NOW + 90 * DAY
+        lab.append([later("first", back)])
+        with pytest.raises(HeldBackError, match="events have come in for two days"):
+            make(now=back + SETTLED_US - HOUR).run(go_on)
+        assert make(now=back + SETTLED_US + HOUR).run(go_on).complete
+
+    def test_a_policy_that_was_switched_off_for_years_is_believed_where_events_came_in(self, lab, make):
+        self.believe(lab, NOW)
+        lab.append([later(f"week{n}", NOW + n * (GAP_US - HOUR)) for n in range(1, 120)])
+        assert make(now=NOW + 120 * (GAP_US - HOUR)).run(go_on).complete
+
+    def test_a_sender_with_a_clock_that_is_ahead_is_no_proof(self, lab, make):
+        lab.append([later("theirs", NOW + YEARS, received_at=NOW)])
+        with pytest.raises(HeldBackError):
+            make(now=NOW + YEARS).run(go_on)
+
+    def test_a_store_without_events_has_nothing_to_lose(self, store, make):
+        assert make(now=NOW + YEARS, started=NOW + YEARS).run(go_on).complete
+
+    def test_a_clock_that_was_behind_holds_up_nothing_when_it_is_right_again(self, lab, make):
+        assert make().run(go_on).complete
+        make(now=NOW - YEARS, started=NOW - YEARS).run(go_on)
+        assert make(now=NOW + HOUR).run(go_on).complete
+
+    def test_what_is_archived_by_a_clock_that_is_behind_is_not_deleted_once_it_is_right(
+        self, lab, make
+    ):
+        self.believe(lab, NOW)
+        assert make(now=0).archive_ids(["old"]) == 1
+        assert lab.get("old").archived_at == NOW
+        assert make(now=NOW + DAY).run(go_on).deleted == 1  # the other one
+        assert set(left(lab)) == {"old", "fresh"}
+
+
+def later(event_id: str, moment: int, received_at: int | None = None) -> StoredEvent:
+    """An event of a time, which came in at once by default."""
+    return StoredEvent(event_id, "log", 20, False, moment, received_at or moment, {}, "{}")

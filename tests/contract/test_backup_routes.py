@@ -74,6 +74,31 @@ def test_without_any_backup_the_list_is_empty_and_no_folder_is_made(client, lab)
     assert not (lab / ".madsci" / "backups").exists()
 
 
+def test_a_stranger_who_asks_for_many_pushes_out_none_of_the_schedule(serve):
+    client = serve(backup_enabled=True, backup_schedule="0 0 1 1 *", backup_max_count=2)
+
+    def origins():
+        return [one["origin"] for one in client.get("/backup").json()["available_backups"]]
+
+    wait_until(origins, what="the backup of this year")
+    for _ in range(5):
+        back_up(client, description="scheduled")
+    assert origins() == ["request", "request", "schedule"]
+
+
+def test_a_backup_of_a_store_that_shrank_is_marked_and_told_of(client):
+    put(client, *[f"e{number}" for number in range(50)])
+    assert back_up(client)["shrank"] is False
+    client.post("/events/archive", json={"selector": {}})
+    client.delete("/events/archived?older_than_days=0&backup=false")
+    made = back_up(client)
+    assert made["shrank"] is True
+    assert [one["shrank"] for one in client.get("/backup").json()["available_backups"]] == [True, False]
+    selector = {"event_type": "backup_create", "log_level": 30}
+    (event,) = client.post("/events/query", json=selector).json().values()
+    assert "more than twice as many" in event["event_data"]["message"]
+
+
 def test_each_backup_leaves_an_event(client):
     made = back_up(client, description="nightly")
     (event,) = told_of_success(client)

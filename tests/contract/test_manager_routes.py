@@ -149,7 +149,7 @@ def test_every_route_is_described_with_its_replies(client):
         ("GET", "/events/export"), ("POST", "/events/export"),
         ("POST", "/events/archive"), ("GET", "/events/archived"), ("DELETE", "/events/archived"),
         ("POST", "/backup"), ("GET", "/backup"), ("GET", "/backup/status"),
-        ("GET", "/retention"),
+        ("GET", "/retention"), ("POST", "/retention/confirm"),
         ("GET", "/health"), ("GET", "/settings"), ("GET", "/definition"), ("GET", "/"),
     }  # fmt: skip
     for route, operation in described.items():

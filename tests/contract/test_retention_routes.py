@@ -8,6 +8,7 @@ import pytest
 
 from madsci.common.clock import iso, now_us
 from madsci.common.errors import SettingsError, StoreError, StoreUnavailableError
+from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.memory import MemoryStore
 from support.server import wait_until
 
@@ -139,6 +140,44 @@ def test_deleting_removes_what_was_archived_long_enough_ago(client):
     assert [(one["task"], one["deleted"]) for one in told if "task" in one] == [("purge", 1)] * 2
 
 
+def test_a_purge_of_everything_leaves_a_backup_of_before(client):
+    put(client, *[f"e{n}" for n in range(20)])
+    archive(client, selector={})
+    purged = client.delete("/events/archived?older_than_days=0").json()
+    assert purged["deleted_count"] >= 20
+    (listed,) = client.get("/backup").json()["available_backups"]
+    assert (listed["path"], listed["origin"]) == (purged["backup_path"], "pre_purge")
+    assert listed["events"] >= 20
+    told = [one["event_data"] for one in client.get("/events").json().values()]
+    assert [one["backup_path"] for one in told if one.get("task") == "purge"] == [listed["path"]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "query"), [({"backup_before_purge": False}, ""), ({}, "&backup=0")]
+)
+def test_where_no_backup_is_wanted_none_is_made(serve, settings, query):
+    client = serve(**settings)
+    put(client, *[f"e{n}" for n in range(20)])
+    archive(client, selector={})
+    purged = client.delete(f"/events/archived?older_than_days=0{query}").json()
+    assert "backup_path" not in purged
+    assert client.get("/backup").json()["available_backups"] == []
+
+
+def test_what_cannot_be_backed_up_is_not_deleted(serve, lab):
+    (lab / "taken").write_text("a file")
+    client = serve(backup_dir=lab / "taken" / "backups")
+    put(client, *[f"e{n}" for n in range(20)])
+    archive(client, selector={})
+    reply = client.delete("/events/archived?older_than_days=0")
+    assert (reply.status_code, reply.json()["code"]) == (503, "store-unavailable")
+    assert "Nothing was deleted" in reply.json()["detail"]
+    assert "backup=false" in reply.json()["detail"]
+    assert client.get("/event/e0").status_code == 200
+    assert client.delete("/events/archived?older_than_days=0&backup=false").status_code == 200
+    assert client.get("/event/e0").status_code == 404
+
+
 @pytest.mark.parametrize("days", ["-1", "-0.001", "nan", "inf", "1e9", "x"])
 def test_days_have_bounds(client, days):
     put(client, "a", archived=True)
@@ -210,6 +249,26 @@ def test_retention_runs_when_the_server_starts_and_says_so(serve):
     assert told["source"] == {"manager_id": "manager"}
 
 
+def test_retention_that_the_clock_holds_back_says_so_and_goes_on_when_that_is_confirmed(serve):
+    store = MemoryStore()
+    long_ago = now_us() - 1000 * DAY
+    store.append([StoredEvent("last", "log", 20, False, long_ago, long_ago, {}, "{}")])
+    client = serve(store, retention_enabled=True)
+
+    def task():
+        return client.get("/health").json()["tasks"][0]
+
+    wait_until(lambda: task()["last_outcome"] == "held", what="the hold")
+    assert client.get("/health").status_code == 200
+    assert "nothing is known of the 1,000 days" in task()["detail"]
+    assert client.get("/event/last").json()["archived"] is False
+    told = [one["event_data"]["message"] for one in client.get("/events?level=30").json().values()]
+    assert task()["detail"] in told
+    confirmed = client.post("/retention/confirm")
+    assert confirmed.status_code == 200
+    assert confirmed.json()["clock"] <= iso(now_us())
+
+
 class Broken(MemoryStore):
     """A store that archives nothing."""
 
@@ -220,9 +279,13 @@ class Broken(MemoryStore):
 
 
 def with_something_to_archive(store: Broken) -> Broken:
-    from madsci.event_manager.model.stored_event import StoredEvent
-
-    store.append([StoredEvent("old", "log", 20, False, 0, 0, {}, "{}")])
+    now = now_us() - DAY // 2  # there is something new, so that the clock is believed
+    store.append(
+        [
+            StoredEvent("old", "log", 20, False, 0, 0, {}, "{}"),
+            StoredEvent("new", "log", 20, False, now, now, {}, "{}"),
+        ]
+    )
     return store
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from madsci.common.ids import new_ulid
+from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import And
@@ -54,7 +55,7 @@ def check_round_trip(place: Place, folder: Path, kept: list[StoredEvent]) -> Non
     before = content(place)
     assert len(before) == len(kept)
     with closing(open_upkeep(place)) as upkeep:
-        service = BackupService(upkeep, folder / "backups", max_count=3)
+        service = BackupService(upkeep, folder / "backups", keeping=Keeping(3))
         made = service.create()
         assert made.events == len(kept)
         with closing(open_store(place)) as store:

@@ -30,20 +30,6 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def make_private_folders(path: Path) -> None:
-    """Make a folder and those above it that are missing, durably, for this user alone.
-
-    Folders that are there keep their mode.
-
-    Raises:
-        OSError: one cannot be made.
-    """
-    missing = [one for one in (path, *path.parents) if not one.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.parent)
-
-
 def write_durably(path: Path, text: str) -> None:
     """Write a file in UTF-8 and return when its content is on disk; its name may not be."""
     with path.open("w", encoding="utf-8") as file:

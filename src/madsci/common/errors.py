@@ -10,7 +10,8 @@
     ├── NotAcceptedError            understood, but not taken now or in this form
     │   ├── TooLargeError           larger than this server takes
     │   ├── UnsupportedBodyError    a content encoding that this server does not read
-    │   └── OverloadedError         the queue is full or the server is stopping: come back later
+    │   ├── OverloadedError         the queue is full or the server is stopping: come back later
+    │   └── HeldBackError           it might do harm now: somebody has to look first
     ├── EventNotFoundError          no event with that id
     ├── QueryTimeoutError           a question that takes longer than it may
     ├── StoreError                  the store cannot do what it was asked
@@ -117,6 +118,12 @@ class OverloadedError(NotAcceptedError):
     def __init__(self, message: str | None = None, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class HeldBackError(NotAcceptedError):
+    """It is held back, since it might do harm as things are."""
+
+    code = "held-back"
 
 
 class EventNotFoundError(MadsciError):

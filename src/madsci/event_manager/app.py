@@ -29,6 +29,7 @@ from madsci.event_manager.api.openapi import describe_hot_routes
 from madsci.event_manager.api.rate_limit import RateLimit, Window
 from madsci.event_manager.api.retention import retention_router
 from madsci.event_manager.api.summaries import summaries_router
+from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.routine import Backups, BackupTask
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.health import HealthCheck
@@ -37,6 +38,7 @@ from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.own_events import OwnEvents, tell_of_troubles
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.ulid_sources import AS_STORED, ULIDS_ONLY, Encoding
+from madsci.event_manager.retention.clock_guard import ClockGuard
 from madsci.event_manager.retention.policy import Policy
 from madsci.event_manager.retention.service import Retention, RetentionTask
 from madsci.event_manager.search.service import Search
@@ -82,29 +84,32 @@ class Parts:
     def __post_init__(self) -> None:
         settings = self.settings
         self.own_events = OwnEvents(self.writer, {"manager_id": self.manager_id})
+        place = _place(settings)
+        self.upkeep = None if place.is_in_memory else open_upkeep(place)
+        self.backups = _backups(settings, self.upkeep, self.own_events)
+        schedule = Every(settings.retention_check_interval_hours)
         self.retention = Retention(
             self.store,
             Policy.from_settings(settings, zone_named(settings.naive_timezone)),
             self.own_events,
             batch_size=settings.archive_batch_size,
             max_batches=settings.max_batches_per_run,
+            guard=ClockGuard(self.store, schedule.width),
+            back_up=self.backups.before_purge if settings.backup_before_purge else None,
         )
-        place = _place(settings)
-        self.upkeep = None if place.is_in_memory else open_upkeep(place)
-        self.backups = _backups(settings, self.upkeep, self.own_events)
         # A server of its own among all that share the store, whatever manager it stands for.
         self.runner = TaskRunner(
             self.store,
-            self._tasks(),
-            holder=new_ulid(),
+            self._tasks(schedule),
+            new_ulid(),
+            self.own_events,
             ends_on_failure={RetentionTask.name} if settings.fail_on_retention_error else (),
         )
 
-    def _tasks(self) -> list[Task]:
+    def _tasks(self, schedule: Every) -> list[Task]:
         tasks: list[Task] = []
         if self.settings.retention_enabled:
-            hours = self.settings.retention_check_interval_hours
-            tasks.append(RetentionTask(self.retention, Every(hours)))
+            tasks.append(RetentionTask(self.retention, schedule))
         if self.settings.backup_enabled:
             tasks.append(BackupTask(self.backups, _backup_schedule(self.settings)))
         if self.store.readable_at is not None:
@@ -177,7 +182,13 @@ def _place(settings: EventManagerSettings) -> Place:
 def _backups(settings: EventManagerSettings, upkeep: Upkeep | None, own_events: OwnEvents) -> Backups:
     service = None
     if upkeep is not None:
-        service = BackupService(upkeep, settings.backup_dir, max_count=settings.backup_max_count)
+        keeping = Keeping(
+            settings.backup_max_count,
+            settings.backup_keep_daily,
+            settings.backup_keep_weekly,
+            settings.backup_keep_monthly,
+        )
+        service = BackupService(upkeep, settings.backup_dir, keeping=keeping)
     return Backups(service, own_events)
 
 

@@ -57,8 +57,10 @@ def test_any_number_of_ids_is_sent(client, operated_peer):
 def test_deleting_says_how_old(client, operated_peer):
     assert client.purge_events()["deleted_count"] == 1
     client.purge_events(0, dry_run=True)
+    client.purge_events(1, backup=False)
     assert [request.params for request in operated_peer.requests] == [
         {"older_than_days": "30"}, {"older_than_days": "0", "dry_run": "true"},
+        {"older_than_days": "1", "backup": "false"},
     ]  # fmt: skip
 
 

@@ -49,14 +49,23 @@ class Administration(Questions):
     async_archive_events = asynchronous(archive_events)
 
     def purge_events(
-        self, older_than_days: float = 30, timeout: float | None = None, *, dry_run: bool = False
+        self,
+        older_than_days: float = 30,
+        timeout: float | None = None,
+        *,
+        dry_run: bool = False,
+        backup: bool = True,
     ) -> dict[str, Any] | None:
         """Delete for good what was archived so many days ago, 0 for all that is archived.
 
-        What the server's ``legal_hold`` holds stays. Returns the reply: ``deleted_count`` and
-        ``message``; with ``dry_run`` only counts. Raises what ``archive_events`` raises.
+        What the server's ``legal_hold`` holds stays. The server makes a backup before it deletes much;
+        not so with ``backup=False``. Returns the reply: ``deleted_count``, ``message`` and, where a
+        backup was made, ``backup_path``; with ``dry_run`` only counts. Raises what ``archive_events``
+        raises.
         """
         params: dict[str, Any] = {"older_than_days": older_than_days}
+        if not backup:
+            params["backup"] = "false"
         if dry_run:
             params["dry_run"] = "true"
         return self._order("purge_events", "DELETE", "events/archived", timeout, params=params)

@@ -54,5 +54,20 @@ class BackupSettings(BaseModel):
         description="Folder of the backups; best on another disk.",
     )
     backup_max_count: Annotated[int, SettingTraits(unit="backups")] = Field(
-        default=10, ge=1, description="Backups of this database that are kept in that folder."
+        default=10,
+        ge=1,
+        description="Backups kept of those that were asked for, and as many that were scheduled.",
+    )
+    backup_keep_daily: Annotated[int, SettingTraits(unit="days")] = Field(
+        default=7, ge=0, description="Days of which the last backup is kept besides; a week."
+    )
+    backup_keep_weekly: Annotated[int, SettingTraits(unit="weeks")] = Field(
+        default=4, ge=0, description="Weeks of which the last backup is kept besides; a month."
+    )
+    backup_keep_monthly: Annotated[int, SettingTraits(unit="months")] = Field(
+        default=6, ge=0, description="Months of which the last backup is kept besides; half a year."
+    )
+    backup_before_purge: bool = Field(
+        default=True,
+        description="Make a backup before much is deleted: over 1,000 events by request, or most.",
     )

@@ -16,9 +16,11 @@ class TaskHealth(BaseModel):
     last_start: str | None = Field(
         default=None, description="When this server began with it last; null if never since its start."
     )
-    last_outcome: str | None = Field(default=None, description="`done`, `failed` or `interrupted`.")
+    last_outcome: str | None = Field(
+        default=None, description="`done`, `failed`, `interrupted`, or `held` back."
+    )
     failures: int = Field(default=0, description="How often it failed since it was last done.")
-    detail: str | None = Field(default=None, description="Why it failed.")
+    detail: str | None = Field(default=None, description="Why it failed, or is held back.")
     next_start: str | None = Field(default=None, description="When it is tried next.")
 
 

@@ -182,6 +182,16 @@ class PurgeReply(BaseModel):
     deleted_count: int = Field(description="Events deleted, or that would be, with `dry_run`.")
     message: str
     dry_run: bool = False
+    backup_path: str | None = Field(
+        default=None, description="The backup that was made before, where much was deleted."
+    )
+
+
+class ConfirmReply(BaseModel):
+    """What was confirmed."""
+
+    clock: str = Field(description="The time that the server takes for right.")
+    message: str
 
 
 class RetentionRuleReply(BaseModel):
@@ -270,6 +280,13 @@ class OneBackup(BaseModel):
     size_bytes: int
     is_valid: bool = Field(description="Whether its files have the sizes they should have.")
     events: int | None = Field(description="Null where its maker did not say.")
+    damaged_events: int = Field(description="Events that could not be read, and are not in it.")
+    shrank: bool = Field(
+        description="Whether the store held less than half of the events of the backup before."
+    )
+    origin: str = Field(
+        description="`request`, `schedule`, `pre_migration`, `pre_restore` or `pre_purge`."
+    )
     database_version: str | None
     description: str | None
 

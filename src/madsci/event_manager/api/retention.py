@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from madsci.common.clock import now_us
+from madsci.common.clock import iso, now_us
 from madsci.common.types.retention_settings import RetentionSettings
 from madsci.event_manager.api.events import CURSOR_HEADER, page_of
 from madsci.event_manager.api.models import (
     ArchiveReply,
+    ConfirmReply,
     PurgeReply,
     RetentionReply,
     StoredEventReply,
@@ -45,6 +46,9 @@ Days = Annotated[
         allow_inf_nan=False,
         description="Deletes what was archived before; 0 for all that is archived.",
     ),
+]
+BackUpBefore = Annotated[
+    bool, Query(description="Whether to make a backup before much is deleted; the server may not.")
 ]
 DryRun = Annotated[bool, Query(description="Only count.")]
 Preview = Annotated[bool, Query(description="Whether to count what a run would do now.")]
@@ -106,18 +110,24 @@ def retention_router(
         summary="Delete archived events for good",
         response_model=PurgeReply,
         response_model_exclude_defaults=True,
-        responses=problem_responses(422, 503, 504),
+        responses=problem_responses(409, 422, 500, 503, 504),
     )
-    async def purge_events(older_than_days: Days = 365, *, dry_run: DryRun = False) -> dict[str, Any]:
-        """Delete what was archived so many days ago, but for what `legal_hold` holds."""
+    async def purge_events(
+        older_than_days: Days = 365, *, dry_run: DryRun = False, backup: BackUpBefore = True
+    ) -> dict[str, Any]:
+        """Delete what was archived so many days ago, but for what `legal_hold` holds.
+
+        Before more than 1,000 events are deleted, or most of those that are stored, a backup is made.
+        """
         age = f"older than {older_than_days:g} days"
         if dry_run:
             count = await search.count(retention.purgeable(older_than_days))
             message = f"{count} archived events {age} would be deleted for good"
             return {"deleted_count": count, "message": message, "dry_run": True}
-        count = await run_in_threadpool(lambda: retention.purge(older_than_days))
-        message = f"Permanently deleted {count} archived events {age}"
-        return {"deleted_count": count, "message": message}
+        purged = await run_in_threadpool(lambda: retention.purge(older_than_days, backup=backup))
+        message = f"Permanently deleted {purged.deleted} archived events {age}"
+        made = None if purged.backup is None else str(purged.backup)
+        return {"deleted_count": purged.deleted, "message": message, "backup_path": made}
 
     @router.get(
         "/retention",
@@ -140,6 +150,17 @@ def retention_router(
             "task": tasks[0] if tasks else None,
             "preview": await _preview(search, retention) if preview else None,
         }
+
+    @router.post(
+        "/retention/confirm",
+        summary="Confirm that the clock is right",
+        response_model=ConfirmReply,
+    )
+    async def confirm_clock() -> dict[str, Any]:
+        """Let retention go on that is held back since the clock is ahead of what is known."""
+        clock = iso(retention.confirm_clock())
+        message = f"The clock is right: it is {clock}. Retention goes on within a minute"
+        return {"clock": clock, "message": message}
 
     return router
 

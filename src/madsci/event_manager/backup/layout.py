@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,11 +24,23 @@ METADATA: Final = "backup_metadata.json"
 CHECKSUM: Final = "backup.checksum"
 FORMAT: Final = 1
 """Stands in the metadata of backups that this program made."""
+SCHEDULED: Final = "scheduled"
+"""The description of those that a schedule makes."""
 
 _ENDINGS: Final = (".bson", ".bson.gz", ".db")
 _NAME: Final = re.compile(r"(?P<day>\d{8})_(?P<time>\d{6})(?:_(?P<us>\d{6}))?(?:_(?P<suffix>.+))?")
 _CHUNK: Final = 1024 * 1024
 _MAX_SUFFIX: Final = 60
+
+
+class Origin(Enum):
+    """What a backup was made for. It stands in the metadata; earlier versions said it in the name."""
+
+    REQUEST = "request"
+    SCHEDULE = "schedule"
+    PRE_MIGRATION = "pre_migration"
+    PRE_RESTORE = "pre_restore"
+    PRE_PURGE = "pre_purge"
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,34 @@ class Backup:
         return number if isinstance(number, int) else None
 
     @property
+    def damaged(self) -> int:
+        """How many events of the database could not be read, and are not in it."""
+        return _count(self.metadata.get("damaged_events"))
+
+    @property
+    def shrank(self) -> bool:
+        """Whether the database held far fewer events than in the backup before."""
+        return self.metadata.get("shrank") is True
+
+    @property
+    def number(self) -> int:
+        """Its place in the order in which those of a folder were made; 0 of earlier versions."""
+        return _count(self.metadata.get("number"))
+
+    @property
+    def origin(self) -> Origin:
+        """What it was made for."""
+        told = self.metadata.get("origin")
+        if told is None:
+            told = "schedule" if self.suffix == SCHEDULED else self.suffix
+        return next((one for one in Origin if one.value == told), Origin.REQUEST)
+
+    @property
+    def content(self) -> str:
+        """What it holds, in words: ``999 events and 1 that is damaged``."""
+        return content_in_words(self.events, self.damaged)
+
+    @property
     def checksum(self) -> str | None:
         """The SHA-256 of its data, as hexadecimal digits."""
         return _text(self.metadata.get("checksum"))
@@ -70,6 +111,9 @@ class Backup:
             "size_bytes": self.size_bytes,
             "is_valid": self.is_valid,
             "events": self.events,
+            "damaged_events": self.damaged,
+            "shrank": self.shrank,
+            "origin": self.origin.value,
             "database_version": self.database_version,
             "checksum": self.checksum,
             "description": self.suffix,
@@ -78,6 +122,16 @@ class Backup:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def content_in_words(events: int | None, damaged: int) -> str:
+    """Return what a backup holds: ``999 events and 1 that is damaged``."""
+    told = "events" if events is None else f"{events:,} event{'s' * (events != 1)}"
+    return f"{told} and {damaged:,} that {'is' if damaged == 1 else 'are'} damaged" if damaged else told
 
 
 def folder_name(database: str, moment: datetime, description: str | None) -> str:

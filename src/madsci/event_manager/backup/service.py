@@ -7,14 +7,14 @@ import logging
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from madsci.common.clock import Clock, from_us, now_us
-from madsci.common.durability import sync_folder
+from madsci.common.durability import make_private_folders, sync_folder
 from madsci.common.errors import (
     SchemaVersionError,
     StoreDamagedError,
@@ -24,15 +24,13 @@ from madsci.common.errors import (
 )
 from madsci.common.file_lock import try_lock
 from madsci.event_manager.backup import layout
-from madsci.event_manager.backup.layout import Backup
+from madsci.event_manager.backup.keeping import Keeping, has_shrunk, in_order, to_go
+from madsci.event_manager.backup.layout import Backup, Origin
 from madsci.event_manager.stores.upkeep import DatabaseState, Progress, Upkeep
 
 _logger = logging.getLogger(__name__)
 
-SAFETY: Final = ("pre_migration", "pre_restore")
-"""Descriptions of the backups that are made before something that may go wrong."""
-SAFETY_DAYS: Final = 30
-"""So long those stay, whatever else is made: what went wrong is not always noticed at once."""
+_MICROSECOND: Final = timedelta(microseconds=1)
 _SPARE: Final = 64 * 1024 * 1024
 """Bytes that a backup leaves free on the disk, where a server may write, too."""
 
@@ -44,37 +42,47 @@ def unseen(what: str, done: int, of: int | None) -> None:
 class BackupService:
     """Backups of one database in one folder. Thread-safe; calls block.
 
-    ``max_count`` backups are kept, the oldest goes when another one is made; it touches nothing in the
-    folder but complete backups of this database that this program made. Those of ``SAFETY`` are not
-    counted, and go when they are ``SAFETY_DAYS`` old.
+    When one was made, those go that ``keeping`` does not keep. Nothing in the folder is touched but
+    complete backups of this database that this program made. The folder is made for this user only.
     """
 
-    def __init__(self, upkeep: Upkeep, folder: Path, *, max_count: int, clock: Clock = now_us) -> None:
+    def __init__(
+        self, upkeep: Upkeep, folder: Path, *, keeping: Keeping, clock: Clock = now_us
+    ) -> None:
         self.folder = folder.absolute()
         self._upkeep = upkeep
-        self._max_count = max_count
+        self._keeping = keeping
         self._clock = clock
         self._lock = threading.Lock()
 
-    def create(self, description: str | None = None, progress: Progress = unseen) -> Backup:
+    def create(
+        self,
+        description: str | None = None,
+        progress: Progress = unseen,
+        *,
+        origin: Origin | None = None,
+    ) -> Backup:
         """Make a backup while the database is served, read it back, and return it.
 
         Everything that was acknowledged before is in it. Until it is whole, it is a hidden folder.
+        ``origin`` is what it is made for, by default what the description says of that.
 
         Raises:
             StoreInUseError: one is being made already, by this or another program.
             StoreUnavailableError: the database or the folder cannot be used now.
             StoreDamagedError: what was written cannot be read.
         """
-        return self._make(description, progress, rotate=True)
+        return self._make(description, progress, origin, rotate=True)
 
-    def _make(self, description: str | None, progress: Progress, *, rotate: bool) -> Backup:
+    def _make(
+        self, description: str | None, progress: Progress, origin: Origin | None, *, rotate: bool
+    ) -> Backup:
         with self._alone(), _disk_errors(self.folder):
-            name = layout.folder_name(self._upkeep.name, self._moment(), description)
+            name = self._free_name(description)
             part = self.folder / f".{name}.part"
             self._refuse_without_space()
             try:
-                self._fill(part, progress)
+                self._fill(part, progress, origin or _origin_of(description))
                 part.rename(self.folder / name)
                 sync_folder(self.folder)
             finally:  # where it did not become a backup, nothing stays
@@ -86,6 +94,16 @@ class BackupService:
             raise StoreDamagedError(f"The backup {name} was made, but cannot be read again.")
         return backup
 
+    def _free_name(self, description: str | None) -> str:
+        """Return a name that no backup has: a clock that was set back comes by the same time again."""
+        moment = self._moment()
+        while (self.folder / (name := self._name_at(moment, description))).exists():
+            moment += _MICROSECOND
+        return name
+
+    def _name_at(self, moment: datetime, description: str | None) -> str:
+        return layout.folder_name(self._upkeep.name, moment, description)
+
     def _refuse_without_space(self) -> None:
         wanted = self._upkeep.size() + _SPARE
         free = shutil.disk_usage(self.folder).free
@@ -96,10 +114,11 @@ class BackupService:
                 " EVENT_BACKUP_DIR or --backup-dir."
             )
 
-    def _fill(self, part: Path, progress: Progress) -> None:
+    def _fill(self, part: Path, progress: Progress, origin: Origin) -> None:
         moment = self._moment()
+        earlier = self.backups()
         version = self._upkeep.version().version
-        part.mkdir(parents=True)
+        part.mkdir(mode=0o700)
         data = part / self._upkeep.name
         dumped = self._upkeep.dump(data, progress)
         events = self._upkeep.check(data, progress)
@@ -119,6 +138,10 @@ class BackupService:
                 "database_version": version,
                 "collections_count": dumped.collections,
                 "events": events,
+                "damaged_events": dumped.damaged,
+                "origin": origin.value,
+                "number": 1 + max((one.number for one in earlier), default=0),
+                "shrank": has_shrunk(events, self._ours(earlier)),
                 "consistency": dumped.consistency,
                 "backup_size": sum(file.stat().st_size for file in layout.data_files(part)),
                 "checksum": layout.checksum_of(part),
@@ -127,7 +150,7 @@ class BackupService:
         sync_folder(part)
 
     def backups(self) -> list[Backup]:
-        """Return the backups of this database in the folder, the newest first.
+        """Return the backups of this database in the folder, the last one made first.
 
         Raises:
             StoreUnavailableError: the folder cannot be read.
@@ -136,9 +159,7 @@ class BackupService:
             return []
         with _disk_errors(self.folder):
             found = [layout.read_backup(path, self._upkeep.name) for path in self.folder.iterdir()]
-        return sorted(
-            (one for one in found if one is not None), key=lambda one: one.created_at, reverse=True
-        )
+        return in_order(one for one in found if one is not None)
 
     def verify(self, path: Path, progress: Progress = unseen) -> int:
         """Read a backup to its end; return how many events it holds.
@@ -185,7 +206,7 @@ class BackupService:
             self._go_on_without_backup(error)
             return
         try:
-            self._make("pre_restore", progress, rotate=False)
+            self._make("pre_restore", progress, Origin.PRE_RESTORE, rotate=False)
         except (StoreDamagedError, SchemaVersionError) as error:  # the latter of a newer version
             self._go_on_without_backup(error)
 
@@ -207,15 +228,14 @@ class BackupService:
         return layout.data_folder(self._found(path), self._upkeep.name)
 
     def _rotate(self) -> None:
-        ours = [backup for backup in self.backups() if backup.is_valid and self._is_ours(backup)]
-        oldest = self._moment() - timedelta(days=SAFETY_DAYS)
-        safety = [one for one in ours if one.suffix in SAFETY and one.created_at < oldest]
-        others = [one for one in ours if one.suffix not in SAFETY]
-        for backup in (*others[self._max_count :], *safety):
+        for backup in to_go(self._ours(self.backups()), self._moment(), self._keeping):
             _logger.info("The backup %s makes room for newer ones", backup.path)
             # Hidden first: what is deleted halfway when the process is killed is no backup any more.
             part = backup.path.rename(self.folder / f".{backup.path.name}.part")
             shutil.rmtree(part, ignore_errors=True)
+
+    def _ours(self, backups: Iterable[Backup]) -> list[Backup]:
+        return [one for one in backups if one.is_valid and self._is_ours(one)]
 
     def _is_ours(self, backup: Backup) -> bool:
         """Tell whether it is of this very database: others may have the same name elsewhere."""
@@ -238,9 +258,9 @@ class BackupService:
             raise StoreInUseError(refusal)
         try:
             with _disk_errors(self.folder):
-                self.folder.mkdir(parents=True, exist_ok=True)
+                make_private_folders(self.folder)
                 lock = self.folder / f".{self._upkeep.name}.lock"
-                descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+                descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 with _disk_errors(self.folder):
                     is_ours = try_lock(descriptor)
@@ -254,6 +274,10 @@ class BackupService:
                 os.close(descriptor)
         finally:
             self._lock.release()
+
+
+def _origin_of(description: str | None) -> Origin:
+    return next((one for one in Origin if one.value == description), Origin.REQUEST)
 
 
 @contextmanager

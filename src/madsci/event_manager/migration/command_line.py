@@ -20,6 +20,7 @@ from typing import Any, Final
 from madsci.common.clock import zone_named
 from madsci.common.errors import MadsciError, SettingsError, StoreError
 from madsci.common.settings import command_line_values, resolve_madsci_path, settings_help
+from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.backup.telling import tell_of_restore
 from madsci.event_manager.migration.copying import copy_events
@@ -119,7 +120,9 @@ def _with_upkeep(upkeep: Upkeep, place: Place, settings: MigrationSettings) -> i
         if settings.check_version:
             return _check(upkeep, settings)
         with Bars(shown=not settings.json_output) as bars:
-            backups = BackupService(upkeep, settings.backup_dir, max_count=settings.backup_max_count)
+            backups = BackupService(
+                upkeep, settings.backup_dir, keeping=Keeping(settings.backup_max_count)
+            )
             if settings.restore_from is not None:
                 lines, report = _restore(place, upkeep, backups, settings.restore_from, bars)
             elif settings.backup_only:
@@ -145,8 +148,9 @@ def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, b
 
 def _back_up(upkeep: Upkeep, backups: BackupService, bars: Bars) -> _Outcome:
     backup = backups.create(None, bars)
-    line = f"Backup of {upkeep.location}: {backup.path} ({backup.events:,} events)."
-    return [line], {"backup": str(backup.path), "events": backup.events}
+    line = f"Backup of {upkeep.location}: {backup.path} ({backup.content})."
+    report = {"backup": str(backup.path), "events": backup.events, "damaged_events": backup.damaged}
+    return [line], report
 
 
 def _migrate(

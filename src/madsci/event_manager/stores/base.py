@@ -158,13 +158,19 @@ class EventStore(EventReader, Protocol):
         """Remove for good those of the events that are archived; return how many."""
         ...
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Reserve a task for a while, of all servers of this store; tell whether it is the holder's.
 
         ``slot`` says for which time the task is done, as text whose order is that of time. It is not
-        given to anybody once it, or a later one, was done, nor while another holder has the task. The
-        holder calls again to keep it longer; the turn of a holder that died ends by itself.
+        given to anybody once it, or a later one up to ``horizon``, was done, nor while another holder
+        has the task. What was done for a time beyond the horizon was done by a clock that was ahead,
+        and does not count. The holder calls again to keep it longer; the turn of a holder that died
+        ends by itself.
         """
+        ...
+
+    def last_done(self, task: str) -> str | None:
+        """Return the slot for which a task was done last; ``None`` where it never was."""
         ...
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:

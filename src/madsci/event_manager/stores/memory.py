@@ -120,11 +120,16 @@ class MemoryStore:
                 del self._events[event_id], self._numbers[event_id]
             return len(gone)
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Tell whether the task is still to be done; nobody else has this store."""
         del holder, seconds
+        done = self.last_done(task)
+        return done is None or not slot <= done <= horizon
+
+    def last_done(self, task: str) -> str | None:
+        """Return the slot for which a task was done last."""
         self._check_open()
-        return self._done.get(task, "") < slot
+        return self._done.get(task)
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """Remember what was done."""

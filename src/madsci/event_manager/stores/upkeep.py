@@ -58,7 +58,7 @@ class Dumped:
     consistency: str = ONE_MOMENT
     """What is in it of what was written meanwhile, for people."""
     damaged: int = 0
-    """Further events in it that are known not to be what was written."""
+    """Further events in it that are known not to be what was written; ``events`` are the others."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Upkeep(Protocol):
         ...
 
     def check(self, folder: Path, progress: Progress) -> int:
-        """Read a dump to its end; return how many events it holds.
+        """Read a dump to its end; return how many events it holds, damaged ones left out.
 
         Raises:
             StoreDamagedError: something in it cannot be read.

@@ -10,9 +10,13 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from madsci.common.clock import Clock, iso, now_us
-from madsci.common.errors import MadsciError, StoreError
+from madsci.common.errors import HeldBackError, MadsciError, StoreError
+from madsci.common.types.event_type import EventType
 from madsci.common.types.health import TaskHealth
+from madsci.common.types.log_level import EventLogLevel
+from madsci.event_manager.ingest.own_events import Recorder
 from madsci.event_manager.stores.base import EventStore
+from madsci.event_manager.tasks.clock_watch import SKEW_US, ClockWatch, Elapsed, span
 from madsci.event_manager.tasks.task import Pauses, Progress, Task, sentence
 
 _logger = logging.getLogger(__name__)
@@ -25,6 +29,9 @@ class TaskRunner:
     a task blocks, and nothing that a task raises ends the first. The task whose slot began first is
     done first, so that one that takes long does not keep the others from their turn.
 
+    The clock may be set. Slots are those of the present clock, whatever was done by one that was ahead;
+    pauses are times that pass. Each step of the clock is told through ``events``.
+
     ``ends_on_failure`` names tasks that are not tried again when they failed, but for a store that
     is away.
     """
@@ -34,14 +41,21 @@ class TaskRunner:
         store: EventStore,
         tasks: Sequence[Task],
         holder: str,
+        events: Recorder,
         *,
         ends_on_failure: Collection[str] = (),
         clock: Clock = now_us,
+        elapsed: Elapsed = time.monotonic,
         pauses: Pauses | None = None,
     ) -> None:
         self._store = store
         self._holder = holder
+        self._events = events
         self._clock = clock
+        self._elapsed = elapsed
+        self._watch = ClockWatch(clock, elapsed)
+        self._told_of: dict[str, str] = {}
+        """By task the slot in the future of which it was told."""
         self._pauses = pauses or Pauses()
         self._lock = threading.Lock()
         """Held by the thread that reads or changes the progress."""
@@ -53,20 +67,19 @@ class TaskRunner:
         self._thread = threading.Thread(target=self._run, name="task-runner", daemon=True)
 
     def start(self) -> None:
-        """Begin; without tasks there is no thread."""
-        if self._progress:
-            self._thread.start()
+        """Begin."""
+        self._thread.start()
 
     @property
     def running(self) -> bool:
         """Whether tasks are done when their time comes."""
-        return not self._progress or self._thread.is_alive()
+        return self._thread.is_alive()
 
     def stats(self) -> list[TaskHealth]:
         """Return how it stands with each task."""
-        now = self._clock()
+        now, elapsed = self._clock(), self._elapsed()
         with self._lock:
-            return [one.health(now) for one in self._progress]
+            return [one.health(now, elapsed) for one in self._progress]
 
     def close(self, deadline: float) -> bool:
         """Tell the task at work to return, and stop; tell whether that was done in time (seconds)."""
@@ -78,43 +91,66 @@ class TaskRunner:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            if step := self._watch.step():
+                self._clock_was_set(step)
             due = self._due()
             if due is None:
                 self._stopping.wait(self._rest())
             else:
                 self._try(*due)
 
-    def _due(self) -> tuple[Progress, int] | None:
-        now = self._clock()
+    def _clock_was_set(self, step: int) -> None:
         with self._lock:
-            slots = [(one, one.due_slot(now)) for one in self._progress]
+            for one in self._progress:
+                one.clock_was_set()
+        direction = "forward" if step > 0 else "back"
+        slept = ", or this machine slept" if step > 0 else ""
+        self._warn(
+            f"The clock of this server was set {direction} by {span(step)}{slept}: it is"
+            f" {iso(self._clock())} now. Times of events from before and after that do not compare.",
+            clock_step_seconds=step / 1_000_000,
+        )
+
+    def _warn(self, message: str, **members: float | str) -> None:
+        self._events.record(EventType.LOG_WARNING, EventLogLevel.WARNING, message, **members)
+
+    def _due(self) -> tuple[Progress, int] | None:
+        now, elapsed = self._clock(), self._elapsed()
+        with self._lock:
+            slots = [(one, one.due_slot(now, elapsed)) for one in self._progress]
         due = [(one, slot) for one, slot in slots if slot is not None]
         return min(due, key=lambda pair: pair[1], default=None)
 
     def _rest(self) -> float:
-        now = self._clock()
+        now, elapsed = self._clock(), self._elapsed()
         with self._lock:
-            looks = [look for one in self._progress if (look := one.next_look(now)) is not None]
-        seconds = (min(looks, default=now) - now) / 1_000_000
-        return min(max(seconds, 0.001), self._pauses.look) if looks else self._pauses.look
+            rests = [rest for one in self._progress if (rest := one.rest(now, elapsed)) is not None]
+        return min(max(min(rests, default=self._pauses.clock), 0.001), self._pauses.clock)
 
     def _try(self, progress: Progress, slot: int) -> None:
         task = progress.task
-        turn = _Turn(self._store, task.name, iso(slot), self._holder, self._pauses.turn)
+        turn = _Turn(
+            self._store, task.name, iso(slot), self._holder,
+            seconds=self._pauses.turn, clock=self._clock,
+        )  # fmt: skip
         try:
+            self._tell_of_future(task.name)
             is_ours = turn.take()
         except StoreError as error:
             self._failed(progress, error)
             return
         if not is_ours:  # done, or another server is at it; if that one dies it ends undone
             with self._lock:
-                progress.later(self._clock(), self._pauses.look)
+                progress.later(self._elapsed() + self._pauses.look)
             return
         with self._lock:
             progress.started(self._clock())
         failure = self._do(task, turn)
         is_done = failure is None and not turn.was_denied
         turn.give_back(done=is_done)
+        if isinstance(failure, HeldBackError):
+            self._held(progress, failure)
+            return
         if failure is not None:
             self._failed(progress, failure)
             return
@@ -122,7 +158,20 @@ class TaskRunner:
             if is_done:
                 progress.finished(slot)
             else:
-                progress.interrupted(self._clock(), self._pauses)
+                progress.interrupted(self._elapsed(), self._pauses)
+
+    def _tell_of_future(self, task: str) -> None:
+        """Say once that a task was done at a time that is yet to come, which does not count."""
+        done = self._store.last_done(task)
+        if done is None or done <= _horizon(self._clock()) or self._told_of.get(task) == done:
+            return
+        self._told_of[task] = done
+        self._warn(
+            f"The task {task} was done for {done}, which lies in the future: the clock of the server"
+            " that did it was ahead, or this one's is behind. It is done again as this clock says.",
+            task=task,
+            done=done,
+        )
 
     def _do(self, task: Task, turn: _Turn) -> BaseException | None:
         """Do the task in the other thread, keeping its turn; return what it raised."""
@@ -143,9 +192,16 @@ class TaskRunner:
             turn.renew()
         return done.exception()
 
+    def _held(self, progress: Progress, error: HeldBackError) -> None:
+        with self._lock:
+            is_new = not progress.is_held
+            progress.held(self._elapsed(), error, self._pauses)
+        if is_new:
+            self._warn(error.message, task=progress.task.name)
+
     def _failed(self, progress: Progress, error: BaseException) -> None:
         with self._lock:
-            progress.failed(self._clock(), error, self._pauses)
+            progress.failed(self._clock(), self._elapsed(), error, self._pauses)
         unforeseen = None if isinstance(error, MadsciError) else error
         remedy = "It is not tried again until the server is restarted." if progress.ended else ""
         _logger.error(
@@ -154,15 +210,23 @@ class TaskRunner:
         )  # fmt: skip
 
 
+def _horizon(now: int) -> str:
+    """Return the latest time for which a task may have been done by now, on any server's clock."""
+    return iso(now + SKEW_US)
+
+
 class _Turn:
     """The turn of one task for one slot; taken and renewed by one thread, asked about by another."""
 
-    def __init__(self, store: EventStore, task: str, slot: str, holder: str, seconds: float) -> None:
+    def __init__(  # noqa: PLR0913 - whose turn it is at what, and until when
+        self, store: EventStore, task: str, slot: str, holder: str, *, seconds: float, clock: Clock
+    ) -> None:
         self._store = store
         self._task = task
         self._slot = slot
         self._holder = holder
         self._seconds = seconds
+        self._clock = clock
         self._until = 0.0
         self.was_denied = False
         """Whether the task was told to leave off."""
@@ -170,7 +234,8 @@ class _Turn:
     def take(self) -> bool:
         """Take or renew it; tell whether it is ours. Raises what ``EventStore.take_turn`` raises."""
         asked = time.monotonic()
-        if not self._store.take_turn(self._task, self._slot, self._holder, self._seconds):
+        horizon = _horizon(self._clock())
+        if not self._store.take_turn(self._task, self._slot, self._holder, self._seconds, horizon):
             return False
         self._until = asked + self._seconds
         return True

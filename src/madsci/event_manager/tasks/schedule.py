@@ -28,12 +28,13 @@ class Every:
 
     def latest(self, now_us: int) -> int:
         """Return the beginning of the slot that now is in."""
-        return now_us - now_us % self._width
+        return now_us - now_us % self.width
 
     def next(self, now_us: int) -> int:
         """Return the beginning of the next slot."""
-        return self.latest(now_us) + self._width
+        return self.latest(now_us) + self.width
 
     @property
-    def _width(self) -> int:
+    def width(self) -> int:
+        """The length of a slot in microseconds."""
         return int(self.hours * _HOUR_US)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from madsci.common.clock import iso
-from madsci.common.errors import MadsciError, StoreUnavailableError
+from madsci.common.errors import HeldBackError, MadsciError, StoreUnavailableError
 from madsci.common.types.health import TaskHealth
+from madsci.event_manager.tasks.clock_watch import SKEW_US
 from madsci.event_manager.tasks.schedule import Schedule
+
+_HELD: Final = "held"
 
 KeepTurn = Callable[[], bool]
 """Tells whether to go on; false when the server stops, or when another one may have taken over."""
@@ -31,7 +34,8 @@ class Task(Protocol):
     def run(self, keep_turn: KeepTurn) -> None:
         """Do it. Ask ``keep_turn`` before each step, and return early when it says no.
 
-        Whatever it raises is a failure: it is logged, and the task is done again later.
+        ``HeldBackError`` says that it must not be done now; it is asked again soon. Whatever else it
+        raises is a failure: it is logged, and the task is done again later.
         """
         ...
 
@@ -41,8 +45,10 @@ class Pauses:
     """How patient a runner is, in seconds."""
 
     look: float = 60.0
-    """Longest time between two looks at the clock, which may be set; and until a task is asked for
-    again that another server has. When that one was killed, this is the delay."""
+    """Until a task is asked for again that another server has, or that is held back. When that server
+    was killed, this is the delay."""
+    clock: float = 2.0
+    """Longest time between two looks at the clock, which may be set."""
     turn: float = 120.0
     """How long a turn lasts that is not renewed. It is renewed three times as often."""
     first_retry: float = 30.0
@@ -51,24 +57,36 @@ class Pauses:
 
 
 class Progress:
-    """What is known about a task in this process. Times are microseconds; not thread-safe."""
+    """What is known about a task in this process. Not thread-safe.
+
+    Slots are microseconds of the clock, which may be set. When it may be tried again is told in seconds
+    that only go on (``elapsed``).
+    """
 
     def __init__(self, task: Task, *, ends_on_failure: bool) -> None:
         self.task = task
         self._ends_on_failure = ends_on_failure
-        self._done = ""
-        self._not_before = 0
+        self._done: int | None = None
+        self._not_before = 0.0
         self._failures = 0
         self._last: tuple[int, str, str | None] | None = None
         self._running_since: int | None = None
         self.ended = False
 
-    def due_slot(self, now: int) -> int | None:
+    def due_slot(self, now: int, elapsed: float) -> int | None:
         """Return the slot that is to be tried now."""
-        if self.ended or now < self._not_before:
-            return None
+        return None if self.ended or elapsed < self._not_before else self._open_slot(now)
+
+    def _open_slot(self, now: int) -> int | None:
+        """Return the present slot if it is not done; one that was done in the future does not count."""
         slot = self.task.schedule.latest(now)
-        return None if slot is None or iso(slot) <= self._done else slot
+        is_done = slot is not None and self._done is not None and slot <= self._done <= now + SKEW_US
+        return None if is_done else slot
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was held back when it was tried last."""
+        return self._last is not None and self._last[1] == _HELD
 
     def started(self, now: int) -> None:
         """Note that it runs."""
@@ -76,47 +94,57 @@ class Progress:
 
     def finished(self, slot: int) -> None:
         """Note that it was done for a slot."""
-        self._done = iso(slot)
+        self._done = slot
         self._failures = 0
         self._note("done", None)
 
-    def interrupted(self, now: int, pauses: Pauses) -> None:
+    def interrupted(self, elapsed: float, pauses: Pauses) -> None:
         """Note that it was left undone."""
         self._note("interrupted", None)
-        self.later(now, pauses.look)
+        self.later(elapsed + pauses.look)
 
-    def failed(self, now: int, error: BaseException, pauses: Pauses) -> None:
+    def held(self, elapsed: float, error: HeldBackError, pauses: Pauses) -> None:
+        """Note that it must not be done now. That is no failure."""
+        self._failures = 0
+        self._note(_HELD, error.message)
+        self.later(elapsed + pauses.look)
+
+    def clock_was_set(self) -> None:
+        """Forget that it was held back, and by what: it may have been the clock."""
+        if self.is_held:
+            self._last = None
+            self._not_before = 0.0
+
+    def failed(self, now: int, elapsed: float, error: BaseException, pauses: Pauses) -> None:
         """Note that it failed. What is only away for now is no reason to end."""
         self._running_since = self._running_since or now
         self._failures += 1
         self._note("failed", sentence(error))
         doubled = pauses.first_retry * 2.0 ** min(self._failures - 1, 30)
-        self.later(now, min(doubled, pauses.longest_retry))
+        self.later(elapsed + min(doubled, pauses.longest_retry))
         self.ended = self._ends_on_failure and not isinstance(error, StoreUnavailableError)
 
-    def later(self, now: int, seconds: float) -> None:
-        """Leave it alone for a while."""
-        self._not_before = now + int(seconds * 1_000_000)
+    def later(self, elapsed: float) -> None:
+        """Leave it alone until then."""
+        self._not_before = elapsed
 
     def _note(self, outcome: str, detail: str | None) -> None:
         self._last = (self._running_since or 0, outcome, detail)
         self._running_since = None
 
-    def next_look(self, now: int) -> int | None:
-        """Return when it is tried next, as far as one can tell."""
+    def rest(self, now: int, elapsed: float) -> float | None:
+        """Return in how many seconds it is tried next, as far as one can tell; ``None`` for never."""
         if self.ended:
             return None
-        if self.due_slot(now) is not None:
-            return now
-        slot = self.task.schedule.latest(now)
-        if slot is not None and iso(slot) > self._done:
-            return self._not_before
-        return max(self.task.schedule.next(now), self._not_before)
+        pause = max(0.0, self._not_before - elapsed)
+        if self._open_slot(now) is not None:
+            return pause
+        return max(pause, (self.task.schedule.next(now) - now) / 1_000_000)
 
-    def health(self, now: int) -> TaskHealth:
+    def health(self, now: int, elapsed: float) -> TaskHealth:
         """Return how it stands with it."""
         started, outcome, detail = self._last or (None, None, None)
-        upcoming = self.next_look(now)
+        rest = self.rest(now, elapsed)
         return TaskHealth(
             name=self.task.name,
             running=self._running_since is not None,
@@ -125,7 +153,7 @@ class Progress:
             last_outcome=outcome,
             failures=self._failures,
             detail=detail,
-            next_start=None if upcoming is None else iso(upcoming),
+            next_start=None if rest is None else iso(now + round(rest * 1_000_000)),
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from madsci.common.clock import now_us
+from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import EventStore
@@ -56,7 +57,7 @@ class Database:
             return [store.get(name) is not None for name in names]
 
     def service(self, max_count: int = 10) -> BackupService:
-        return BackupService(self.upkeep, self.folder, max_count=max_count, clock=self.clock)
+        return BackupService(self.upkeep, self.folder, keeping=Keeping(max_count), clock=self.clock)
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])

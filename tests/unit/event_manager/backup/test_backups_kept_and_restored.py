@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import stat
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +20,8 @@ from madsci.common.errors import (
     StoreInUseError,
     StoreUnavailableError,
 )
-from madsci.event_manager.backup.service import SAFETY_DAYS
+from madsci.event_manager.backup.keeping import LATER_DAYS, SAFETY_DAYS
+from madsci.event_manager.backup.layout import Origin
 
 only_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
@@ -140,8 +143,71 @@ class TestRotation:
         service.create("two")
         assert suffixes(service) == ["two", "pre_restore", "pre_migration"]
         database.clock.pass_days(SAFETY_DAYS + 1)
-        service.create("three")
-        assert suffixes(service) == ["three"]
+        for number in range(LATER_DAYS):
+            service.create(f"n{number}")
+            database.clock.pass_days(1)
+        service.create("last")
+        assert {"pre_restore", "pre_migration"}.isdisjoint(suffixes(service))
+
+    def test_a_clock_that_is_ahead_makes_no_safety_backup_go(self, database):
+        database.put("a")
+        service = database.service(max_count=1)
+        service.create("pre_migration")
+        database.clock.pass_days(3660)
+        service.create("ahead")
+        assert suffixes(service) == ["ahead", "pre_migration"]
+
+    def test_what_a_clock_that_was_ahead_made_takes_no_newer_ones_place(self, database):
+        database.put("a")
+        service = database.service(max_count=2)
+        database.clock.pass_days(3660)
+        service.create("ahead one")
+        service.create("ahead two")
+        database.clock.pass_days(-3660)
+        for number in range(3):
+            service.create(f"right{number}")
+        assert suffixes(service)[:2] == ["right2", "right1"]  # the last one made first
+
+    def test_backups_at_one_and_the_same_time_all_stay(self, database):
+        """A clock that was set back, or that stands still, comes by the same time again."""
+        database.put("a")
+        service = database.service()
+        for _ in range(3):
+            service.create("same")
+            database.clock.now -= 3_000_000
+        assert len({one.path for one in service.backups()}) == 3
+
+    def test_what_is_asked_for_pushes_out_nothing_that_is_scheduled_and_no_other_day(self, database):
+        database.put("a")
+        service = database.service(max_count=2)
+        yesterday = service.create("yesterday").path
+        database.clock.pass_days(1)
+        scheduled = service.create("scheduled", origin=Origin.SCHEDULE).path
+        for number in range(5):
+            service.create(f"asked{number}")
+        assert suffixes(service) == ["asked4", "asked3", "scheduled", "yesterday"]
+        assert {yesterday, scheduled} < {one.path for one in service.backups()}
+
+    @pytest.mark.parametrize("name", ["scheduled", "pre_migration", "pre_restore", "pre_purge"])
+    def test_a_description_makes_no_backup_another_one_than_it_is(self, database, name):
+        database.put("a")
+        service = database.service(max_count=2)
+        for _ in range(4):
+            service.create(name, origin=Origin.REQUEST)
+        assert suffixes(service) == [name, name]
+
+    def test_what_shrank_is_marked_and_pushes_out_nothing_of_before(self, database):
+        names = [f"e{number}" for number in range(9)]
+        database.put(*names)
+        service = database.service(max_count=2)
+        whole = [service.create(f"whole{number}").path for number in range(2)]
+        with database.store() as store:
+            store.archive(names[:5], 0)
+            store.delete(names[:5])
+        made = [service.create(f"small{number}") for number in range(4)]
+        assert [one.shrank for one in made] == [True] * 4
+        assert suffixes(service) == ["small3", "small2", "whole1", "whole0"]
+        assert {one.path for one in service.backups() if not one.shrank} == set(whole)
 
     def test_nothing_that_is_not_of_this_database_is_touched(self, database, tmp_path):
         database.put("a")
@@ -200,6 +266,25 @@ class TestRotation:
         service.create("newer")  # the next one cleans up
         names = {one.name for one in database.folder.iterdir()}
         assert [name for name in names if "_old" in name or "_new." in name] == []
+
+
+def test_the_folder_and_what_is_in_it_are_for_this_user_only(database):
+    database.put("a")
+    made = database.service().create()
+    lock = database.folder / f".{database.upkeep.name}.lock"
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (database.folder, made.path, lock)]
+    assert modes == [0o700, 0o700, 0o600]
+
+
+@pytest.mark.parametrize(("damaged", "words"), [(0, "2 events"), (1, "2 events and 1 that is damaged"),
+                                                (3, "2 events and 3 that are damaged")])  # fmt: skip
+def test_what_could_not_be_read_is_told(database, monkeypatch, damaged, words):
+    database.put("a", "b")
+    dump = database.upkeep.dump
+    monkeypatch.setattr(database.upkeep, "dump", lambda *given: replace(dump(*given), damaged=damaged))
+    made = database.service().create()
+    assert (made.events, made.damaged, made.content) == (2, damaged, words)
+    assert made.as_json()["damaged_events"] == damaged
 
 
 def test_what_a_killed_one_left_is_no_backup_and_is_cleaned(database):

@@ -87,7 +87,7 @@ class TestSeveralServers:
             got: list[bool] = []
 
             def take(name: str, server: MongoStore, slot: int = slot, got: list[bool] = got) -> None:
-                got.append(server.take_turn("retention", str(slot), name, 60))
+                got.append(server.take_turn("retention", str(slot), name, 60, "~"))
 
             takers = [
                 threading.Thread(target=take, args=(str(place), server))
@@ -123,22 +123,22 @@ class TestSeveralServers:
 
     def test_a_task_is_done_by_one_of_them(self, open_store):
         one, other = open_store(), open_store()
-        assert one.take_turn("backup", "1", "one", 60)
-        assert not other.take_turn("backup", "1", "other", 60)
-        assert one.take_turn("backup", "1", "one", 60)
+        assert one.take_turn("backup", "1", "one", 60, "~")
+        assert not other.take_turn("backup", "1", "other", 60, "~")
+        assert one.take_turn("backup", "1", "one", 60, "~")
         one.give_back_turn("backup", "one", "1")
-        assert not other.take_turn("backup", "1", "other", 60)
-        assert other.take_turn("backup", "2", "other", 60)
+        assert not other.take_turn("backup", "1", "other", 60, "~")
+        assert other.take_turn("backup", "2", "other", 60, "~")
 
     def test_the_turn_of_a_server_that_died_ends_by_itself(self, open_store):
         one, other = open_store(), open_store()
-        assert one.take_turn("backup", "1", "one", 0.3)
+        assert one.take_turn("backup", "1", "one", 0.3, "~")
         deadline = time.monotonic() + 10
-        while not other.take_turn("backup", "1", "other", 60):
+        while not other.take_turn("backup", "1", "other", 60, "~"):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         one.give_back_turn("backup", "one", "1")  # it woke up again, and has lost the turn
-        assert other.take_turn("backup", "1", "other", 60)
+        assert other.take_turn("backup", "1", "other", 60, "~")
 
     def test_they_agree_about_facts(self, open_store):
         one, other = open_store(), open_store()

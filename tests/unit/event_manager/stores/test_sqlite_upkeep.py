@@ -246,6 +246,20 @@ def test_the_last_three_replaced_files_stay(path, tmp_path):
     assert max(kept[4]) not in kept[3]
 
 
+def test_the_file_that_was_replaced_now_stays_whatever_the_clock_said_before(path, tmp_path):
+    fill(path, "a", 1)
+    copy = dumped(path, tmp_path / "copy")
+    ahead = [tmp_path / f"events.db.replaced-2036010{day}_000000_000000" for day in (1, 2, 3)]
+    for one in ahead:
+        one.touch()
+    upkeep = SqliteUpkeep(path)
+    with upkeep.exclusive():
+        upkeep.restore(copy, unseen)
+    kept = sorted(tmp_path.glob("events.db.replaced-*"))
+    assert len(kept) == 3
+    assert kept[1:] == ahead[1:]
+
+
 RESTORE = """
 import sys
 from pathlib import Path

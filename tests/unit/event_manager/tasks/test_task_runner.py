@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from madsci.common.clock import iso
-from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.common.errors import HeldBackError, StoreError, StoreUnavailableError
 from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.tasks.runner import TaskRunner
 from madsci.event_manager.tasks.schedule import Every
@@ -20,15 +20,24 @@ from support.server import wait_until
 
 HOUR = 3_600_000_000
 HOURLY = Every(1)
-QUICK = Pauses(look=0.005, turn=0.06, first_retry=600, longest_retry=1000)
+QUICK = Pauses(look=0.005, clock=0.005, turn=0.06, first_retry=600, longest_retry=1000)
 
 
 class Clock:
-    """A time that goes on when it is told to."""
+    """A time that goes on when it is told to, and may be set."""
 
     def __init__(self) -> None:
         self.now = 1000 * HOUR + HOUR // 2
+        self.set_by = 0
         self.looks = 0
+
+    def elapsed(self) -> float:
+        return (self.now - self.set_by) / 1_000_000
+
+    def set(self, step: int) -> None:
+        """Set the clock, while no time passes."""
+        self.set_by += step  # between the two it seems to be set back
+        self.now += step
 
     def __call__(self) -> int:
         self.looks += 1
@@ -54,18 +63,36 @@ class Work:
         self.act(keep_turn)
 
 
+class Told:
+    """What the runner told in events."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def record(self, event_type, level, message, **members):
+        self.messages.append(message)
+
+
 @pytest.fixture
 def clock():
     return Clock()
 
 
 @pytest.fixture
-def start(clock):
+def told():
+    return Told()
+
+
+@pytest.fixture
+def start(clock, told):
     """Start runners, and stop them at the end."""
     with contextlib.ExitStack() as stack:
 
         def make(*tasks, store=None, pauses=QUICK, **more) -> TaskRunner:
-            runner = TaskRunner(store or MemoryStore(), tasks, "me", clock=clock, pauses=pauses, **more)
+            runner = TaskRunner(
+                store or MemoryStore(), tasks, "me", told,
+                clock=clock, elapsed=clock.elapsed, pauses=pauses, **more,
+            )  # fmt: skip
             runner.start()
             stack.callback(runner.close, 10)
             return runner
@@ -200,11 +227,11 @@ class Leases(MemoryStore):
         self.lost = threading.Event()
         self.given_back: list[str | None] = []
 
-    def take_turn(self, task, slot, holder, seconds):
+    def take_turn(self, *arguments):
         if self.lost.is_set():
             return False
         self.taken += 1
-        return super().take_turn(task, slot, holder, seconds)
+        return super().take_turn(*arguments)
 
     def give_back_turn(self, task, holder, done):
         self.given_back.append(done)
@@ -279,10 +306,13 @@ def test_a_task_that_always_is_due_does_not_starve_the_others(start, clock):
     assert len(other.runs) >= 3
 
 
-def test_without_tasks_there_is_nothing_to_run(start):
+def test_without_tasks_it_only_watches_the_clock(start, clock, told):
     runner = start()
     assert runner.running
     assert runner.stats() == []
+    clock.await_looks()
+    clock.set(HOUR)
+    wait_until(lambda: told.messages)
     assert runner.close(1)
 
 
@@ -293,3 +323,96 @@ def test_failures_are_errors_in_the_log(start, caplog):
     runner = start(Work(fail))
     await_state(runner, failures=1)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+YEARS = 10 * 366 * 24 * HOUR
+
+
+class TestSteps:
+    """The clock is set while tasks are done."""
+
+    @pytest.mark.parametrize("step", [HOUR, 24 * HOUR, YEARS])
+    def test_a_task_goes_on_when_the_clock_was_ahead_for_a_while(self, start, clock, told, step):
+        work, store = Work(), MemoryStore()
+        runner = start(work, store=store)
+        await_state(runner, last_outcome="done")
+        clock.set(step)
+        wait_until(lambda: len(work.runs) == 2, what="the slot of the clock that is ahead")
+        assert "forward by" in told.messages[0]
+        await_state(runner, last_outcome="done", running=False)
+        clock.set(-step)
+        wait_until(lambda: len(work.runs) == 3, what="the slot of now")
+        await_state(runner, last_outcome="done", running=False, next_start=iso(1001 * HOUR))
+        assert store.last_done("work") == iso(1000 * HOUR)
+        assert any("set back by" in one for one in told.messages)
+        clock.now += HOUR
+        wait_until(lambda: len(work.runs) == 4, what="the slot after it")
+
+    @pytest.mark.parametrize("step", [HOUR, 24 * HOUR, YEARS])
+    def test_a_server_that_starts_after_one_that_was_ahead_says_so_and_goes_on(
+        self, start, clock, told, step
+    ):
+        store = MemoryStore()
+        store.give_back_turn("work", "another", iso(1000 * HOUR + step))
+        work = Work()
+        runner = start(work, store=store)
+        await_state(runner, last_outcome="done")
+        (message,) = told.messages
+        assert f"done for {iso(1000 * HOUR + step)}, which lies in the future" in message
+        assert store.last_done("work") == iso(1000 * HOUR)
+
+    def test_a_clock_that_is_a_little_behind_does_no_slot_twice(self, start, clock, told):
+        """Another server of the store, whose clock is three minutes ahead, did the next slot."""
+        clock.now = 1001 * HOUR - 180_000_000
+        store, work = MemoryStore(), Work()
+        store.give_back_turn("work", "another", iso(1001 * HOUR))
+        start(work, store=store)
+        clock.await_looks()
+        assert (work.runs, told.messages) == ([], [])
+
+    def test_a_clock_that_is_set_back_does_not_delay_what_is_tried_again(self, start, clock):
+        def fail(_):
+            if len(work.runs) < 2:
+                raise StoreError("The table is gone.")
+
+        work = Work(fail)
+        runner = start(work)
+        await_state(runner, failures=1)
+        clock.set(-YEARS)
+        shown = state(runner)
+        assert shown.next_start == iso(clock.now + 600_000_000)
+        clock.now += 600_000_000
+        await_state(runner, failures=0, last_outcome="done")
+
+    def test_what_is_done_in_the_future_is_told_once(self, start, clock, told):
+        def fail(_):
+            raise StoreError("The table is gone.")
+
+        store = MemoryStore()
+        store.give_back_turn("work", "another", iso(1000 * HOUR + YEARS))
+        runner = start(Work(fail), store=store)
+        await_state(runner, failures=1)
+        clock.now += 600_000_000
+        await_state(runner, failures=2)
+        assert len(told.messages) == 1
+
+
+def test_what_is_held_back_is_told_once_is_no_failure_and_asked_again_soon(start, clock, told):
+    held = threading.Event()
+    held.set()
+
+    def act(_):
+        if held.is_set():
+            raise HeldBackError("Somebody has to look.")
+
+    store, work = Leases(), Work(act)
+    runner = start(work, store=store, ends_on_failure={"work"})
+    shown = await_state(runner, last_outcome="held", detail="Somebody has to look.")
+    assert (shown.failures, shown.ended) == (0, False)
+    clock.now += 1_000_000
+    wait_until(lambda: len(work.runs) > 1, what="another try")
+    assert told.messages == ["Somebody has to look."]
+    assert set(store.given_back) == {None}
+    held.clear()
+    clock.now += 1_000_000
+    await_state(runner, last_outcome="done", detail=None)

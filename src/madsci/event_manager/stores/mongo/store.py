@@ -224,10 +224,15 @@ class MongoStore:
                 for chunk in _chunks(event_ids)
             )
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Reserve a task among all servers of the database; see ``EventStore``."""
         with self._using():
-            return turns.take_turn(self._database, task, slot, holder, seconds)
+            return turns.take_turn(self._database, task, slot, holder, seconds=seconds, horizon=horizon)
+
+    def last_done(self, task: str) -> str | None:
+        """Return the slot for which a task was done last."""
+        with self._using():
+            return turns.last_done(self._database, task)
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """End the holder's turn; see ``EventStore``."""

@@ -29,22 +29,25 @@ def new_holder() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{new_ulid()}"
 
 
-def take_turn(database: Database, task: str, slot: str, holder: str, seconds: float) -> bool:
+def take_turn(  # noqa: PLR0913 - as in the contract
+    database: Database, task: str, slot: str, holder: str, *, seconds: float, horizon: str
+) -> bool:
     """Reserve a task for a slot; see ``EventStore.take_turn``. Raises the driver's errors.
 
     Each slot is a document of its own: inserting it is what only one of several servers can do, also
-    where a server imitates MongoDB and its updates are not atomic.
+    where a server imitates MongoDB and its updates are not atomic. That of the slot for which the task
+    was done last stays until it is done again.
     """
     now = _now(database)
     for turn in database[TURNS].find({"task": task}):
-        is_done = turn["done"] and turn["slot"] >= slot
+        is_done = turn["done"] and slot <= turn["slot"] <= horizon
         if is_done or (turn["holder"] != holder and turn["until"] > now):
             return False
     name = _name(task, slot)
     details = {"task": task, "slot": slot, "done": False}
     if not _take(database, name, holder, now + timedelta(seconds=seconds), details):
         return False
-    database[TURNS].delete_many({"task": task, "_id": {"$ne": name}})
+    database[TURNS].delete_many({"task": task, "_id": {"$ne": name}, "done": False})
     return True
 
 
@@ -52,8 +55,17 @@ def give_back_turn(database: Database, task: str, holder: str, done: str | None)
     """End the holder's turn, and say for which slot the task was done, if it was."""
     turns = database[TURNS]
     if done is not None:
-        turns.update_one({"_id": _name(task, done), "holder": holder}, {"$set": {"done": True}})
+        name = _name(task, done)
+        found = turns.update_one({"_id": name, "holder": holder}, {"$set": {"done": True}})
+        if found.matched_count:  # what was done before, or by a clock that was ahead, is past
+            turns.delete_many({"task": task, "_id": {"$ne": name}, "done": True})
     turns.update_many({"task": task, "holder": holder}, {"$set": {"until": _LONG_AGO}})
+
+
+def last_done(database: Database, task: str) -> str | None:
+    """Return the slot for which a task was done last."""
+    slots = [str(turn["slot"]) for turn in database[TURNS].find({"task": task, "done": True})]
+    return max(slots, default=None)
 
 
 def hold(database: Database, name: str, holder: str, seconds: float) -> bool:
@@ -74,7 +86,10 @@ def holders(database: Database, prefix: str) -> list[str]:
 
 
 def _take(database: Database, name: str, holder: str, until: datetime, details: dict[str, Any]) -> bool:
-    free = {"$or": [{"holder": holder}, {"until": {"$lte": _now(database)}}]}
+    free = {
+        "$or": [{"holder": holder}, {"until": {"$lte": _now(database)}}],
+        "done": {"$ne": True},  # of a task: since it was looked at
+    }
     lease = {"holder": holder, "until": until, **details}
     try:
         database[TURNS].update_one({"_id": name, **free}, {"$set": lease}, upsert=True)

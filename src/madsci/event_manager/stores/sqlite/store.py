@@ -185,10 +185,15 @@ class SqliteStore:
         """Pass over damaged events from now on; see ``EventStore``."""
         self._noting.note(found)
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float) -> bool:
+    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Tell whether the task is still to be done; nobody else has this file open."""
         del holder, seconds
-        return self._change(lambda writer: fact(writer, done_key(task)) or "") < slot
+        done = self.last_done(task)
+        return done is None or not slot <= done <= horizon
+
+    def last_done(self, task: str) -> str | None:
+        """Return the slot for which a task was done last."""
+        return self._change(lambda writer: fact(writer, done_key(task)))
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """Remember what was done."""

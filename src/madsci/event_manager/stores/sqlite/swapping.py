@@ -46,7 +46,9 @@ def replace_file(path: Path, new: Path) -> Path | None:
     forget_mark(path)
     new.replace(path)
     sync_folder(path.parent)
-    for old in _kept_files(path)[:-_KEPT]:
+    # Their names are in the order of a clock that may have been ahead: the one of now stays.
+    others = [one for one in _kept_files(path) if one != kept]
+    for old in others[: (kept is not None) - _KEPT]:
         for name in (old, *(Path(f"{old}{ending}") for ending in _LOGS)):
             name.unlink(missing_ok=True)
     return kept
