@@ -78,8 +78,10 @@ def read_event(document: object, naive_zone: tzinfo | None = None) -> EventReadi
             f"An event is a JSON object, this is {_kind(document)}: {document!r:.80}",
             [{"loc": [], "msg": "not an object"}],
         )
-    if is_extended(document):
-        document = from_extended(document)
+    return _read(from_extended(document) if is_extended(document) else document, naive_zone)
+
+
+def _read(document: Mapping[str, Any], naive_zone: tzinfo | None) -> EventReading:
     reading = EventReading(event_id=_read_id(document))
     _read_extra(document, reading)
     _read_type(document, reading)

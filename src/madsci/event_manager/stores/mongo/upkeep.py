@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,13 @@ from madsci.event_manager.stores.mongo.migrating import Migration
 from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, LIFETIME, RENEWAL, SERVERS
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore, restore_database
 from madsci.event_manager.stores.mongo.schema import Schema, compare
-from madsci.event_manager.stores.mongo.versions import read_version, record_version
+from madsci.event_manager.stores.mongo.versions import (
+    begin_migration,
+    begun_migration,
+    end_migration,
+    read_version,
+    record_version,
+)
 from madsci.event_manager.stores.upkeep import DatabaseVersion, Dumped, Progress, Step
 
 _logger = logging.getLogger(__name__)
@@ -156,12 +162,23 @@ class MongoUpkeep:
             with translated(self.location):
                 return step.run(progress)
 
-        return Step(step.name, step.description, pending, run)
+        return replace(step, pending=pending, run=run)
+
+    def begin(self, backup: str) -> None:
+        """Say in the database that the steps begin; see ``Upkeep``."""
+        with translated(self.location):
+            begin_migration(self._database, backup)
+
+    def begun(self) -> str | None:
+        """Return the backup of steps that did not end; see ``Upkeep``."""
+        with translated(self.location):
+            return begun_migration(self._database)
 
     def record_version(self, note: str) -> None:
         """Say that the database has the expected version."""
         with translated(self.location):
             record_version(self._database, self.expected_version(), note, self._events)
+            end_migration(self._database)
 
     def differences(self) -> dict[str, Any]:
         """Return how the database differs from the schema, in the form of earlier releases."""
