@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -63,25 +64,32 @@ class MongoStore:
         self._client = connect(url)
         self._database = self._client.get_database(database, write_concern=DURABLE)
         self.collection = self._database[collection]
-        self._presence = Presence(self._database, self.location, f"{SERVERS}{turns.new_holder()}")
+        self._shown_url = masked(url)
+        self._presence = Presence(
+            self._database, self.location, f"{SERVERS}{turns.new_holder()}", self._take_up
+        )
         self._closed = False
         try:
             with translated(self.location):
                 self._events = Events(self.collection, is_mongodb(self._client))
                 self._presence.start()
-                finish_interrupted_restore(self._database)
-                check_version(self._database, self.location, masked(url), collection)
+                self._take_up()
         except StoreError:
             self._presence.close()
             self._client.close()
             raise
+
+    def _take_up(self) -> None:
+        """Bring the database into order; raises if it is not of this version."""
+        finish_interrupted_restore(self._database)
+        check_version(self._database, self.location, self._shown_url, self.collection.name)
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events in one bulk insert; see ``EventStore``.
 
         Where the server refuses one of them, the others are kept nevertheless.
         """
-        with self._using():
+        with self._writing():
             first: dict[str, int] = {}
             for place, event in enumerate(events):
                 first.setdefault(event.event_id, place)
@@ -208,7 +216,7 @@ class MongoStore:
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
         mark = {"$set": {"archived": True, "archived_at": iso(at)}}
-        with self._using():
+        with self._writing():
             return sum(
                 self.collection.update_many(
                     {"_id": {"$in": chunk}, "archived": {"$ne": True}}, mark
@@ -218,7 +226,7 @@ class MongoStore:
 
     def delete(self, event_ids: Sequence[str]) -> int:
         """Remove those of the events that are archived; see ``EventStore``."""
-        with self._using():
+        with self._writing():
             return sum(
                 self.collection.delete_many({"_id": {"$in": chunk}, "archived": True}).deleted_count
                 for chunk in _chunks(event_ids)
@@ -226,7 +234,7 @@ class MongoStore:
 
     def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Reserve a task among all servers of the database; see ``EventStore``."""
-        with self._using():
+        with self._writing():
             return turns.take_turn(self._database, task, slot, holder, seconds=seconds, horizon=horizon)
 
     def last_done(self, task: str) -> str | None:
@@ -236,12 +244,12 @@ class MongoStore:
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """End the holder's turn; see ``EventStore``."""
-        with self._using():
+        with self._writing():
             turns.give_back_turn(self._database, task, holder, done)
 
     def remember(self, key: str, value: str) -> str:
         """Keep a fact the first time it is given; return the one that is kept."""
-        with self._using():
+        with self._writing():
             facts = self._database["facts"]
             try:
                 facts.insert_one({"_id": key, "value": value})
@@ -269,8 +277,9 @@ class MongoStore:
             self.collection.find_one({}, projection={"_id": 1})
 
     def troubles(self) -> list[str]:
-        """Return nothing: what works is well."""
-        return []
+        """Return why nothing is written, where somebody else has the database for himself."""
+        trouble = self._presence.trouble()
+        return [] if trouble is None else [trouble]
 
     def close(self) -> None:
         """Tell other servers that this one has gone, and end the connections."""
@@ -278,6 +287,12 @@ class MongoStore:
             self._closed = True
             self._presence.close()
             self._client.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._using():
+            self._presence.confirm()
+            yield
 
     def _using(self) -> Any:
         if self._closed:
