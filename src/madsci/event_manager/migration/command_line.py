@@ -24,6 +24,7 @@ from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.backup.telling import tell_of_restore
 from madsci.event_manager.migration.copying import copy_events
+from madsci.event_manager.migration.interruption import interruptible
 from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.schema_files import find_schema_file
@@ -58,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error.message}\n\n{_USAGE}")
         return 2
     try:
-        return action()
+        with interruptible():
+            return action()
     except MadsciError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, SettingsError) else 1

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from madsci.common.errors import MadsciError, SchemaVersionError, StoreError
-from madsci.event_manager.migration.interruption import interruptible
 from madsci.event_manager.stores.upkeep import (
     DatabaseState,
     DatabaseVersion,
@@ -146,7 +145,7 @@ def migrate(
         report.steps = [_report(step, step.pending(progress)) for step in steps]
     if dry_run or not report.needed:
         return report
-    with interruptible(), upkeep.exclusive():
+    with upkeep.exclusive():
         report = _begun(upkeep, steps, progress)  # somebody may have been quicker
         if report.needed:
             _run(upkeep, backups, steps, report, progress)

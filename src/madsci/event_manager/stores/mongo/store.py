@@ -22,12 +22,12 @@ from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.mongo import counting, turns
 from madsci.event_manager.stores.mongo.codec import reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import (
-    DURABLE,
     connect,
+    database_of,
     is_mongodb,
     masked,
 )
-from madsci.event_manager.stores.mongo.faults import TEMPORARY_CODES, is_temporary, translated
+from madsci.event_manager.stores.mongo.faults import is_temporary, translated
 from madsci.event_manager.stores.mongo.finding import Events
 from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
@@ -62,7 +62,7 @@ class MongoStore:
     ) -> None:
         self.location = f"{database}.{collection} at {masked(url)}"
         self._client = connect(url)
-        self._database = self._client.get_database(database, write_concern=DURABLE)
+        self._database = database_of(self._client, database, collection)
         self.collection = self._database[collection]
         self._shown_url = masked(url)
         self._presence = Presence(
@@ -130,8 +130,7 @@ class MongoStore:
         except BulkWriteError as error:
             details: Any = error.details or {}
             codes = {int(one["index"]): int(one["code"]) for one in details["writeErrors"]}
-            others = [code for code in codes.values() if code != _DUPLICATE_KEY]
-            if is_temporary(error) or (others and (final or not TEMPORARY_CODES.isdisjoint(others))):
+            if is_temporary(error) or (final and set(codes.values()) != {_DUPLICATE_KEY}):
                 raise
             return codes
         return {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from madsci.event_manager.stores.mongo.bson_files import check_dump
-from madsci.event_manager.stores.mongo.connection import DURABLE, connect, is_mongodb, masked
+from madsci.event_manager.stores.mongo.connection import connect, database_of, is_mongodb, masked
 from madsci.event_manager.stores.mongo.dump import dump_as_of_now
 from madsci.event_manager.stores.mongo.exclusive import Hold
 from madsci.event_manager.stores.mongo.faults import translated
@@ -48,7 +48,7 @@ class MongoUpkeep:
         self._events = collection
         self._hold: Hold | None = None
         self._client = connect(url)
-        self._database = self._client.get_database(database, write_concern=DURABLE)
+        self._database = database_of(self._client, database, collection)
 
     def version(self) -> DatabaseVersion:
         """Return what the database says about itself; see ``Upkeep``."""
