@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error.message}\n\n{_USAGE}")
         return 2
+    except StoreError as error:  # such as servers that the DNS does not tell
+        sys.stderr.write(f"{error.message}\n")
+        return 1
     try:
         with interruptible():
             return action()

@@ -17,6 +17,7 @@ from madsci.common.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from madsci.event_manager.migration.interruption import interruptible
 from madsci.event_manager.migration.migrator import migrate
 from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion, Step
 
@@ -213,7 +214,8 @@ def test_who_is_asked_to_end_undoes_and_says_so_once(number, capfd):
 
     before = signal.getsignal(getattr(signal, number))
     database = Asked()
-    with pytest.raises(StoreError, match=r"It was interrupted\. The backup backups/it was restored"):
+    undone = pytest.raises(StoreError, match=r"It was interrupted\. The backup backups/it was restored")
+    with undone, interruptible():
         run(database)
     assert database.done[-1] == "put back backups/it"
     assert "Please wait" in capfd.readouterr().err
