@@ -1,4 +1,4 @@
-"""`kill -9` again and again within a migration and a restore of a database on a MongoDB server."""
+"""`kill -9`, thirty times within a migration of a database on a MongoDB server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.connection import connect
 from madsci.event_manager.stores.mongo.migrating import Migration
 from madsci.event_manager.stores.mongo.normalising import RENAMED
-from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
 from madsci.event_manager.stores.mongo.schema import Schema
 from support.old_database import ZONE, write_old_database
 
@@ -120,28 +119,3 @@ def test_a_migration_that_is_killed_thirty_times_ends_well_and_names_its_first_b
     assert json.loads(lab.run(-1).stdout)["needed"] is False
     assert lab.run(-1, "--restore-from", named).returncode == 0
     assert lab.events() == before
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_a_restore_that_is_killed_thirty_times_leaves_all_old_or_all_new_and_ends_well(lab):
-    old = lab.events()
-    backup = json.loads(lab.run(-1, "--backup-only").stdout)["backup"]
-    assert lab.run(-1).returncode == 0
-    migrated = lab.events()
-    killed = writes = 0
-    while killed < KILLS:
-        done = lab.run(writes, "--restore-from", backup)
-        finish_interrupted_restore(lab.database)  # as whoever opens the database next
-        assert lab.events() in (old, migrated)
-        if done.returncode == -9:
-            killed, writes = killed + 1, writes + 1
-            continue
-        assert done.returncode == 0, done.stderr + done.stdout
-        assert lab.events() == old
-        assert lab.run(-1).returncode == 0
-        writes = 0
-    assert lab.run(-1, "--restore-from", backup).returncode == 0
-    assert lab.events() == old
-    assert lab.run(-1).returncode == 0
-    assert lab.events() == migrated

@@ -9,8 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from madsci.common.clock import iso
 from madsci.common.errors import (
     SchemaVersionError,
+    StoreDamagedError,
     StoreError,
     StoreInUseError,
     StoreUnavailableError,
@@ -18,6 +20,7 @@ from madsci.common.errors import (
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Disposition
 from madsci.event_manager.stores.mongo import turns
@@ -265,6 +268,33 @@ class TestBeingAlone:
         finally:
             hold.close()
         assert turns.holders(database, EXCLUSIVE) == [EXCLUSIVE]
+
+
+class TestDocumentsThatAreNoEvents:
+    """Such as an older server may write after the migration."""
+
+    @pytest.mark.parametrize("sort", [("event_timestamp",), ("event_data.n",)])
+    def test_they_are_passed_over_and_named_and_every_page_is_whole(
+        self, store, database, caplog, sort
+    ):
+        odd = [{"_id": f"{number}" * 300, "event_timestamp": iso(5)} for number in range(3)]
+        database["events"].insert_many(odd)
+        store.append(
+            [event(f"e{number}", number, event_data=f'{{"n":{number}}}') for number in range(9)]
+        )
+        found, place = [], None
+        for _ in range(9):
+            page = store.find(Query(limit=2, after=place, sort=parse_sort([*sort])))
+            found += [one.event_id for one in page.events]
+            place = page.next_place
+            if place is None:
+                break
+        assert found == [f"e{number}" for number in range(9)]
+        assert store.damaged_events == 3
+        named = [record.getMessage() for record in caplog.records if "is no event" in record.message]
+        assert len(named) == 3
+        with pytest.raises(StoreDamagedError, match="characters"):
+            store.get("0" * 300)
 
 
 class TestFaults:

@@ -21,6 +21,7 @@ from bson.decimal128 import Decimal128, create_decimal128_context
 from bson.errors import InvalidDocument
 
 from madsci.common.clock import iso, to_us
+from madsci.common.errors import InvalidEventError
 from madsci.common.types import ownership
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
 from madsci.event_manager.model.text_search import message_of
@@ -36,6 +37,11 @@ OPTIONS: Final = CodecOptions(
     unicode_decode_error_handler="replace",
 )
 """Reads every document, also one with dates beyond the year 9999 or with text that is not UTF-8."""
+
+NO_EVENT: Final = (
+    InvalidEventError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError,
+)  # fmt: skip
+"""What reading a document as an event may raise, also one that nobody thought of."""
 
 _OWNERSHIP_IDS: Final = frozenset(ownership.OWNERSHIP_IDS)
 _DECIMALS: Final = create_decimal128_context()

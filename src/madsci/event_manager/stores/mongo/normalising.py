@@ -19,9 +19,16 @@ from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.errors import BulkWriteError, CursorNotFound, DuplicateKeyError, WriteError
 
-from madsci.common.errors import InvalidEventError, StoreError
+from madsci.common.errors import StoreError
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.mongo.codec import MAX_DOCUMENT, OPTIONS, reduced, to_bson, to_event
+from madsci.event_manager.stores.mongo.codec import (
+    MAX_DOCUMENT,
+    NO_EVENT,
+    OPTIONS,
+    reduced,
+    to_bson,
+    to_event,
+)
 from madsci.event_manager.stores.mongo.connection import Collection, Document
 from madsci.event_manager.stores.mongo.faults import is_temporary
 from madsci.event_manager.stores.mongo.schema import UNREADABLE
@@ -36,8 +43,6 @@ _CHANGED_AT_ONCE: Final = 50
 _BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 _ROOM: Final = MAX_DOCUMENT - 64 * 1024
 """Bytes of a document that can lie aside, beside what is said about it there."""
-_NO_EVENT: Final = (TypeError, ValueError, ArithmeticError, LookupError, RecursionError)
-"""What reading a document that nobody thought of may raise; it is kept as it is."""
 _PASSES: Final = 4
 """How often the events are gone through until there is nothing left to change."""
 
@@ -145,7 +150,7 @@ class Normalisation:
         try:
             event = to_event(document, self._zone)
             made = to_bson(event, decimals=self._decimals)
-        except (*_NO_EVENT, InvalidEventError):
+        except NO_EVENT:
             return _Odd(key, raw, None)
         if isinstance(key, str) and _is_ours(document, event, made):
             return None

@@ -12,7 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from madsci.common.clock import iso, now_us
-from madsci.common.errors import StoreError
+from madsci.common.errors import StoreDamagedError, StoreError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
@@ -20,7 +20,7 @@ from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.mongo import counting, turns
-from madsci.event_manager.stores.mongo.codec import reduced, to_bson, to_event
+from madsci.event_manager.stores.mongo.codec import NO_EVENT, reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import (
     connect,
     database_of,
@@ -29,6 +29,7 @@ from madsci.event_manager.stores.mongo.connection import (
 )
 from madsci.event_manager.stores.mongo.faults import is_temporary, translated
 from madsci.event_manager.stores.mongo.finding import Events
+from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
 from madsci.event_manager.stores.mongo.selecting import split
@@ -55,7 +56,6 @@ class MongoStore:
     engine = "mongodb"
     readable_at = None
     """Questions are asked from threads of the server, since it is the database that works on them."""
-    damaged_events = 0
 
     def __init__(
         self, url: str, *, database: str = "madsci_events", collection: str = "events"
@@ -68,10 +68,11 @@ class MongoStore:
         self._presence = Presence(
             self._database, self.location, f"{SERVERS}{turns.new_holder()}", self._take_up
         )
+        self._passed_over = PassedOver(self.location)
         self._closed = False
         try:
             with translated(self.location):
-                self._events = Events(self.collection, is_mongodb(self._client))
+                self._events = Events(self.collection, is_mongodb(self._client), self._passed_over)
                 self._presence.start()
                 self._take_up()
         except StoreError:
@@ -171,7 +172,14 @@ class MongoStore:
 
     def _get(self, event_id: str) -> StoredEvent | None:
         found = self.collection.find_one({"_id": event_id})
-        return None if found is None else to_event(found)
+        try:
+            return None if found is None else to_event(found)
+        except NO_EVENT as error:
+            reason = self._passed_over.note(event_id, error)
+            raise StoreDamagedError(
+                f"The document {event_id!r:.300} in {self.location} is no event: {reason} It is there"
+                " as it was; the migration tool puts it aside."
+            ) from error
 
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventReader``."""
@@ -263,6 +271,11 @@ class MongoStore:
         """Return everything that ``remember`` has kept."""
         with self._using():
             return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
+
+    @property
+    def damaged_events(self) -> int:
+        """How many documents were met that are no events; see ``EventStore``."""
+        return self._passed_over.number
 
     def verify(self, place: int | None, budget: Budget) -> None:
         """Do nothing; see ``EventReader``."""
