@@ -6,10 +6,12 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ import pytest
 from madsci.event_manager.migration.schema_files import own_schema_file
 from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.connection import connect
-from support.old_database import LONG_ID, ZONE, expected_events, write_old_database
+from support.old_database import LONG_ID, NAIVE, ZONE, expected_events, write_old_database
 from support.server import ServerProcess, wait_until
 
 MISSION = Path(__file__).resolve().parents[3] / "shared" / "mission" / "event-manager-readme.txt"
@@ -282,6 +284,88 @@ def test_a_newer_database_is_left_alone(lab):
     done = lab.run(COMMANDS["migrate"])
     assert done.returncode == 1
     assert "newer than 2.0.0" in done.stderr
+
+
+def test_a_lab_that_says_version_1_sees_the_lines_of_the_document_and_its_commands_work(lab):
+    """So do databases that releases 0.7 and 0.8 made."""
+    lab.database["schema_versions"].insert_one(
+        {"version": "1.0.0", "applied_at": datetime(2025, 1, 1), "migration_notes": ""}  # noqa: DTZ001
+    )
+    refused = lab.server()
+    assert refused.launch().wait(60) == 1
+    said = refused.log.read_text()
+    assert REFUSAL in said
+    assert "Expected: 2.0.0\nCurrent: 1.0.0\n" in said
+    assert "Traceback" not in said
+    check = lab.run(COMMANDS["check"])
+    assert check.returncode == 1
+    assert check.stdout == "Expected: 2.0.0\nCurrent: 1.0.0\nA migration is needed.\n"
+    migrated = lab.run(COMMANDS["migrate in Docker"])
+    assert migrated.returncode == 0, migrated.stderr
+    assert "was migrated from 1.0.0 to 2.0.0" in migrated.stdout
+    assert "1 of these cannot be read as events and went to unreadable_events" in migrated.stdout
+    assert lab.run(COMMANDS["check"]).returncode == 0
+    server = lab.server().start()
+    try:
+        assert server.get("event/01JHNAIVE")["event_timestamp"] == NAIVE
+    finally:
+        server.stop()
+    restored = lab.run(COMMANDS["restore"])
+    assert restored.returncode == 0
+    assert "It is as an earlier release wrote it (1.0.0)" in restored.stdout
+    assert "ABORTED" not in restored.stdout + restored.stderr
+
+
+def test_what_an_earlier_release_writes_after_the_migration_is_noticed_and_mended(lab):
+    assert lab.run(COMMANDS["migrate"]).returncode == 0
+    late = {
+        "_id": "01LATE", "event_type": "log_info", "event_timestamp": "2025-01-15T09:30:00.123456",
+        "source": {}, "event_data": {"message": "from a server that nobody stopped"},
+    }  # fmt: skip
+    lab.database["events"].insert_one(late)
+    server = lab.server().start()
+    try:
+        warned = next(line for line in server.log.read_text().splitlines() if "WARNING" in line)
+        assert "events that an earlier release wrote since it was migrated" in warned
+        refused = lab.run(COMMANDS["migrate"])
+        assert refused.returncode == 1
+        assert "Stop it first" in refused.stderr
+    finally:
+        server.stop()
+    check = lab.run(COMMANDS["check"])
+    assert check.returncode == 1
+    assert "An earlier release has written events into it since" in check.stdout
+    dry = lab.run(COMMANDS["migrate"], "--dry-run")
+    assert "normalise events: would change 1 " in dry.stdout
+    mended = lab.run(COMMANDS["migrate"])
+    assert mended.returncode == 0, mended.stderr
+    assert "changed in it since was brought to that form" in mended.stdout
+    assert lab.database["events"].find_one({"_id": "01LATE"})["received_at"] == NAIVE
+    assert lab.run(COMMANDS["check"]).returncode == 0
+    assert "no migration is needed" in lab.run(COMMANDS["migrate"]).stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_migration_that_is_asked_to_end_is_undone_and_says_so(empty_lab, number):
+    lab = empty_lab
+    write_old_database(lab.database["events"], 400)
+    before = lab.content()
+    command = [sys.executable, *shlex.split(COMMANDS["migrate"])[1:]]
+    with subprocess.Popen(
+        command, cwd=lab.folder, env=lab.environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(
+            lambda: lab.database["events"].find_one({"received_at": {"$exists": True}}) is not None,
+            60, "the first changed event",
+        )  # fmt: skip
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (backup,) = lab.made_backups()
+    assert f"It was interrupted. The backup {backup} was restored; the database is as it was" in said
+    assert "Traceback" not in said
+    assert lab.content() == before
 
 
 @pytest.mark.slow

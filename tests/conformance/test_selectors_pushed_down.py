@@ -21,6 +21,7 @@ from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.mongo.connection import is_mongodb
 from madsci.event_manager.stores.mongo.finding import Events
+from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.store import MongoStore
 from support import mongo_servers
 
@@ -148,7 +149,7 @@ def test_the_server_finds_what_the_filter_means(case, store):
             for name, one in zip(ids, case["docs"], strict=True)
         ]
     )
-    trusting = Events(store.collection, is_mongodb=True)
+    trusting = Events(store.collection, is_mongodb=True, passed_over=PassedOver("here"))
     try:
         found = Counter(one.event_id for one in trusting.find(Query(tree)).events)
     except OperationFailure as error:

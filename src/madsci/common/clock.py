@@ -6,7 +6,6 @@ order in time.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -15,6 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from madsci.common.errors import SettingsError
+from madsci.common.time_text import read_calendar, unix_number
 
 UTC: Final = timezone.utc
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,17 +22,11 @@ FIRST_US: Final = -62_135_596_800_000_000
 LAST_US: Final = 253_402_300_799_999_999
 """The instants that a datetime in UTC can hold: the years 1 to 9999."""
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LEAP_SECOND: Final = 60
+_WALL_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of clocks on a wall, in whatever zone
+_TWO_DAYS: Final = timedelta(days=2)
 
 Clock = Callable[[], int]
 """A source of time: microseconds since the Unix epoch."""
-
-_ISO = re.compile(
-    r"(?P<y>\d{4})-?(?P<m>\d\d)-?(?P<d>\d\d)"
-    r"(?:[Tt _](?P<H>\d\d)(?::?(?P<M>\d\d)(?::?(?P<S>\d\d)(?:[.,](?P<f>\d+))?)?)?)?"
-    r"\s*(?P<z>[Zz]|(?P<sign>[+-])(?P<zh>\d\d)(?::?(?P<zm>\d\d))?)?",
-    re.ASCII,
-)
 
 # Unix times are told apart by size: seconds up to the year 2603, then milliseconds, microseconds and
 # nanoseconds, each of which would otherwise lie thousands of years ahead.
@@ -50,8 +44,16 @@ def utc_now() -> datetime:
 
 
 def to_us(moment: datetime) -> int:
-    """Return an aware datetime as microseconds since the Unix epoch."""
-    return (moment - EPOCH) // _MICROSECOND
+    """Return an aware datetime as microseconds since the Unix epoch.
+
+    Its offset may lead out of the years 1 to 9999; then it is the first or last instant of them.
+    """
+    microseconds = (moment - EPOCH) // _MICROSECOND
+    return microseconds if FIRST_US <= microseconds <= LAST_US else _clamped(microseconds)
+
+
+def _clamped(microseconds: int) -> int:
+    return max(FIRST_US, min(microseconds, LAST_US))
 
 
 def from_us(microseconds: int) -> datetime:
@@ -73,54 +75,57 @@ def _second_text(second: int) -> str:
 def parse_instant(value: object, zone: tzinfo | None = None) -> int:
     """Read a time in any usual form as microseconds since the Unix epoch.
 
-    Takes datetimes, ISO 8601 text (extended or basic, any number of decimals, ``Z``, an offset or
-    neither) and Unix time as a number of seconds, milliseconds, microseconds or nanoseconds.
-    A time without an offset is read in ``zone``, by default the zone of this machine.
+    Takes datetimes, text in the forms of ``time_text`` (with ``Z``, an offset, a zone or neither), and
+    Unix time as a number, or as digits, of seconds, milliseconds, microseconds or nanoseconds.
+    A time without an offset is read in ``zone``, by default the zone of this machine. What an offset or
+    rounding leads out of the years 1 to 9999 is their first or last instant: ``0001-01-01`` and
+    ``9999-12-31T23:59:59.9999999`` mean "since ever" and "for ever" in many programs.
 
     Raises:
-        ValueError: the value is not a time, or lies outside the years 1 to 9999.
+        ValueError: the value is not a time, or a number lies outside the years 1 to 9999.
     """
     if isinstance(value, datetime):
-        return to_us(_aware(value, zone))
+        return to_us(value) if value.tzinfo is not None else _in_zone(value, zone)
     if isinstance(value, str):
-        return to_us(_parse_text(value, zone))
+        return _parse_text(value.strip(), zone)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _parse_unix(value)
     raise ValueError(f"{value!r:.80} is not a time; send ISO 8601 text such as {iso(0)}")
 
 
-def _aware(moment: datetime, zone: tzinfo | None) -> datetime:
-    try:
-        if moment.tzinfo is None:
-            # astimezone() reads a naive datetime in the zone of this machine.
-            moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
-        return moment.astimezone(UTC)
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"{moment} lies outside the years 1 to 9999 in UTC") from error
+def _in_zone(moment: datetime, zone: tzinfo | None, later: timedelta = timedelta(0)) -> int:
+    """Return the instant at which clocks in a zone show a moment, or that much later."""
+    if not datetime.min <= moment <= datetime.max:  # noqa: DTZ901 - NaT of pandas is a datetime, too
+        raise ValueError(f"{moment} is not a time; send ISO 8601 text such as {iso(0)}")
+    aware = moment + later if moment <= datetime.max - later else datetime.max  # noqa: DTZ901
+    offset = _machine_offset(aware) if zone is None else aware.replace(tzinfo=zone).utcoffset()
+    return _instant(moment, later, offset or timedelta(0))
 
 
-def _parse_text(text: str, zone: tzinfo | None) -> datetime:
-    match = _ISO.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r:.80} is not a time; send ISO 8601 text such as {iso(0)}")
-    part = match.groupdict(default="0")
-    offset: tzinfo | None = None
-    if match["z"]:
-        minutes = int(part["zh"]) * 60 + int(part["zm"])
-        offset = timezone(timedelta(minutes=-minutes if part["sign"] == "-" else minutes))
-    second = int(part["S"])
-    digits = part["f"].ljust(7, "0")
-    microseconds = int(digits[:6]) + (digits[6] >= "5")
+def _machine_offset(moment: datetime) -> timedelta | None:
+    # astimezone() reads a naive datetime in the zone of this machine, and needs room on both sides.
+    first, last = datetime.min + _TWO_DAYS, datetime.max - _TWO_DAYS  # noqa: DTZ901
+    return max(first, min(moment, last)).astimezone().utcoffset()
+
+
+def _instant(moment: datetime, later: timedelta, offset: timedelta) -> int:
+    return _clamped((moment - _WALL_EPOCH + later - offset) // _MICROSECOND)
+
+
+def _parse_text(text: str, zone: tzinfo | None) -> int:
+    number = unix_number(text)
+    if number is not None:
+        return _parse_unix(number)
     try:
-        moment = datetime(
-            int(part["y"]), int(part["m"]), int(part["d"]), int(part["H"]), int(part["M"]),
-            second if second != _LEAP_SECOND else 59, tzinfo=offset,
-        )  # fmt: skip
-        # A leap second (:60) is the first instant of the next minute, as POSIX time counts it.
-        moment += timedelta(seconds=second == _LEAP_SECOND, microseconds=microseconds)
-    except (ValueError, OverflowError) as error:
+        written = read_calendar(text)
+        zone = zone_named(written.zone) if written and written.zone else zone
+    except ValueError as error:
         raise ValueError(f"{text!r:.80} is not a time: {error}") from error
-    return _aware(moment, zone)
+    if written is None:
+        raise ValueError(f"{text!r:.80} is not a time; send ISO 8601 text such as {iso(0)}")
+    if written.offset is not None:
+        return _instant(written.moment, written.later, written.offset)
+    return _in_zone(written.moment, zone, written.later)
 
 
 def _parse_unix(number: float) -> int:

@@ -151,3 +151,58 @@ def test_unknown_members_and_given_extra_are_kept_together():
 @pytest.mark.parametrize("value", [None, 0, "", [], {}, {"a": None}, False])
 def test_event_data_is_kept_as_it_is(value):
     assert read_event({"event_data": value}).event_data == value
+
+
+CANONICAL = {
+    "_id": {"$oid": "65f0c0ffee65f0c0ffee65f0"},
+    "log_level": {"$numberInt": "40"},
+    "event_timestamp": {"$date": {"$numberLong": "1748779200123"}},
+    "archived_at": {"$timestamp": {"t": 1748779200, "i": 3}},
+    "event_data": {
+        "number": {"$numberLong": "9007199254740993"},
+        "decimal": {"$numberDecimal": "1.5"},
+        "odd": [{"$numberDouble": "NaN"}, {"$numberDouble": "-Infinity"}, {"$numberDouble": "0.5"}],
+        "far": {"$date": {"$numberLong": "999999999999999"}},
+        "bytes": {"$binary": {"base64": "AAE=", "subType": "00"}},
+        "id": {"$binary": {"base64": "ABEiM0RVZneImaq7zN3u/w==", "subType": "04"}},
+        "md5": {"$binary": {"base64": "AAE=", "subType": "05"}},
+        "pattern": {"$regularExpression": {"pattern": "^a", "options": ""}},
+        "loud": {"$regularExpression": {"pattern": "^a", "options": "i"}},
+        "code": {"$code": "f()"},
+        "scoped": {"$code": "f()", "$scope": {"n": {"$numberInt": "1"}}},
+        "least": {"$minKey": 1},
+        "nothing": {"$undefined": True},
+        "no wrapper": {"$numberInt": "many"},
+    },
+}
+
+
+def test_a_line_of_bsondump_is_read_as_the_values_that_it_says():
+    reading = read_event(CANONICAL)
+    assert reading.event_id == "65f0c0ffee65f0c0ffee65f0"
+    assert reading.log_level == 40
+    assert reading.event_timestamp == 1748779200123000
+    assert reading.archived_at == 1748779200000000
+    assert reading.repairs == []
+    assert reading.event_data == {
+        "number": 9007199254740993,
+        "decimal": 1.5,
+        "odd": ["NaN", "-Infinity", 0.5],
+        "far": "999999999999999 ms since 1970",
+        "bytes": "AAE=",
+        "id": "00112233-4455-6677-8899-aabbccddeeff",
+        "md5": {"$binary": {"base64": "AAE=", "subType": "05"}},
+        "pattern": "^a",
+        "loud": {"$regularExpression": {"pattern": "^a", "options": "i"}},
+        "code": "f()",
+        "scoped": {"$code": "f()", "$scope": {"n": 1}},
+        "least": {"$minKey": 1},
+        "nothing": None,
+        "no wrapper": {"$numberInt": "many"},
+    }
+
+
+def test_data_that_only_look_like_extended_json_are_left_alone():
+    """Where the event's own members are plain JSON, so is the rest: a lab may log such names."""
+    data = {"volume": {"$numberDouble": "12.5"}, "when": {"$date": "2026-01-01T00:00:00Z"}}
+    assert read_event({"_id": "a", "log_level": 20, "event_data": data}).event_data == data

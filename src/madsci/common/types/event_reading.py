@@ -16,6 +16,7 @@ from madsci.common.clock import parse_instant
 from madsci.common.errors import InvalidEventError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
+from madsci.common.types.extended_json import from_extended, is_extended
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.common.types.ownership import OWNERSHIP_IDS, id_text
 
@@ -67,6 +68,8 @@ def read_event(document: object, naive_zone: tzinfo | None = None) -> EventReadi
 
     ``naive_zone`` is the zone of times without an offset, by default that of this machine.
 
+    One in MongoDB's extended JSON, such as a line of ``bsondump``, is read as what it says.
+
     Raises:
         InvalidEventError: the document is not an object, or its id cannot be a key.
     """
@@ -75,6 +78,10 @@ def read_event(document: object, naive_zone: tzinfo | None = None) -> EventReadi
             f"An event is a JSON object, this is {_kind(document)}: {document!r:.80}",
             [{"loc": [], "msg": "not an object"}],
         )
+    return _read(from_extended(document) if is_extended(document) else document, naive_zone)
+
+
+def _read(document: Mapping[str, Any], naive_zone: tzinfo | None) -> EventReading:
     reading = EventReading(event_id=_read_id(document))
     _read_extra(document, reading)
     _read_type(document, reading)
@@ -115,8 +122,6 @@ def _read_id(document: Mapping[str, Any]) -> str:
     value = document.get("_id")
     if value is None or value == "":
         value = document.get("event_id")
-    if isinstance(value, Mapping) and set(value) == {"$oid"}:
-        value = value["$oid"]  # MongoDB's extended JSON for an ObjectId
     text = value if isinstance(value, str) or value is None else _plain_text(value)
     return checked_event_id(text) if text else new_ulid()
 
@@ -195,8 +200,8 @@ def _read_time(
     value = document.get(name)
     if value is None:
         return None
-    if isinstance(value, Mapping) and set(value) == {"$date"}:
-        value = value["$date"]  # MongoDB's extended JSON for a date
+    if isinstance(value, Mapping) and set(value) == {"$timestamp"}:
+        value = value["$timestamp"]["t"]  # MongoDB's extended JSON for a second and a number in it
     try:
         return parse_instant(value, naive_zone)
     except ValueError as error:

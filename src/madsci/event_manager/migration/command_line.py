@@ -24,6 +24,7 @@ from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.backup.telling import tell_of_restore
 from madsci.event_manager.migration.copying import copy_events
+from madsci.event_manager.migration.interruption import interruptible
 from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.schema_files import find_schema_file
@@ -57,8 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         sys.stderr.write(f"{error.message}\n\n{_USAGE}")
         return 2
+    except StoreError as error:  # such as servers that the DNS does not tell
+        sys.stderr.write(f"{error.message}\n")
+        return 1
     try:
-        return action()
+        with interruptible():
+            return action()
     except MadsciError as error:
         sys.stderr.write(f"{error.message}\n")
         return 2 if isinstance(error, SettingsError) else 1
@@ -138,10 +143,17 @@ _Outcome = tuple[list[str], dict[str, Any]]
 def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars) -> _Outcome:
     events = backups.restore(path, bars)
     lines = [f"{path} was restored into {upkeep.location}: {events:,} events."]
+    found, expected = upkeep.version(), upkeep.expected_version()
+    if found.version != expected:
+        lines.append(
+            f"It is as an earlier release wrote it ({version_name(found)}). Before a server of this one"
+            " works with it, run the tool again without --restore-from, which migrates it."
+        )
+        return lines, {"restored": str(path), "events": events}
     try:
         with closing(open_store(place)) as store:
             tell_of_restore(store, path, events)
-    except StoreError as error:  # such as a database of an earlier release, which is to be migrated
+    except StoreError as error:
         lines.append(f"No event could be kept that says so: {error.message}")
     return lines, {"restored": str(path), "events": events}
 
@@ -189,11 +201,13 @@ def _validate(upkeep: Upkeep, settings: MigrationSettings) -> int:
 
 def _check(upkeep: Upkeep, settings: MigrationSettings) -> int:
     found, expected = upkeep.version(), upkeep.expected_version()
-    needed = found.version != expected and found.state is not DatabaseState.FRESH
+    needed = found.state is not DatabaseState.FRESH and (found.version != expected or found.has_older)
     lines = [f"Expected: {expected}", f"Current: {version_name(found)}"]
     if found.state is DatabaseState.FRESH:
         lines.append(f"{upkeep.location} is empty: the server makes it ready when it starts.")
     else:
+        if found.has_older:
+            lines.append("An earlier release has written events into it since it was migrated.")
         lines.append("A migration is needed." if needed else "No migration is needed.")
     report = {
         "database": upkeep.name,

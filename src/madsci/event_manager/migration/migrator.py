@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import tzinfo
@@ -14,9 +15,12 @@ from madsci.event_manager.stores.upkeep import (
     DatabaseState,
     DatabaseVersion,
     Progress,
+    Step,
     Upkeep,
     is_newer,
 )
+
+_logger = logging.getLogger(__name__)
 
 
 class Backups(Protocol):
@@ -26,8 +30,16 @@ class Backups(Protocol):
         """Make a backup and return it; its ``path`` is a folder."""
         ...
 
+    def verify(self, path: Path, progress: Progress = ...) -> int:
+        """Read a backup to its end. Raises ``StoreDamagedError``."""
+        ...
+
     def put_back(self, path: Path, progress: Progress = ...) -> int:
         """Restore a backup while the database is held already, without making another one first."""
+        ...
+
+    def restore(self, path: Path, progress: Progress = ...) -> int:
+        """Restore a backup after making another one of what is there."""
         ...
 
 
@@ -38,6 +50,8 @@ class StepReport:
     name: str
     description: str
     changed: int
+    unreadable: int = 0
+    """Documents among them that cannot be read as events."""
 
 
 @dataclass
@@ -51,6 +65,10 @@ class MigrationReport:
     needed: bool
     dry_run: bool = False
     backup: str | None = None
+    """How it was before, also where an earlier run was interrupted half way."""
+    resumed: bool = False
+    lost_backup: str | None = None
+    """That of an earlier run, where it is not here any more."""
     steps: list[StepReport] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -62,13 +80,38 @@ class MigrationReport:
         if not self.needed:
             yield f"{self.location} has version {self.to_version}: no migration is needed."
             return
+        yield from self._told_backup()
         verb = "would change" if self.dry_run else "changed"
-        if self.backup:
-            yield f"Backup: {self.backup}"
         for step in self.steps:
             yield f"{step.name}: {verb} {step.changed:,} ({step.description})"
-        outcome = "would be migrated" if self.dry_run else "was migrated"
-        yield f"{self.location} {outcome} from {self.from_version} to {self.to_version}."
+        yield from self._told_unreadable()
+        would = "would be" if self.dry_run else "was"
+        if self.from_version != self.to_version:
+            yield f"{self.location} {would} migrated from {self.from_version} to {self.to_version}."
+        else:
+            yield (
+                f"{self.location} has version {self.to_version}; what another release changed in it"
+                f" since {would} brought to that form."
+            )
+
+    def _told_backup(self) -> Iterator[str]:
+        if self.backup:
+            of = " (as it was before the migration that was interrupted)" if self.resumed else ""
+            yield f"Backup: {self.backup}{of}"
+        if self.lost_backup:
+            yield (
+                "An earlier migration was interrupted. The backup that it made cannot be used here:"
+                f" {self.lost_backup}"
+            )
+
+    def _told_unreadable(self) -> Iterator[str]:
+        number = sum(step.unreadable for step in self.steps)
+        if number:
+            are = "would go" if self.dry_run else "went"
+            yield (
+                f"{number:,} of these cannot be read as events and {are} to unreadable_events, as they"
+                " are."
+            )
 
 
 def version_name(version: DatabaseVersion) -> str:
@@ -86,36 +129,67 @@ def migrate(
     progress: Progress,
     dry_run: bool = False,
 ) -> MigrationReport:
-    """Bring a database to the version of its schema; when a step fails, everything is as before.
+    """Bring a database to the version of its schema; whatever ends that early, all is as before.
+
+    A database of that version is brought to its form, too, where another release has changed it since.
+    An earlier run that was killed is gone on with, and its backup stays the one to go back to.
 
     Raises:
         StoreInUseError: a server or another migration is at work with it.
         SchemaVersionError: it is newer than this program.
-        StoreError: a step failed; says whether the backup was restored.
+        StoreError: a step failed, or it was interrupted; says whether the backup was restored.
     """
-    report = _begun(upkeep, dry_run=dry_run)
-    if not report.needed:
-        return report
-    if dry_run:
-        report.steps = [
-            StepReport(step.name, step.description, step.pending(progress))
-            for step in upkeep.steps(zone)
-        ]
+    steps = upkeep.steps(zone)
+    report = _begun(upkeep, steps, progress, dry_run=dry_run)
+    if dry_run and report.needed:
+        report.steps = [_report(step, step.pending(progress)) for step in steps]
+    if dry_run or not report.needed:
         return report
     with upkeep.exclusive():
-        report = _begun(upkeep, dry_run=False)  # somebody may have been quicker
+        report = _begun(upkeep, steps, progress)  # somebody may have been quicker
         if report.needed:
-            backup = _backup(upkeep, backups, progress)
-            report.backup = None if backup is None else str(backup)
-            with _undone_on_failure(backups, backup, progress):
-                for step in upkeep.steps(zone):
-                    changed = step.run(progress)
-                    report.steps.append(StepReport(step.name, step.description, changed))
-                upkeep.record_version(f"Migrated from {report.from_version} to {report.to_version}")
+            _run(upkeep, backups, steps, report, progress)
     return report
 
 
-def _begun(upkeep: Upkeep, *, dry_run: bool) -> MigrationReport:
+def _run(
+    upkeep: Upkeep,
+    backups: Backups,
+    steps: Sequence[Step],
+    report: MigrationReport,
+    progress: Progress,
+) -> None:
+    _take_up(upkeep, backups, report, progress)
+    if report.backup is None and upkeep.version().state is not DatabaseState.FRESH:
+        report.backup = str(backups.create("pre_migration", progress).path)
+    if report.backup is not None:
+        upkeep.begin(report.backup)
+    with _undone_on_failure(backups, report, progress):
+        for step in steps:
+            report.steps.append(_report(step, step.run(progress)))
+        upkeep.record_version(f"Migrated from {report.from_version} to {report.to_version}")
+
+
+def _take_up(upkeep: Upkeep, backups: Backups, report: MigrationReport, progress: Progress) -> None:
+    """Take over the backup of an earlier run that did not end, if there was one and it is whole."""
+    earlier = upkeep.begun()
+    if earlier is None:
+        return
+    try:
+        backups.verify(Path(earlier), progress)
+    except StoreError as error:
+        report.lost_backup = f"{earlier} ({error.message})"
+        return
+    report.backup, report.resumed = earlier, True
+
+
+def _report(step: Step, changed: int) -> StepReport:
+    return StepReport(step.name, step.description, changed, step.unreadable())
+
+
+def _begun(
+    upkeep: Upkeep, steps: Sequence[Step], progress: Progress, *, dry_run: bool = False
+) -> MigrationReport:
     found, expected = upkeep.version(), upkeep.expected_version()
     if found.version is not None and is_newer(found.version, expected):
         raise SchemaVersionError(
@@ -127,35 +201,46 @@ def _begun(upkeep: Upkeep, *, dry_run: bool) -> MigrationReport:
         upkeep.location,
         version_name(found),
         expected,
-        needed=found.version != expected,
+        needed=found.version != expected
+        or found.has_older
+        or any(step.pending(progress) for step in steps),
         dry_run=dry_run,
     )
 
 
-def _backup(upkeep: Upkeep, backups: Backups, progress: Progress) -> Path | None:
-    if upkeep.version().state is DatabaseState.FRESH:
-        return None  # there is nothing to lose
-    path: Path = backups.create("pre_migration", progress).path
-    return path
-
-
 @contextmanager
-def _undone_on_failure(backups: Backups, backup: Path | None, progress: Progress) -> Iterator[None]:
+def _undone_on_failure(backups: Backups, report: MigrationReport, progress: Progress) -> Iterator[None]:
     try:
         yield
-    except (MadsciError, KeyboardInterrupt) as error:
-        reason = error.message if isinstance(error, MadsciError) else "It was interrupted."
-        if backup is None:
+    except BaseException as error:
+        if report.backup is None:
             raise
-        try:
-            backups.put_back(backup, progress)
-        except MadsciError as second:
-            raise StoreError(
-                f"The migration failed: {reason} The backup could not be restored either:"
-                f" {second.message} It is whole: {backup}. Restore it with --restore-from, or run the"
-                " migration again, which goes on where it ended."
-            ) from error
-        raise StoreError(
-            f"The migration failed: {reason} The backup {backup} was restored; the database is as it"
-            " was before."
-        ) from error
+        _logger.debug("The migration of %s failed", report.location, exc_info=True)
+        raise StoreError(_undo(backups, report, _reason(error), progress)) from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MadsciError):
+        return error.message
+    if isinstance(error, KeyboardInterrupt):
+        return "It was interrupted."
+    return f"A fault of this program, {type(error).__name__}: {error}."
+
+
+def _undo(backups: Backups, report: MigrationReport, reason: str, progress: Progress) -> str:
+    """Restore the backup; return what is to be said about it all."""
+    backup = Path(report.backup or "")
+    try:
+        # What was written since an earlier run was interrupted is in no backup yet.
+        (backups.restore if report.resumed else backups.put_back)(backup, progress)
+    except (MadsciError, KeyboardInterrupt) as second:
+        return (
+            f"The migration failed: {reason} The backup could not be restored either:"
+            f" {_reason(second)} It is whole: {backup}. Restore it with --restore-from, or run the"
+            " migration again, which goes on where it ended."
+        )
+    whole = " What it held until now is in a backup beside that one." if report.resumed else ""
+    return (
+        f"The migration failed: {reason} The backup {backup} was restored; the database is as it was"
+        f" before.{whole}"
+    )

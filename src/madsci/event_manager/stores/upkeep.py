@@ -35,6 +35,8 @@ class DatabaseVersion:
 
     state: DatabaseState
     version: str | None = None
+    has_older: bool = False
+    """Whether an earlier release has written into it since it has this version."""
 
 
 def is_newer(version: str, other: str) -> bool:
@@ -71,6 +73,8 @@ class Step:
     """Returns how much the step would change; changes nothing."""
     run: Callable[[Progress], int]
     """Does it, and returns how much was changed."""
+    unreadable: Callable[[], int] = lambda: 0
+    """Returns how much of what was counted or changed last cannot be read as events."""
 
 
 class Upkeep(Protocol):
@@ -149,6 +153,17 @@ class Upkeep(Protocol):
 
         ``naive_zone`` is the zone of times without an offset, by default that of this machine.
         """
+        ...
+
+    def begin(self, backup: str) -> None:
+        """Say in the database that the steps begin, and where the backup of before is.
+
+        It is said until ``record_version``, or until a backup is restored.
+        """
+        ...
+
+    def begun(self) -> str | None:
+        """Return the backup of steps that began and did not end, where steps can be half done."""
         ...
 
     def record_version(self, note: str) -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import bson
 import pytest
 from bson import Binary, Decimal128, ObjectId
+from bson.code import Code
 from bson.codec_options import CodecOptions
+from bson.datetime_ms import DatetimeMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madsci.common.clock import iso, parse_instant
+from madsci.common.clock import FIRST_US, LAST_US, iso, parse_instant
 from madsci.common.errors import InvalidEventError
-from madsci.event_manager.model.stored_event import StoredEvent, encode_json
-from madsci.event_manager.stores.mongo.codec import MAX_DOCUMENT, reduced, to_bson, to_event
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
+from madsci.event_manager.stores.mongo.codec import (
+    MAX_DOCUMENT,
+    OPTIONS,
+    reduced,
+    to_bson,
+    to_document,
+    to_event,
+)
 from madsci.event_manager.stores.mongo.foreign import foreign_event, json_value
 from support.questions import events
 
@@ -173,8 +184,18 @@ class TestDocumentsOfOthers:
         (Binary(b"\x00\xff"), "AP8="),
         (float("nan"), "NaN"),
         (float("-inf"), "-Infinity"),
-        (bson.Timestamp(0, 1), "1970-01-01T00:00:00.000000Z"),
+        (bson.Timestamp(0, 1), {"$timestamp": {"t": 0, "i": 1}}),
         (bson.Regex("^a"), "^a"),
+        (bson.Regex("^a", "xi"), {"$regularExpression": {"pattern": "^a", "options": "ix"}}),
+        (Code("f()"), "f()"),
+        (Code("f()", {"n": bson.Int64(1)}), {"$code": "f()", "$scope": {"n": 1}}),
+        (Binary(b"\x00\xff", 5), {"$binary": {"base64": "AP8=", "subType": "05"}}),
+        (Binary(bytes(16), 4), "00000000-0000-0000-0000-000000000000"),
+        (Binary(bytes(3), 4), {"$binary": {"base64": "AAAA", "subType": "04"}}),
+        (bson.MinKey(), {"$minKey": 1}),
+        (bson.MaxKey(), {"$maxKey": 1}),
+        (DatetimeMS(2**62), f"{2**62} ms since 1970"),
+        (Decimal128("1E+6144"), "1.000000000000000000000000000000000E+6144"),
         (bson.DBRef("c", 1), {"$ref": "c", "$id": 1}),
         (bson.Int64(5), 5),
         ({"a": [bson.Int64(2**40), None, True]}, {"a": [2**40, None, True]}),
@@ -183,3 +204,76 @@ class TestDocumentsOfOthers:
 def test_every_type_of_bson_has_a_form_in_json(value, expected):
     assert json_value(value) == expected
     encode_json(json_value(value))
+
+
+EVERY_TYPE = {
+    "code": Code("f()"),
+    "code with scope": Code("f()", {"a": Code("g()", {})}),
+    "reference": bson.DBRef("c", Code("x"), "db", more=bson.Regex("a", "i")),
+    "pattern": bson.Regex("^a", "imsx"),
+    "timestamp": bson.Timestamp(1748779200, 3),
+    "least": bson.MinKey(),
+    "greatest": bson.MaxKey(),
+    **{f"decimal {text}": Decimal128(text) for text in ("1.5", "-0", "NaN", "sNaN", "-Infinity")},
+    **{f"decimal {text}": Decimal128(text) for text in ("1E+6144", "1E-6176", "0E+6000")},
+    **{f"number {number}": number for number in (math.nan, math.inf, -math.inf, -0.0, bson.Int64(7))},
+    "object id": ObjectId("65f000000000000000000001"),
+    "date": datetime(2025, 1, 1, tzinfo=timezone.utc),
+    **{f"date {ms}": DatetimeMS(ms) for ms in (2**63 - 1, -(2**63), 253402300799999, 253402300800000)},
+    **{f"binary {n}": Binary(bytes(16), n) for n in (0, 1, 3, 4, 5, 6, 7, 8, 9, 128, 255)},
+    "short UUID": Binary(b"abc", 4),
+    "old binary": Binary(b"abc", 2),
+    "nothing": None,
+}
+
+
+def bare(kind: bytes, content: bytes) -> object:
+    """The value of a type that drivers do not write any more."""
+    element = kind + b"v\0" + content
+    return bson.decode((len(element) + 5).to_bytes(4, "little") + element + b"\0", OPTIONS)["v"]
+
+
+EVERY_TYPE |= {
+    "undefined": bare(b"\x06", b""),
+    "symbol": bare(b"\x0e", b"\x04\0\0\0sym\0"),
+    "pointer": bare(b"\x0c", b"\x04\0\0\0a.b\0" + bytes(12)),
+    "not UTF-8": bare(b"\x02", b"\x03\0\0\0\xff\xfe\0"),
+}
+OLD = {"_id": "a", "event_type": "log", "event_timestamp": "0001-01-01T00:00:00", "event_data": {}}
+OURS = to_document(to_event(OLD))
+
+
+@pytest.mark.parametrize("document", [OLD, OURS], ids=["old", "ours"])
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Chicago"])
+@pytest.mark.parametrize("kind", EVERY_TYPE)
+def test_a_value_of_any_type_may_stand_anywhere_and_is_read_alike_ever_after(document, zone, kind):
+    value = EVERY_TYPE[kind]
+    members = [*OURS, "event_id", "extra", "exact", "anything"]
+    places = [{name: value} for name in members] + [
+        {name: {"node_id": value, "list": [value, {"deep": value}]}}
+        for name in ("source", "event_data", "extra", "anything")
+    ]
+    for place in places:
+        stored = bson.encode({**document, **place})
+        event = to_event(bson.decode(stored, OPTIONS), ZoneInfo(zone))
+        assert to_event(bson.decode(to_bson(event), OPTIONS)) == event, place
+        assert json.loads(encode_event(event))["_id"] == event.event_id
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVERY_TYPE if kind != "date"])
+def test_data_mean_the_same_in_old_documents_and_in_ours(kind):
+    """Dates do, too, but those in ours say no fractions where they have none."""
+    data = {"event_data": {"value": EVERY_TYPE[kind]}}
+    old, ours = (bson.decode(bson.encode({**one, **data}), OPTIONS) for one in (OLD, OURS))
+    assert to_event(old).event_data == to_event(ours).event_data
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"])
+@pytest.mark.parametrize("offset", ["", "+14:00", "-12:00", "Z"])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_first_and_last_instants_are_kept_in_every_zone(text, offset, zone):
+    for document in (OLD, OURS):
+        event = to_event({**document, "event_timestamp": text + offset}, ZoneInfo(zone))
+        assert FIRST_US <= event.event_timestamp <= LAST_US
+        assert to_event(bson.decode(to_bson(event), OPTIONS)) == event
+        assert event.extra is None

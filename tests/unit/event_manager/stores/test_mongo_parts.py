@@ -25,7 +25,7 @@ from madsci.event_manager.model.selector import And
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, general_place, parse_sort
 from madsci.event_manager.model.tally import GROUPINGS, Buckets, Count, Tally
-from madsci.event_manager.stores.mongo.connection import connect, masked
+from madsci.event_manager.stores.mongo.connection import connect, database_of, masked
 from madsci.event_manager.stores.mongo.counting import counts, pipeline
 from madsci.event_manager.stores.mongo.faults import translated
 from madsci.event_manager.stores.mongo.finding import behind
@@ -41,12 +41,58 @@ class TestConnections:
             assert options.pool_options.connect_timeout == 5.0
 
     @pytest.mark.parametrize(
-        "url", ["mongodb://u:p@ss@host", "mongodb://", "mongodb://host/?w=-1", "mongodb://h:port"]
+        "url", ["mongodb://u:p@ss@host", "mongodb://", "mongodb:///?w=1", "mongodb://h:port"]
     )
     def test_a_wrong_url_is_a_wrong_setting_and_shows_no_password(self, url):
         with pytest.raises(SettingsError, match="db_url") as caught:
             connect(url)
         assert "p@ss" not in caught.value.message
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ("retrys=5", "option retrys of db_url .* knows no such option"),
+            ("ssl_ca=x&tls=true", "option ssl_ca of db_url"),
+            ("maxPoolSize=many", "option maxPoolSize .* must be an integer"),
+            ("tls=perhaps", "option tls "),
+            ("w=-1", "option w "),
+            ("readPreference=nearby", "option readPreference .*Must be one of: primary"),
+            ("authMechanism=X", "option authMechanism "),
+            ("directConnection=true&loadBalanced=true", "An option of db_url .* loadBalanced=true"),
+            ("zlibCompressionLevel=99", "option zlibCompressionLevel .* not 99"),
+            ("tls=true&tlsCAFile=/none.pem", "tlsCAFile of db_url names .* '/none.pem'"),
+            ("tls=true&tlsCAFile=FOLDER", "tlsCAFile of db_url names .* directory"),
+            ("tls=true&tlsCAFile=TEXT", r"as tlsCAFile \(.*holds no certificate"),
+            ("tls=true&tlsCRLFile=TEXT", r"as tlsCRLFile \(.*holds no certificate"),
+            (
+                "tls=true&tlsCertificateKeyFile=TEXT",
+                r"as tlsCertificateKeyFile \(.*holds no certificate",
+            ),
+            ("tls=true&tlsCertificateKeyFile=/no&tlsCertificateKeyFilePassword=s3cret", "KeyFile of"),
+            ("authMechanismProperties=SERVICE_NAME:s3cret,X&authMechanism=PLAIN", "option"),
+        ],
+    )
+    def test_an_option_or_a_file_that_cannot_be_used_is_named(self, tmp_path, options, said):
+        text = tmp_path / "text.pem"
+        text.write_text("no certificate")
+        options = options.replace("TEXT", str(text)).replace("FOLDER", str(tmp_path))
+        with pytest.raises(SettingsError, match=said) as caught:
+            connect(f"mongodb://ann:p%40ss@host/?{options}")
+        for secret in ("p%40ss", "p@ss", "s3cret"):
+            assert secret not in caught.value.message
+
+    def test_what_the_driver_warns_of_is_logged_in_a_line(self, caplog):
+        connect("mongodb://host/?compressors=lz4").close()
+        assert [record.getMessage() for record in caplog.records] == ["db_url: Unsupported compressor"]
+
+    def test_servers_that_the_dns_does_not_tell_may_be_told_later(self):
+        with pytest.raises(StoreUnavailableError, match="DNS does not tell the servers of"):
+            connect("mongodb+srv://ann:secret@no-such-host.invalid/?tls=true")
+
+    @pytest.mark.parametrize(("name", "collection"), [("a.b", "c"), ("", "c"), ("a", "$c"), ("a", "")])
+    def test_names_that_mongodb_does_not_take_are_wrong_settings(self, name, collection):
+        with connect("mongodb://host") as client, pytest.raises(SettingsError, match="database_name"):
+            database_of(client, name, collection)
 
     @pytest.mark.parametrize(
         ("url", "shown"),
@@ -73,6 +119,10 @@ class TestErrors:
             OperationFailure("who are you", 18),
             OperationFailure("any", 1, {"errorLabels": ["RetryableWriteError"]}),
             BulkWriteError({"writeConcernErrors": [{"code": 64}], "writeErrors": []}),
+            BulkWriteError({"writeErrors": [{"code": 11000}, {"code": 10107}]}),
+            OperationFailure("not primary", 10107),
+            OperationFailure("stopping", 11600),
+            OperationFailure("out of cache", 365),
         ],
     )
     def test_what_may_go_well_later_is_unavailable(self, error):
@@ -92,6 +142,40 @@ class TestErrors:
         with pytest.raises(StoreError, match="here") as caught, translated("here"):
             raise error
         assert type(caught.value) is StoreError
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            OperationFailure("not enough disk space", 14031),
+            OperationFailure("[a.go:1 f] [b.go:2 g] database or disk is full (13)", 1),
+            OperationFailure("28: No space left on device", 8),
+            OperationFailure("disk I/O error (10)", 1),
+            OperationFailure("5: Input/output error", 1),
+            OperationFailure("attempt to write a readonly database (8)", 1),
+            OperationFailure("you are over your space quota, using 513 MB of 512 MB", 8000),
+            BulkWriteError({"writeErrors": [{"code": 14031, "errmsg": "disk"}]}),
+            BulkWriteError({"writeErrors": [{"code": 1, "errmsg": "No space left on device"}]}),
+        ],
+    )
+    def test_a_disk_of_the_server_that_is_full_or_broken_is_not_damage_of_the_store(self, error):
+        caught = pytest.raises(StoreUnavailableError, match="here cannot write to its disk")
+        with caught as told, translated("here"):
+            raise error
+        assert "[b.go" not in told.value.message
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("h:1: [Errno 111] Connection refused, Timeout: 5s, Topology", "h:1: .* refused. Start it"),
+            ("Got response id 1414012997 but expected 1", "what answers there is no MongoDB server"),
+            ("No servers found yet, Timeout: 5s", "asks for TLS"),
+            ("No replica set members available for replica set name 'r'", "set name 'r'"),
+        ],
+    )
+    def test_why_no_server_answers_is_said_without_a_promise(self, words, said):
+        with pytest.raises(StoreUnavailableError, match=said) as caught, translated("h/?tls=true"):
+            raise ServerSelectionTimeoutError(words)
+        assert "goes on" not in caught.value.message
 
     def test_a_question_that_takes_too_long_is_a_timeout(self):
         with pytest.raises(QueryTimeoutError), translated("here"):

@@ -5,18 +5,29 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
-from madsci.common.errors import StoreError, StoreInUseError, StoreUnavailableError
+from madsci.common.clock import iso
+from madsci.common.errors import (
+    SchemaVersionError,
+    StoreDamagedError,
+    StoreError,
+    StoreInUseError,
+    StoreUnavailableError,
+)
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Disposition
 from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.connection import connect, is_mongodb
-from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, SERVERS
+from madsci.event_manager.stores.mongo.exclusive import Hold
+from madsci.event_manager.stores.mongo.lease import LIFETIME, RENEWAL
+from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, SERVERS, Presence
 from madsci.event_manager.stores.mongo.store import MongoStore
 from support.server import free_port
 
@@ -161,6 +172,129 @@ class TestPresence:
         assert turns.holders(database, SERVERS) == []
         turns.let_go(database, EXCLUSIVE, "migration")
         assert open_store().count() == 0
+
+
+class TestAnOutage:
+    """A server that could not reach the database for so long that others took it for gone."""
+
+    @pytest.fixture
+    def server(self, database):
+        """A place of a server, the seconds that passed for it, and what it did when it came back."""
+        passed, returns = [1000.0], []
+        problems: list[StoreError] = []
+
+        def on_return():
+            returns.append(passed[0])
+            if problems:
+                raise problems[0]
+
+        presence = Presence(database, "here", f"{SERVERS}one", on_return, lambda: passed[0])
+        presence.start()
+        yield SimpleNamespace(presence=presence, passed=passed, returns=returns, problems=problems)
+        presence.close()
+
+    def test_the_database_is_asked_only_after_an_outage(self, server, database):
+        database[turns.TURNS].drop()
+        server.passed[0] += LIFETIME - RENEWAL - 1
+        server.presence.confirm()
+        assert turns.holders(database, SERVERS) == []
+        server.passed[0] += 2
+        server.presence.confirm()
+        assert turns.holders(database, SERVERS) == [f"{SERVERS}one"]
+        assert len(server.returns) == 1
+
+    def test_who_has_the_database_for_himself_is_looked_for_before_the_next_write(
+        self, server, database, caplog
+    ):
+        server.passed[0] += LIFETIME
+        assert turns.hold(database, EXCLUSIVE, "migration", 60)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="is being migrated or restored"):
+                server.presence.confirm()
+        assert "migrated or restored" in server.presence.trouble()
+        assert server.returns == []
+        assert turns.holders(database, SERVERS) == []  # and is in nobody's way meanwhile
+        turns.let_go(database, EXCLUSIVE, "migration")
+        server.presence.confirm()
+        assert server.presence.trouble() is None
+        assert len(server.returns) == 1
+        assert len(caplog.records) == 2
+
+    @pytest.mark.parametrize(
+        ("problem", "said"),
+        [
+            (SchemaVersionError("SERVER STARTUP ABORTED!"), "another version since somebody"),
+            (StoreInUseError("Another program restores."), "Another program restores."),
+        ],
+    )
+    def test_a_database_that_changed_its_version_meanwhile_is_not_written_to(
+        self, server, database, problem, said
+    ):
+        server.passed[0] += LIFETIME
+        server.problems.append(problem)
+        with pytest.raises(StoreUnavailableError, match=said) as caught:
+            server.presence.confirm()
+        assert "ABORTED" not in caught.value.message
+        assert turns.holders(database, SERVERS) == []
+
+
+class TestBeingAlone:
+    def test_a_server_that_came_in_during_an_outage_of_the_tool_ends_its_work(self, database):
+        passed = [1000.0]
+        hold = Hold(database, "here", lambda: passed[0])
+        hold.start()
+        try:
+            hold.confirm()
+            database[turns.TURNS].drop()  # as a minute later
+            assert turns.hold(database, f"{SERVERS}one", "one", 60)
+            hold.confirm()  # it is certain for a while, and the server would have looked
+            passed[0] += LIFETIME
+            with pytest.raises(StoreInUseError, match="1 Event Manager works with"):
+                hold.confirm()
+            assert turns.hold(database, EXCLUSIVE, "another", 60) is False
+        finally:
+            hold.close()
+
+    def test_another_tool_that_came_in_ends_its_work_too(self, database):
+        passed = [1000.0]
+        hold = Hold(database, "here", lambda: passed[0])
+        hold.start()
+        try:
+            database[turns.TURNS].drop()
+            assert turns.hold(database, EXCLUSIVE, "another", 60)
+            passed[0] += LIFETIME
+            with pytest.raises(StoreInUseError, match="lost to another program"):
+                hold.confirm()
+        finally:
+            hold.close()
+        assert turns.holders(database, EXCLUSIVE) == [EXCLUSIVE]
+
+
+class TestDocumentsThatAreNoEvents:
+    """Such as an older server may write after the migration."""
+
+    @pytest.mark.parametrize("sort", [("event_timestamp",), ("event_data.n",)])
+    def test_they_are_passed_over_and_named_and_every_page_is_whole(
+        self, store, database, caplog, sort
+    ):
+        odd = [{"_id": f"{number}" * 300, "event_timestamp": iso(5)} for number in range(3)]
+        database["events"].insert_many(odd)
+        store.append(
+            [event(f"e{number}", number, event_data=f'{{"n":{number}}}') for number in range(9)]
+        )
+        found, place = [], None
+        for _ in range(9):
+            page = store.find(Query(limit=2, after=place, sort=parse_sort([*sort])))
+            found += [one.event_id for one in page.events]
+            place = page.next_place
+            if place is None:
+                break
+        assert found == [f"e{number}" for number in range(9)]
+        assert store.damaged_events == 3
+        named = [record.getMessage() for record in caplog.records if "is no event" in record.message]
+        assert len(named) == 3
+        with pytest.raises(StoreDamagedError, match="characters"):
+            store.get("0" * 300)
 
 
 class TestFaults:

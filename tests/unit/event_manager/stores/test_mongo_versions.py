@@ -109,9 +109,10 @@ class TestDatabasesThatAreRefused:
     def test_another_version_whether_older_or_newer(self, database, version):
         say(database, version)
         said = refusal(database)
-        assert said.startswith("DATABASE VERSION MISMATCH DETECTED! SERVER STARTUP ABORTED!\n")
+        assert "DATABASE VERSION MISMATCH DETECTED! SERVER STARTUP ABORTED!\n" in said
         assert f"\nExpected: {OURS}\nCurrent: {version}\n" in said
         is_older = version.startswith("1.")
+        assert said.startswith(THREE_LINES) is is_older
         assert ("run the migration tool" in said) is is_older
         assert ("A newer Event Manager" in said) is not is_older
 

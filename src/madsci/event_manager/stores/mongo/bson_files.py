@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote
 import bson
 from bson import CodecOptions, DatetimeConversion, json_util
 
-from madsci.common.errors import StoreDamagedError
+from madsci.common.errors import StoreDamagedError, StoreUnavailableError
 from madsci.event_manager.stores.mongo.schema import UNREADABLE
 from madsci.event_manager.stores.upkeep import Progress
 
@@ -111,8 +111,12 @@ def _collection(path: Path) -> Dumped:
             said = json_util.loads(text.decode())
             name = str(said.get("collectionName") or unquote(stem))
             return Dumped(name, path, dict(said.get("options") or {}), list(said["indexes"]))
+        except OSError as error:
+            if isinstance(error, gzip.BadGzipFile):
+                raise _damaged(metadata, 0, str(error)) from error
+            raise _unreadable(metadata, error) from error
         except (
-            OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError,
+            EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError,
             json.JSONDecodeError,
         ) as error:  # fmt: skip
             raise StoreDamagedError(
@@ -126,6 +130,7 @@ def documents(path: Path) -> Iterator[bytes]:
 
     Raises:
         StoreDamagedError: one cannot be read, or the file ends within one.
+        StoreUnavailableError: the disk does not give it, or not to us.
     """
     place = 0
     try:
@@ -138,8 +143,10 @@ def documents(path: Path) -> Iterator[bytes]:
                 bson.decode(document, _LENIENT)
                 yield document
                 place += length
-    except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(path, place, str(error)) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
     except (bson.errors.BSONError, ValueError) as error:
         raise _damaged(path, place, str(error)) from error
 
@@ -147,6 +154,13 @@ def documents(path: Path) -> Iterator[bytes]:
 def _damaged(path: Path, place: int, reason: str) -> StoreDamagedError:
     return StoreDamagedError(
         f"{path} is damaged at byte {place:,}: {reason}. Nothing was changed. Use another backup."
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"{path} cannot be read now: {error}. Nothing was changed. Look after the disk and who may read"
+        " there, and try again."
     )
 
 

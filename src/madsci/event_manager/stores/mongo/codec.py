@@ -21,6 +21,7 @@ from bson.decimal128 import Decimal128, create_decimal128_context
 from bson.errors import InvalidDocument
 
 from madsci.common.clock import iso, to_us
+from madsci.common.errors import InvalidEventError
 from madsci.common.types import ownership
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
 from madsci.event_manager.model.text_search import message_of
@@ -36,6 +37,11 @@ OPTIONS: Final = CodecOptions(
     unicode_decode_error_handler="replace",
 )
 """Reads every document, also one with dates beyond the year 9999 or with text that is not UTF-8."""
+
+NO_EVENT: Final = (
+    InvalidEventError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError,
+)  # fmt: skip
+"""What reading a document as an event may raise, also one that nobody thought of."""
 
 _OWNERSHIP_IDS: Final = frozenset(ownership.OWNERSHIP_IDS)
 _DECIMALS: Final = create_decimal128_context()
@@ -70,6 +76,7 @@ class _Exact(msgspec.Struct, gc=False):
     extra: dict[str, Any] | None = None
 
 
+_TEXTS: Final = frozenset({str, type(None)})
 _exact_decoder = msgspec.json.Decoder(_Exact)
 _encoder = msgspec.json.Encoder(enc_hook=json_value)
 
@@ -173,6 +180,13 @@ def _name(name: str) -> str:
     return _DOLLAR + name[1:] if name.startswith("$") else name
 
 
+def _data_text(data: Any) -> str:
+    text = _encoder.encode(data)
+    if b"null" in text:  # which the encoder makes of NaN, too
+        text = _encoder.encode(json_value(data))
+    return text.decode()
+
+
 def to_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None) -> StoredEvent:
     """Return the event of a document, also of one that another release or program wrote.
 
@@ -183,18 +197,21 @@ def to_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None) -> S
     """
     try:
         plain = msgspec.convert(document, _Plain)
-    except msgspec.ValidationError:
+        exact = None if plain.exact is None else _exact_decoder.decode(plain.exact)
+    except (msgspec.MsgspecError, TypeError, RecursionError):  # also where others have such a member
+        return foreign_event(document, naive_zone)
+    texts = (plain.event_id, plain.event_type, plain.trace_id, plain.span_id)
+    if not _TEXTS.issuperset(map(type, texts)):  # BSON's code is text to the driver
         return foreign_event(document, naive_zone)
     moment, received_at, archived_at = plain.event_timestamp, plain.received_at, plain.archived_at
-    if moment.tzinfo is None or received_at.tzinfo is None:
+    if any(one and one.tzinfo is None for one in (moment, received_at, archived_at)):
         return foreign_event(document, naive_zone)
     source, extra = plain.source, plain.extra
-    if plain.exact is None:
-        event_data = _encoder.encode(plain.event_data).decode()
+    if exact is None:
+        event_data = _data_text(plain.event_data)
         if extra or not all(type(value) is str for value in source.values()):
             source, extra = json_value(source), json_value(extra)
     else:
-        exact = _exact_decoder.decode(plain.exact)
         source, event_data, extra = exact.source, bytes(exact.event_data).decode(), exact.extra
     return StoredEvent(
         plain.event_id,

@@ -17,9 +17,10 @@ from madsci.event_manager.model.selector import TIME_FIELDS, Selector
 from madsci.event_manager.model.sorting import NULLABLE, Sort, in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.values import Kind
-from madsci.event_manager.stores.mongo.codec import to_event
+from madsci.event_manager.stores.mongo.codec import NO_EVENT, to_event
 from madsci.event_manager.stores.mongo.compile import Filter
 from madsci.event_manager.stores.mongo.connection import Collection, Cursor, Document
+from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.selecting import split
 
 _MAX_SKIP: Final = 2**31 - 1
@@ -37,6 +38,7 @@ class Events:
 
     collection: Collection
     is_mongodb: bool
+    passed_over: PassedOver
 
     def find(self, query: Query) -> Page:
         """Return the page of events that answers the question; raises the driver's errors."""
@@ -49,18 +51,22 @@ class Events:
         condition, left = split(selector, all_of_it=self.is_mongodb)
         return self._read(self.collection.find(condition), left, budget)
 
-    def _in_order_of_server(self, query: Query) -> Page:
+    def _in_order_of_server(self, query: Query, *, is_limited: bool = True) -> Page:
         condition, left = split(query.selector, all_of_it=self.is_mongodb)
         if query.after is not None:
             condition = {"$and": [condition, behind(query.after, query.sort)]}
         order = [(key.path[0], DESCENDING if key.descending else ASCENDING) for key in query.sort]
         cursor = self.collection.find(condition).sort(order)
         wanted, skipped = query.limit + 1, min(query.offset, _MAX_SKIP)
-        if left is None:
+        is_limited = is_limited and left is None
+        if is_limited:
             cursor = cursor.limit(min(wanted, _MAX_SKIP)).skip(skipped)
             skipped = 0
-        found = islice(self._read(cursor, left, query.budget), skipped, skipped + wanted)
-        return _page([event for event, _ in found], query)
+        odd: list[Document] = []
+        found = islice(self._read(cursor, left, query.budget, odd), skipped, skipped + wanted)
+        page = _page([event for event, _ in found], query)
+        # What is no event would make the page shorter than it should be, which looks like the end.
+        return self._in_order_of_server(query, is_limited=False) if odd and is_limited else page
 
     def _in_our_order(self, query: Query) -> Page:
         """Look at all that match, and keep the first: any order, at the cost of reading them."""
@@ -75,12 +81,25 @@ class Events:
         kept = in_order(kept, query.sort)[query.offset : wanted]
         return _page([event for _, event in kept], query)
 
-    def _read(self, cursor: Cursor, left: Selector | None, budget: Budget) -> Matching:
+    def _read(
+        self,
+        cursor: Cursor,
+        left: Selector | None,
+        budget: Budget,
+        odd: list[Document] | None = None,
+    ) -> Matching:
+        """Yield the events of the documents that match; others go to ``odd``."""
         with cursor.batch_size(_READ_AT_ONCE):
             cursor.max_time_ms(budget.milliseconds())
             for found in cursor:
                 budget.check()
-                event = to_event(found)
+                try:
+                    event = to_event(found)
+                except NO_EVENT as error:
+                    self.passed_over.note(found.get("_id"), error)
+                    if odd is not None:
+                        odd.append(found)
+                    continue
                 document = event.document()
                 if left is None or matches(left, document):
                     yield event, document

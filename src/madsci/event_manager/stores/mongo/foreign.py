@@ -2,29 +2,33 @@
 
 Their times are texts without an offset or BSON's dates, their ids may be ObjectIds, members may be
 missing, and any type of BSON may stand anywhere. Everything is read; what JSON does not have becomes
-what a reader understands best.
+what a reader understands best, or stays in the form of extended JSON.
 """
 
 from __future__ import annotations
 
-import base64
-import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone, tzinfo
 from typing import Any, Final
 
-from bson import DBRef, Decimal128, ObjectId, Timestamp
+from bson import Binary, DBRef, Decimal128, MaxKey, MinKey, ObjectId, Timestamp
 from bson.code import Code
 from bson.datetime_ms import DatetimeMS
 from bson.regex import Regex
 
 from madsci.common.clock import iso, to_us
 from madsci.common.types.event_reading import read_event
+from madsci.common.types.extended_json import (
+    binary_value,
+    date_value,
+    decimal_value,
+    number_or_name,
+    pattern_value,
+)
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
-_DIGITS: Final = 308
-"""Digits of the largest number that every reader of JSON knows."""
-_MEMBERS_OF_ANY_KIND: Final = ("source", "event_data", "extra", "exact")
+_TIMES: Final = ("event_timestamp", "received_at", "archived_at")
 
 
 def foreign_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None) -> StoredEvent:
@@ -66,20 +70,21 @@ def foreign_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None)
 
 
 def _top_level(name: str, value: Any) -> Any:
-    """Return a member as JSON, but a date as it is: read as a time, it needs no zone."""
-    return (
-        value if isinstance(value, datetime) and name not in _MEMBERS_OF_ANY_KIND else json_value(value)
-    )
+    """Return a member as JSON, but the times of an event as they are: they need no zone."""
+    if name in _TIMES and isinstance(value, Timestamp):
+        value = value.as_datetime()
+    return value if name in _TIMES and isinstance(value, datetime) else json_value(value)
 
 
 def json_value(value: Any) -> Any:
-    """Return a value of BSON as JSON's, all of it."""
-    if value is None or isinstance(value, (str, bool)):
+    """Return a value of BSON as JSON's, all of it; what JSON has not as extended JSON writes it."""
+    kind = type(value)  # subclasses are other types of BSON
+    if kind in _PLAIN:
         return value
+    if kind is float:
+        return number_or_name(value)
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else _name_of(value)
     if isinstance(value, Mapping):
         return {str(name): json_value(member) for name, member in value.items()}
     if isinstance(value, (list, tuple)):
@@ -88,34 +93,43 @@ def json_value(value: Any) -> Any:
 
 
 def _other(value: Any) -> Any:
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        return iso(to_us(aware))
-    if isinstance(value, DatetimeMS):  # beyond the year 9999
-        return f"{int(value)} ms since 1970"
-    if isinstance(value, Decimal128):
-        return _number(value)
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if isinstance(value, Timestamp):
-        return iso(to_us(value.as_datetime()))
-    if isinstance(value, DBRef):
-        return json_value(value.as_doc())
-    if isinstance(value, (Regex, Code)):
-        return str(getattr(value, "pattern", value))
-    return str(value)
+    reader = _READERS.get(type(value))
+    if reader is not None:
+        return reader(value)
+    return _moment(value) if isinstance(value, datetime) else str(value)
 
 
-def _name_of(number: float) -> str:
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+def _moment(value: datetime) -> str:
+    return iso(to_us(value if value.tzinfo else value.replace(tzinfo=timezone.utc)))
 
 
-def _number(value: Decimal128) -> Any:
-    """Return a decimal as a number, where one of JSON's means the same, else as text."""
-    decimal = value.to_decimal()
-    if not decimal.is_finite() or decimal.adjusted() > _DIGITS:
-        return str(decimal)
-    if decimal == decimal.to_integral_value():
-        return int(decimal)
-    number = float(decimal)
-    return number if decimal == type(decimal)(repr(number)) else str(decimal)
+def _code(value: Code) -> Any:
+    text = str(value)
+    return text if value.scope is None else {"$code": text, "$scope": json_value(value.scope)}
+
+
+def _options(value: Regex[Any]) -> str:
+    return "".join(sorted(letter for letter, flag in _FLAGS.items() if value.flags & flag))
+
+
+_PLAIN: Final = frozenset({str, bool, type(None)})
+_FLAGS: Final = {
+    "i": re.IGNORECASE, "l": re.LOCALE, "m": re.MULTILINE, "s": re.DOTALL, "u": re.UNICODE,
+    "x": re.VERBOSE,
+}  # fmt: skip
+_READERS: Final[dict[type, Callable[[Any], Any]]] = {
+    bytes: lambda value: binary_value(value, 0),
+    Binary: lambda value: binary_value(bytes(value), value.subtype),
+    Code: _code,
+    DatetimeMS: lambda value: date_value(int(value)),  # beyond the year 9999
+    DBRef: lambda value: json_value(value.as_doc()),
+    Decimal128: lambda value: decimal_value(value.to_decimal()),
+    MaxKey: lambda _: {"$maxKey": 1},
+    MinKey: lambda _: {"$minKey": 1},
+    Regex: lambda value: pattern_value(_text(value.pattern), _options(value)),
+    Timestamp: lambda value: {"$timestamp": {"t": value.time, "i": value.inc}},
+}
+
+
+def _text(pattern: str | bytes) -> str:
+    return pattern if isinstance(pattern, str) else pattern.decode("utf-8", "replace")

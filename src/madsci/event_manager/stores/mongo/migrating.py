@@ -45,6 +45,7 @@ class Migration:
                 "times, ids and missing members of old documents, in place",
                 self._documents.pending,
                 self._documents.run,
+                lambda: self._documents.unreadable,
             ),
             Step(
                 "replace indexes",

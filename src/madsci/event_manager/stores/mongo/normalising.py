@@ -19,9 +19,16 @@ from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.errors import BulkWriteError, CursorNotFound, DuplicateKeyError, WriteError
 
-from madsci.common.errors import InvalidEventError, StoreError
+from madsci.common.errors import StoreError
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.mongo.codec import MAX_DOCUMENT, OPTIONS, reduced, to_bson, to_event
+from madsci.event_manager.stores.mongo.codec import (
+    MAX_DOCUMENT,
+    NO_EVENT,
+    OPTIONS,
+    reduced,
+    to_bson,
+    to_event,
+)
 from madsci.event_manager.stores.mongo.connection import Collection, Document
 from madsci.event_manager.stores.mongo.faults import is_temporary
 from madsci.event_manager.stores.mongo.schema import UNREADABLE
@@ -65,10 +72,17 @@ class Normalisation:
         self._aside = events.database[events.name + RENAMED]
         self._zone = zone
         self._decimals = decimals
+        self.unreadable = 0
+        """Of the documents that were counted or changed last, those that are no events."""
 
     def pending(self, progress: Progress) -> int:
         """Return how many documents would be changed."""
-        return sum(1 for _ in self._odd(progress)) + self._aside.estimated_document_count()
+        self.unreadable = 0
+        number = self._aside.estimated_document_count()
+        for odd in self._odd(progress):
+            number += 1
+            self.unreadable += odd.event is None
+        return number
 
     def run(self, progress: Progress) -> int:
         """Change what is to be changed; return how many documents that were.
@@ -76,6 +90,7 @@ class Normalisation:
         Raises:
             StoreError: there are always more of them, since somebody goes on to write them.
         """
+        self.unreadable = 0
         changed = self._finish_renaming()
         for _ in range(_PASSES):
             number = self._pass(progress)
@@ -96,6 +111,7 @@ class Normalisation:
             changed += 1
             if odd.event is None:
                 self._move(odd)
+                self.unreadable += 1
                 continue
             (renamed if odd.is_renamed else replaced).append(odd)
             size += len(odd.document.raw)
@@ -133,9 +149,9 @@ class Normalisation:
             document = {**document, "_id": document.get("event_id") or f"unnamed-{type(key).__name__}"}
         try:
             event = to_event(document, self._zone)
-        except InvalidEventError:
+            made = to_bson(event, decimals=self._decimals)
+        except NO_EVENT:
             return _Odd(key, raw, None)
-        made = to_bson(event, decimals=self._decimals)
         if isinstance(key, str) and _is_ours(document, event, made):
             return None
         # Values that JSON does not have may need more room than a document has.
@@ -210,7 +226,13 @@ class Normalisation:
 
     def _move(self, odd: _Odd) -> None:
         unreadable = self._events.database[UNREADABLE]
-        unreadable.replace_one({"_id": odd.key}, odd.document, upsert=True)
+        try:
+            unreadable.insert_one(odd.document)
+        except DuplicateKeyError:  # of a run that was killed, or another document of that id before
+            there = unreadable.with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
+            kept = there.find_one({"_id": odd.key})
+            if kept is None or kept.raw != odd.document.raw:
+                unreadable.insert_one({"document": odd.document})
         self._events.delete_one({"_id": odd.key})
 
     def _raw(self, event: StoredEvent | None, *, as_text: bool = False) -> Any:

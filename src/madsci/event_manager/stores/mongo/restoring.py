@@ -7,6 +7,7 @@ opens the database after a crash swaps the rest.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bson.raw_bson import RawBSONDocument
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from madsci.common.errors import StoreDamagedError, StoreError, StoreInUseError
 from madsci.event_manager.stores.mongo import bson_files, turns
@@ -61,19 +62,13 @@ def restore_database(
 
     Raises:
         StoreDamagedError: the dump cannot be read, or did not arrive as it is.
+        StoreError: it was interrupted (Ctrl-C); says whether anything was changed.
     """
     database = client.get_database(name, write_concern=DURABLE)
     sources = [one for one in bson_files.collections(folder) if one.name not in (TURNS, JOURNAL)]
     finish_interrupted_restore(database)
     _forget_interrupted(database)
-    try:
-        events = 0
-        for source in sources:
-            number = _load(database[source.name + RESTORING], source, progress)
-            events += number if source.holds_events else 0
-    except StoreError:
-        _forget_interrupted(database)
-        raise
+    events = _load_all(database, sources, progress)
     names = [source.name for source in sources]
     stale = [one for one in ordinary_collections(database) if one not in names]
     confirm()
@@ -83,7 +78,30 @@ def restore_database(
         journal = {"state": _SWAPPING, "names": names, "stale": stale}
         database[JOURNAL].replace_one({"_id": "restore"}, journal, upsert=True)
         progress("swapping", 0, None)
-        _swap(database, names, stale)
+        try:
+            _swap(database, names, stale)
+        except KeyboardInterrupt:  # too late to go back: so the rest is done, and then the caller ends
+            _swap(database, names, stale)
+    return events
+
+
+def _load_all(database: Database, sources: list[bson_files.Dumped], progress: Progress) -> int:
+    """Load everything beside the database, or nothing; return how many events that are."""
+    is_loaded = False
+    try:
+        events = 0
+        for source in sources:
+            number = _load(database[source.name + RESTORING], source, progress)
+            events += number if source.holds_events else 0
+        is_loaded = True
+    except KeyboardInterrupt as error:
+        raise StoreError(
+            f"Restoring into {database.name} was interrupted. Nothing was changed."
+        ) from error
+    finally:
+        if not is_loaded:
+            with contextlib.suppress(PyMongoError):  # else the next restore does it
+                _forget_interrupted(database)
     return events
 
 

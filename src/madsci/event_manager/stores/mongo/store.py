@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from madsci.common.clock import iso, now_us
-from madsci.common.errors import StoreError
+from madsci.common.errors import StoreDamagedError, StoreError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
@@ -19,15 +20,16 @@ from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.mongo import counting, turns
-from madsci.event_manager.stores.mongo.codec import reduced, to_bson, to_event
+from madsci.event_manager.stores.mongo.codec import NO_EVENT, reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import (
-    DURABLE,
     connect,
+    database_of,
     is_mongodb,
     masked,
 )
-from madsci.event_manager.stores.mongo.faults import TEMPORARY_CODES, is_temporary, translated
+from madsci.event_manager.stores.mongo.faults import is_temporary, translated
 from madsci.event_manager.stores.mongo.finding import Events
+from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
 from madsci.event_manager.stores.mongo.selecting import split
@@ -54,34 +56,41 @@ class MongoStore:
     engine = "mongodb"
     readable_at = None
     """Questions are asked from threads of the server, since it is the database that works on them."""
-    damaged_events = 0
 
     def __init__(
         self, url: str, *, database: str = "madsci_events", collection: str = "events"
     ) -> None:
         self.location = f"{database}.{collection} at {masked(url)}"
         self._client = connect(url)
-        self._database = self._client.get_database(database, write_concern=DURABLE)
+        self._database = database_of(self._client, database, collection)
         self.collection = self._database[collection]
-        self._presence = Presence(self._database, self.location, f"{SERVERS}{turns.new_holder()}")
+        self._shown_url = masked(url)
+        self._presence = Presence(
+            self._database, self.location, f"{SERVERS}{turns.new_holder()}", self._take_up
+        )
+        self._passed_over = PassedOver(self.location)
         self._closed = False
         try:
             with translated(self.location):
-                self._events = Events(self.collection, is_mongodb(self._client))
+                self._events = Events(self.collection, is_mongodb(self._client), self._passed_over)
                 self._presence.start()
-                finish_interrupted_restore(self._database)
-                check_version(self._database, self.location, masked(url), collection)
+                self._take_up()
         except StoreError:
             self._presence.close()
             self._client.close()
             raise
+
+    def _take_up(self) -> None:
+        """Bring the database into order; raises if it is not of this version."""
+        finish_interrupted_restore(self._database)
+        check_version(self._database, self.location, self._shown_url, self.collection.name)
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events in one bulk insert; see ``EventStore``.
 
         Where the server refuses one of them, the others are kept nevertheless.
         """
-        with self._using():
+        with self._writing():
             first: dict[str, int] = {}
             for place, event in enumerate(events):
                 first.setdefault(event.event_id, place)
@@ -122,8 +131,7 @@ class MongoStore:
         except BulkWriteError as error:
             details: Any = error.details or {}
             codes = {int(one["index"]): int(one["code"]) for one in details["writeErrors"]}
-            others = [code for code in codes.values() if code != _DUPLICATE_KEY]
-            if is_temporary(error) or (others and (final or not TEMPORARY_CODES.isdisjoint(others))):
+            if is_temporary(error) or (final and set(codes.values()) != {_DUPLICATE_KEY}):
                 raise
             return codes
         return {}
@@ -164,7 +172,14 @@ class MongoStore:
 
     def _get(self, event_id: str) -> StoredEvent | None:
         found = self.collection.find_one({"_id": event_id})
-        return None if found is None else to_event(found)
+        try:
+            return None if found is None else to_event(found)
+        except NO_EVENT as error:
+            reason = self._passed_over.note(event_id, error)
+            raise StoreDamagedError(
+                f"The document {event_id!r:.300} in {self.location} is no event: {reason} It is there"
+                " as it was; the migration tool puts it aside."
+            ) from error
 
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventReader``."""
@@ -208,7 +223,7 @@ class MongoStore:
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
         mark = {"$set": {"archived": True, "archived_at": iso(at)}}
-        with self._using():
+        with self._writing():
             return sum(
                 self.collection.update_many(
                     {"_id": {"$in": chunk}, "archived": {"$ne": True}}, mark
@@ -218,7 +233,7 @@ class MongoStore:
 
     def delete(self, event_ids: Sequence[str]) -> int:
         """Remove those of the events that are archived; see ``EventStore``."""
-        with self._using():
+        with self._writing():
             return sum(
                 self.collection.delete_many({"_id": {"$in": chunk}, "archived": True}).deleted_count
                 for chunk in _chunks(event_ids)
@@ -226,7 +241,7 @@ class MongoStore:
 
     def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
         """Reserve a task among all servers of the database; see ``EventStore``."""
-        with self._using():
+        with self._writing():
             return turns.take_turn(self._database, task, slot, holder, seconds=seconds, horizon=horizon)
 
     def last_done(self, task: str) -> str | None:
@@ -236,12 +251,12 @@ class MongoStore:
 
     def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
         """End the holder's turn; see ``EventStore``."""
-        with self._using():
+        with self._writing():
             turns.give_back_turn(self._database, task, holder, done)
 
     def remember(self, key: str, value: str) -> str:
         """Keep a fact the first time it is given; return the one that is kept."""
-        with self._using():
+        with self._writing():
             facts = self._database["facts"]
             try:
                 facts.insert_one({"_id": key, "value": value})
@@ -257,6 +272,11 @@ class MongoStore:
         with self._using():
             return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
 
+    @property
+    def damaged_events(self) -> int:
+        """How many documents were met that are no events; see ``EventStore``."""
+        return self._passed_over.number
+
     def verify(self, place: int | None, budget: Budget) -> None:
         """Do nothing; see ``EventReader``."""
 
@@ -269,8 +289,9 @@ class MongoStore:
             self.collection.find_one({}, projection={"_id": 1})
 
     def troubles(self) -> list[str]:
-        """Return nothing: what works is well."""
-        return []
+        """Return why nothing is written, where somebody else has the database for himself."""
+        trouble = self._presence.trouble()
+        return [] if trouble is None else [trouble]
 
     def close(self) -> None:
         """Tell other servers that this one has gone, and end the connections."""
@@ -278,6 +299,12 @@ class MongoStore:
             self._closed = True
             self._presence.close()
             self._client.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._using():
+            self._presence.confirm()
+            yield
 
     def _using(self) -> Any:
         if self._closed:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from pymongo.errors import PyMongoError
-
-from madsci.common.errors import StoreInUseError
-from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.bson_files import check_dump
-from madsci.event_manager.stores.mongo.connection import DURABLE, connect, is_mongodb, masked
+from madsci.event_manager.stores.mongo.connection import connect, database_of, is_mongodb, masked
 from madsci.event_manager.stores.mongo.dump import dump_as_of_now
+from madsci.event_manager.stores.mongo.exclusive import Hold
 from madsci.event_manager.stores.mongo.faults import translated
 from madsci.event_manager.stores.mongo.migrating import Migration
-from madsci.event_manager.stores.mongo.presence import EXCLUSIVE, LIFETIME, RENEWAL, SERVERS
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore, restore_database
 from madsci.event_manager.stores.mongo.schema import Schema, compare
-from madsci.event_manager.stores.mongo.versions import read_version, record_version
+from madsci.event_manager.stores.mongo.versions import (
+    begin_migration,
+    begun_migration,
+    end_migration,
+    read_version,
+    record_version,
+)
 from madsci.event_manager.stores.upkeep import DatabaseVersion, Dumped, Progress, Step
-
-_logger = logging.getLogger(__name__)
 
 
 class MongoUpkeep:
@@ -48,10 +46,9 @@ class MongoUpkeep:
         self.location = f"{database} at {masked(url)}"
         self._schema = Schema.own() if schema_file is None else Schema.of_events(schema_file)
         self._events = collection
-        self._holder: str | None = None
-        """Under which name the database is held now, if it is."""
+        self._hold: Hold | None = None
         self._client = connect(url)
-        self._database = self._client.get_database(database, write_concern=DURABLE)
+        self._database = database_of(self._client, database, collection)
 
     def version(self) -> DatabaseVersion:
         """Return what the database says about itself; see ``Upkeep``."""
@@ -65,52 +62,23 @@ class MongoUpkeep:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep servers and others who look after it out of the database; see ``Upkeep``."""
-        if self._holder is not None:
+        if self._hold is not None:
             yield
             return
-        holder = turns.new_holder()
-        with translated(self.location):
-            if not self._hold(holder):
-                raise StoreInUseError(
-                    f"The database {self.location} is being migrated or restored by another program."
-                    f" Wait until it is done; one that was killed is in the way for {LIFETIME:g} s."
-                )
-        ended = threading.Event()
-        renewal = threading.Thread(
-            target=self._renew, args=(holder, ended), name="mongodb-exclusive", daemon=True
-        )
-        renewal.start()
-        self._holder = holder
+        hold = Hold(self._database, self.location)
         try:
             with translated(self.location):
-                self._refuse_servers()
+                hold.start()
                 finish_interrupted_restore(self._database)
+            self._hold = hold
             yield
         finally:
-            self._holder = None
-            ended.set()
-            renewal.join(RENEWAL)
-            with translated(self.location):
-                turns.let_go(self._database, EXCLUSIVE, holder)
+            self._hold = None
+            hold.close()
 
-    def _refuse_servers(self) -> None:
-        servers = [name.removeprefix(SERVERS) for name in turns.holders(self._database, SERVERS)]
-        if servers:
-            raise StoreInUseError(
-                f"{len(servers)} Event Manager works with the database {self.location}:"
-                f" {', '.join(servers)} (host, process, id). Stop it first; one that was killed counts"
-                f" as there for {LIFETIME:g} s."
-            )
-
-    def _hold(self, holder: str) -> bool:
-        return turns.hold(self._database, EXCLUSIVE, holder, LIFETIME)
-
-    def _renew(self, holder: str, ended: threading.Event) -> None:
-        while not ended.wait(RENEWAL):
-            try:
-                self._hold(holder)
-            except PyMongoError as error:
-                _logger.warning("The hold on %s could not be renewed: %s", self.location, error)
+    def _confirm_hold(self) -> None:
+        if self._hold is not None:
+            self._hold.confirm()
 
     def size(self) -> int:
         """Return how many bytes the documents have."""
@@ -133,13 +101,6 @@ class MongoUpkeep:
                 self._client, self.name, folder, progress, confirm=self._confirm_hold
             )
 
-    def _confirm_hold(self) -> None:
-        if self._holder is not None and not self._hold(self._holder):
-            raise StoreInUseError(
-                f"The hold on the database {self.location} was lost while the backup was loaded."
-                " Nothing was changed. Restore it again."
-            )
-
     def steps(self, naive_zone: tzinfo | None) -> Sequence[Step]:
         """Return the steps from an older release's database to this version's."""
         with translated(self.location):
@@ -153,15 +114,31 @@ class MongoUpkeep:
                 return step.pending(progress)
 
         def run(progress: Progress) -> int:
-            with translated(self.location):
-                return step.run(progress)
+            def confirming(what: str, done: int, of: int | None) -> None:
+                self._confirm_hold()
+                progress(what, done, of)
 
-        return Step(step.name, step.description, pending, run)
+            with translated(self.location):
+                self._confirm_hold()
+                return step.run(confirming)
+
+        return replace(step, pending=pending, run=run)
+
+    def begin(self, backup: str) -> None:
+        """Say in the database that the steps begin; see ``Upkeep``."""
+        with translated(self.location):
+            begin_migration(self._database, backup)
+
+    def begun(self) -> str | None:
+        """Return the backup of steps that did not end; see ``Upkeep``."""
+        with translated(self.location):
+            return begun_migration(self._database)
 
     def record_version(self, note: str) -> None:
         """Say that the database has the expected version."""
         with translated(self.location):
             record_version(self._database, self.expected_version(), note, self._events)
+            end_migration(self._database)
 
     def differences(self) -> dict[str, Any]:
         """Return how the database differs from the schema, in the form of earlier releases."""

@@ -7,24 +7,31 @@ came.
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout
 
 from madsci.common.errors import SchemaVersionError
 from madsci.common.settings.masking import REDACTED
-from madsci.event_manager.stores.mongo.connection import Database, Document
+from madsci.event_manager.stores.mongo.connection import Collection, Database, Document
 from madsci.event_manager.stores.mongo.schema import EVENTS, Schema, ensure_indexes, schema_file
 from madsci.event_manager.stores.mongo.turns import TURNS
 from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion, is_newer
+
+_logger = logging.getLogger(__name__)
 
 VERSIONS: Final = "schema_versions"
 RESTORING: Final = "__restoring"
 REPLACED: Final = "__replaced"
 JOURNAL: Final = "restore_journal"
-"""Names of what a restore needs for a while; see ``restoring``."""
+"""Names of what a restore needs for a while; see ``restoring``. The journal also says where the backup
+of a migration is while it is at work; it is in no backup itself."""
+_LOOK_MS: Final = 2_000
+"""Milliseconds to look for events of earlier releases where no index tells."""
+_MIGRATION: Final = {"_id": "migration"}
 
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
 
@@ -62,7 +69,19 @@ def read_version(database: Database, location: str, events: str) -> DatabaseVers
         )
     if not _is_told(newest, events) and database[events].find_one({}, {"_id": 1}) is not None:
         return DatabaseVersion(DatabaseState.UNTRACKED)
-    return DatabaseVersion(DatabaseState.TRACKED, version)
+    has_older = version == Schema.own().schema_version and _has_older(database[events])
+    return DatabaseVersion(DatabaseState.TRACKED, version, has_older)
+
+
+def _has_older(events: Collection) -> bool:
+    """Tell whether an earlier release, which does not say when it received an event, wrote one since.
+
+    An index tells at once; where the server has none, it looks as far as it comes.
+    """
+    try:
+        return events.find_one({"received_at": None}, {"_id": 1}, max_time_ms=_LOOK_MS) is not None
+    except ExecutionTimeout:
+        return False
 
 
 def _newest(database: Database) -> Document | None:
@@ -93,6 +112,22 @@ def record_version(database: Database, version: str, note: str, events: str) -> 
         database[VERSIONS].update_one({"version": version}, told)
 
 
+def begin_migration(database: Database, backup: str) -> None:
+    """Say that a migration begins, and where its backup is."""
+    database[JOURNAL].replace_one(_MIGRATION, {"backup": backup}, upsert=True)
+
+
+def begun_migration(database: Database) -> str | None:
+    """Return the backup of a migration that began and did not end."""
+    begun = database[JOURNAL].find_one(_MIGRATION)
+    return None if begun is None else str(begun["backup"])
+
+
+def end_migration(database: Database) -> None:
+    """Say that no migration is at work any more."""
+    database[JOURNAL].drop()  # nobody restores while one is
+
+
 def check_version(database: Database, location: str, url: str, events: str) -> None:
     """Return if a server may work with the database; a fresh one, or collection, is made ready.
 
@@ -111,31 +146,39 @@ def check_version(database: Database, location: str, url: str, events: str) -> N
         note = f"Auto-initialized schema version {schema.schema_version}"
         record_version(database, schema.schema_version, note, events)
         return
-    if found.version == schema.schema_version:
-        return
     commands = _commands(url, database.name, events)
+    if found.version == schema.schema_version:
+        if found.has_older:
+            _logger.warning(
+                "%s holds events that an earlier release wrote since it was migrated. They are listed"
+                " and found by id; others look in vain for their times and types. Stop that release,"
+                " and this server for a moment. %s",
+                location,
+                commands,
+            )
+        return
     if found.state is DatabaseState.UNTRACKED:
-        raise SchemaVersionError(
-            "DATABASE INITIALIZATION REQUIRED! SERVER STARTUP ABORTED!\n"
-            "The database exists but needs version tracking setup.\n"
-            "To resolve this issue, run the migration tool and restart the server.\n\n"
-            f"{commands}"
-        )
-    raise SchemaVersionError(
+        raise SchemaVersionError(f"{_INITIALISE}\n\n{commands}")
+    mismatch = (
         "DATABASE VERSION MISMATCH DETECTED! SERVER STARTUP ABORTED!\n"
         f"Database schema version mismatch detected for {database.name}!\n"
         f"Expected: {schema.schema_version}\n"
-        f"Current: {found.version}\n" + _advice(found.version or "", schema.schema_version, commands)
+        f"Current: {found.version}"
     )
-
-
-def _advice(found: str, expected: str, commands: str) -> str:
-    if is_newer(found, expected):
-        return (
-            "A newer Event Manager wrote this database. Start that version, or restore a backup that"
-            " this one made."
+    if is_newer(found.version or "", schema.schema_version):
+        raise SchemaVersionError(
+            f"{mismatch}\nA newer Event Manager wrote this database. Start that version, or restore a"
+            " backup that this one made."
         )
-    return f"To resolve this issue, run the migration tool and restart the server.\n\n{commands}"
+    raise SchemaVersionError(f"{_INITIALISE}\n\n{mismatch}\n\n{commands}")
+
+
+_INITIALISE: Final = (
+    "DATABASE INITIALIZATION REQUIRED! SERVER STARTUP ABORTED!\n"
+    "The database exists but needs version tracking setup.\n"
+    "To resolve this issue, run the migration tool and restart the server."
+)
+"""What the documentation of MADSci says of a database that an earlier release wrote."""
 
 
 def _commands(url: str, database: str, events: str) -> str:

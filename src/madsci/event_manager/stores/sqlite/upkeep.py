@@ -125,6 +125,13 @@ class SqliteUpkeep:
 
         return [Step("upgrade the file", "make the tables and indexes of this version", pending, run)]
 
+    def begin(self, backup: str) -> None:
+        """Do nothing: the step is one transaction."""
+
+    def begun(self) -> str | None:
+        """Return nothing: the step is done, or has not begun."""
+        return None
+
     def record_version(self, note: str) -> None:
         """Do nothing: the step itself says in the file which schema it has."""
 
