@@ -175,7 +175,7 @@ def test_help_lists_the_flags_and_does_nothing(tool):
     for words in (["--help"], ["copy", "-h"], ["--database", "madsci_events", "--help"]):
         done = tool.run(*words)
         assert done.returncode == 0
-        for flag in ("--db_url", "--backup_only", "--dry_run", "copy --from URL --to URL"):
+        for flag in ("--db-url", "--backup-only", "--dry-run", "copy --from URL --to URL"):
             assert flag in done.stdout
 
 

@@ -104,5 +104,12 @@ def test_help_lists_the_settings():
         check=True,
         timeout=60,
     )
-    assert "--server_url" in run.stdout
+    assert "--server-url" in run.stdout
     assert "EVENT_DB_URL" in run.stdout
+
+
+def test_an_unknown_flag_is_told_with_the_one_that_may_be_meant():
+    command = [sys.executable, "-m", "madsci.event_manager.event_server", "--server_ulr", "x"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert run.returncode == 1
+    assert "Unknown flag --server-ulr; did you mean --server-url?" in run.stderr

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from madsci.common.errors import MadsciError, SettingsError
-from madsci.common.settings import command_line_values
+from madsci.common.settings import settings_of_flags
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api.hot_routes import HotRoutes
 from madsci.event_manager.api.one_write import OneWriteProtocol
@@ -145,10 +145,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s"
     )
     try:
-        values = command_line_values(
+        settings = settings_of_flags(
             EventManagerSettings, sys.argv[1:] if arguments is None else arguments
         )
-        settings = EventManagerSettings(**values)
         logging.getLogger("madsci").setLevel(int(settings.server_log_level))
         for sentence in settings.warnings():
             _logger.warning(sentence)

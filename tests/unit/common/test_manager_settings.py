@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from madsci.common.errors import SettingsError
-from madsci.common.settings import REDACTED, command_line_values, unknown_settings
+from madsci.common.settings import REDACTED, settings_of_flags, unknown_settings
 from madsci.common.types import event_types
 from madsci.common.types.event_types import (
     EmailAlertsConfig,
@@ -152,8 +152,8 @@ class TestValues:
         assert "Use an IANA name" in message(naive_timezone="Berlin")
 
     def test_flags_of_the_command_line_become_arguments(self):
-        values = command_line_values(EventManagerSettings, ["--mongo-db-url", "memory://"])
-        assert EventManagerSettings(**values).db_url == "memory://"
+        settings = settings_of_flags(EventManagerSettings, ["--mongo-db-url", "memory://"])
+        assert settings.db_url == "memory://"
 
 
 class TestDefinition:

@@ -22,11 +22,11 @@ from madsci.common.settings import (
     SecretsMasked,
     SettingsSources,
     SettingTraits,
-    command_line_values,
     environment_names,
     mask_url,
     masked_json,
     settings_help,
+    settings_of_flags,
     unknown_settings,
 )
 from madsci.common.settings.files import (
@@ -498,35 +498,37 @@ class TestUnknownSettings:
 
 class TestCommandLine:
     def test_flags_have_dashes_or_underscores_and_become_arguments(self):
-        values = command_line_values(
+        oven = settings_of_flags(
             Oven,
-            ["--degrees", "200", "--log-dir=/tmp/x", "--trays", '["a"]', "--address", "null"],
+            ["--degrees", "200", "--log_dir=/tmp/x", "--trays", '["a"]', "--address", "null"],
         )
-        assert values == {"degrees": "200", "log_dir": "/tmp/x", "trays": ["a"], "url": None}
-        assert Oven(**values).degrees == 200
+        assert (oven.degrees, oven.log_dir, oven.trays, oven.url) == (200, Path("/tmp/x"), ["a"], None)
 
     @pytest.mark.parametrize(
         ("words", "part"),
         [
-            (["--degres", "1"], "Did you mean degrees?"),
+            (["--degres", "1"], "Unknown flag --degres; did you mean --degrees?"),
+            (["--log_dri=x"], "Unknown flag --log-dri; did you mean --log-dir?"),
+            (["--zzz"], "Unknown flag --zzz. --help lists those that there are."),
             (["--grill=1"], "not implemented"),
             (["degrees"], "not a flag"),
             (["--degrees"], "has no value"),
             (["--degrees", "--name"], "has no value"),
             (["--trays", "a"], "flag --trays"),
+            (["--degrees", "hot"], "degrees = 'hot' (flag --degrees)"),
         ],
     )
     def test_what_cannot_be_meant_is_refused(self, words, part):
-        assert part in message(command_line_values, Oven, words)
+        assert part in message(settings_of_flags, Oven, words)
 
     def test_help_lists_every_setting_with_its_variables(self, capsys):
         with pytest.raises(SystemExit) as caught:
-            command_line_values(Oven, ["--help"])
+            settings_of_flags(Oven, ["--help"])
         assert caught.value.code == 0
         printed = capsys.readouterr().out
         assert printed == settings_help(Oven)
         for name in Oven.model_fields:
-            assert f"--{name}  " in printed
+            assert f"--{name.replace('_', '-')}  " in printed
         assert "OVEN_URL, URL" in printed
 
 

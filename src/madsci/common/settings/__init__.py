@@ -1,6 +1,11 @@
 """Settings: models that read what their constructor was not given from the environment and files."""
 
-from madsci.common.settings.command_line import command_line_values, settings_help
+from madsci.common.settings.command_line import (
+    settings_help,
+    settings_of_flags,
+    split_flag,
+    unknown_flag,
+)
 from madsci.common.settings.files import (
     FileSearch,
     Layer,
@@ -32,7 +37,6 @@ __all__ = [
     "SecretsMasked",
     "SettingTraits",
     "SettingsSources",
-    "command_line_values",
     "environment_names",
     "file_layer",
     "home_directory",
@@ -44,6 +48,9 @@ __all__ = [
     "resolve_madsci_path",
     "setting_traits",
     "settings_help",
+    "settings_of_flags",
+    "split_flag",
     "start_directory",
+    "unknown_flag",
     "unknown_settings",
 ]

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from madsci.common.errors import SettingsError
 from madsci.common.settings.files import Layer
 from madsci.common.settings.masking import mask_url
 from madsci.common.settings.model import MadsciSettings
-from madsci.common.settings.problems import default_text, no_such_setting
+from madsci.common.settings.problems import default_text, is_unimplemented, no_such_setting
 from madsci.common.settings.reading import put_text
 from madsci.common.settings.traits import environment_names, file_names
 
+Settings = TypeVar("Settings", bound=MadsciSettings)
 
-def command_line_values(model: type[MadsciSettings], argv: Sequence[str]) -> dict[str, Any]:
-    """Return the settings given as ``--name value`` or ``--name=value``, as constructor arguments.
+
+def settings_of_flags(model: type[Settings], argv: Sequence[str]) -> Settings:
+    """Return the settings with those given as ``--name value`` or ``--name=value`` over all sources.
 
     Dashes and underscores are the same in names; ``null`` means no value, lists and objects are JSON.
     ``--help`` prints the settings and exits.
 
     Raises:
-        SettingsError: a flag is no setting, or has no value.
+        SettingsError: a flag is no setting, or has no value, or one that cannot be used.
     """
     names = file_names(model)
     layer = Layer()
@@ -32,20 +34,42 @@ def command_line_values(model: type[MadsciSettings], argv: Sequence[str]) -> dic
         if word in ("--help", "-h"):
             sys.stdout.write(settings_help(model))
             raise SystemExit(0)
-        flag, equals, text = word.partition("=")
-        key = flag[2:].replace("-", "_").lower()
-        if not flag.startswith("--"):
-            raise SettingsError(f"{mask_url(word)!r} is not a flag. Write --name value; see --help.")
+        name, text = split_flag(word, rest)
+        key = name.replace("-", "_")
         if key not in names:
-            raise SettingsError(no_such_setting(model, f"The flag {flag}", key, names))
-        if not equals:
-            if not rest or rest[0].startswith("--"):
-                raise SettingsError(f"The flag {flag} has no value. Write {flag} value.")
-            text = rest.pop(0)
-        put_text(model, layer, (names[key],), text, f"flag {flag}")
+            if is_unimplemented(model, key):
+                raise SettingsError(no_such_setting(model, f"The flag --{name}", key, names))
+            raise unknown_flag(name, names)
+        if text is None:
+            raise SettingsError(f"The flag --{name} has no value. Write --{name} VALUE.")
+        put_text(model, layer, (names[key],), text, f"flag --{name}")
     if layer.problems:
         raise SettingsError("\n".join(layer.problems))
-    return layer.values
+    return model.with_arguments(layer)
+
+
+def split_flag(word: str, rest: list[str]) -> tuple[str, str | None]:
+    """Return the name of a flag, with dashes, and its value, for which the next word is taken.
+
+    Raises:
+        SettingsError: the word is no flag.
+    """
+    flag, equals, text = word.partition("=")
+    if not flag.startswith("--"):
+        raise SettingsError(f"{mask_url(word)!r} is not a flag. Write --name VALUE; see --help.")
+    name = flag[2:].replace("_", "-").lower()
+    if equals:
+        return name, text
+    return name, rest.pop(0) if rest and not rest[0].startswith("--") else None
+
+
+def unknown_flag(name: str, known: Iterable[str]) -> SettingsError:
+    """Return the error that there is no such flag, with the one that may have been meant."""
+    from difflib import get_close_matches  # noqa: PLC0415  (only mistakes need it)
+
+    close = get_close_matches(name, [one.replace("_", "-") for one in known], 1)
+    remedy = f"; did you mean --{close[0]}?" if close else ". --help lists those that there are."
+    return SettingsError(f"Unknown flag --{name}{remedy}")
 
 
 def settings_help(model: type[MadsciSettings]) -> str:
@@ -53,6 +77,7 @@ def settings_help(model: type[MadsciSettings]) -> str:
     lines = [f"Settings of {model.__name__}, each also a variable of the environment:", ""]
     for name, info in model.model_fields.items():
         variables = ", ".join(environment_names(model, name))
-        lines += [f"  --{name}  (default {default_text(info)}; {variables})"]
+        flag = name.replace("_", "-")
+        lines += [f"  --{flag}  (default {default_text(info)}; {variables})"]
         lines += [f"      {info.description}"]
     return "\n".join(lines) + "\n"

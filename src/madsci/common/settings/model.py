@@ -5,7 +5,7 @@ JSON, TOML, YAML, the model's own lowest sources, defaults. Objects are merged m
 that a password may come from the environment and the rest of its object from a file.
 
 Constructing never looks at the command line: a robot's program has flags of its own. An entry point
-that wants flags asks ``command_line_values`` for them. Nothing is remembered between constructions.
+that wants flags asks ``settings_of_flags`` for them. Nothing is remembered between constructions.
 """
 
 from __future__ import annotations
@@ -32,8 +32,19 @@ class MadsciSettings(SecretsMasked, SettingsModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
     def __init__(self, /, **values: Any) -> None:
+        # Warnings name the line that made the settings, above an __init__ of a subclass, too.
+        depth = 3 if type(self).__init__ is MadsciSettings.__init__ else 4
+        self._read(_arguments_layer(type(self), values, depth))
+
+    @classmethod
+    def with_arguments(cls, arguments: Layer) -> Self:
+        """Read the sources, with arguments above them that say where they stand."""
+        settings = cls.__new__(cls)
+        settings._read(arguments)  # noqa: SLF001  (an object of this very class)
+        return settings
+
+    def _read(self, arguments: Layer) -> None:
         search = FileSearch.upwards()
-        arguments = _arguments_layer(type(self), values)
         layers = [*read_layers(type(self), search), arguments]
         reading = Layer()
         for layer in (*self._lowest_layers(layers, search), *layers):
@@ -80,7 +91,7 @@ class MadsciSettings(SecretsMasked, SettingsModel):
                 raise SettingsError("\n".join(lines)) from error
 
 
-def _arguments_layer(model: type[SettingsModel], values: Mapping[str, Any]) -> Layer:
+def _arguments_layer(model: type[SettingsModel], values: Mapping[str, Any], depth: int = 3) -> Layer:
     """Return the constructor's arguments; unknown and contradictory ones are refused.
 
     Of those that other releases have, a Python warning tells: programs written for them go on.
@@ -92,7 +103,7 @@ def _arguments_layer(model: type[SettingsModel], values: Mapping[str, Any]) -> L
             continue
         sentence = no_such_setting(model, f"The argument {given}", given, names)
         if is_unimplemented(model, given):
-            warnings.warn(sentence, stacklevel=4)
+            warnings.warn(sentence, stacklevel=depth)
         else:
             lines.append(sentence)
     chosen: dict[str, str] = {}

@@ -306,8 +306,8 @@ class EventManagerSettings(BackupSettings, RetentionSettings, MadsciSettings):
     _definition: EventManagerDefinition = PrivateAttr(default_factory=EventManagerDefinition)
     _definition_path: Path | None = PrivateAttr(default=None)
 
-    def __init__(self, /, **values: Any) -> None:
-        super().__init__(**values)
+    def _read(self, arguments: Layer) -> None:
+        super()._read(arguments)
         path = FileSearch.upwards().find(self.manager_definition)
         if path is not None:
             self._definition = EventManagerDefinition.read(path)

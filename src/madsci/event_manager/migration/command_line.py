@@ -7,45 +7,42 @@ when the command itself is wrong; a command that is wrong never touches a databa
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from madsci.common.clock import zone_named
-from madsci.common.errors import MadsciError, SettingsError, StoreError
-from madsci.common.settings import command_line_values, resolve_madsci_path, settings_help
+from madsci.common.errors import (
+    MadsciError,
+    SchemaVersionError,
+    SettingsError,
+    StoreDamagedError,
+    StoreError,
+)
+from madsci.common.settings import settings_help, settings_of_flags
 from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.backup.telling import tell_of_restore
-from madsci.event_manager.migration.copying import copy_events
+from madsci.event_manager.migration.commands import USAGE, command_of, say
 from madsci.event_manager.migration.interruption import interruptible
 from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.schema_files import find_schema_file
 from madsci.event_manager.migration.settings import MigrationSettings
-from madsci.event_manager.stores.factory import (
-    DEFAULT_STORE,
-    MONGODB_SCHEMES,
-    Place,
-    open_store,
-    open_upkeep,
-)
+from madsci.event_manager.migration.whereabouts import place_of
+from madsci.event_manager.stores.factory import MONGODB_SCHEMES, Place, open_store, open_upkeep
 from madsci.event_manager.stores.upkeep import DatabaseState, Upkeep
 
 _SWITCHES: Final = ("validate_schema", "check_version", "backup_only", "dry_run", "json_output", "json")
-_COPY_FLAGS: Final = ("--from", "--to", "--from-database", "--to-database", "--collection-name")
-_USAGE: Final = """\
-usage: python -m madsci.common.mongodb_migration_tool --database NAME [--db-url URL] [flags]
-       python -m madsci.common.mongodb_migration_tool copy --from URL --to URL
-           [--from-database NAME] [--to-database NAME] [--collection-name NAME] [--json]
-
-Without a flag that says otherwise, the database is backed up and migrated.
+_USAGE: Final = f"""\
+usage: python -m madsci.common.mongodb_migration_tool [--database NAME] [--db-url URL] [flags]
+{USAGE}
+Without a flag that says otherwise, the database is backed up and migrated. Without --db-url it is
+that of the server, as its settings say; with --database alone, that on mongodb://localhost:27017.
 """
 
 
@@ -54,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        action = _copy_action(words[1:]) if words[:1] == ["copy"] else _action(words)
+        action = _help if {"-h", "--help"} & set(words) else command_of(words) or _action(words)
     except SettingsError as error:
         sys.stderr.write(f"{error.message}\n\n{_USAGE}")
         return 2
@@ -78,19 +75,17 @@ def _action(words: Sequence[str]) -> Callable[[], int]:
     Raises:
         SettingsError: they cannot be used.
     """
-    if {"-h", "--help"} & set(words):
-        return _help
-    settings = MigrationSettings(**command_line_values(MigrationSettings, _with_values(words)))
+    settings = settings_of_flags(MigrationSettings, _with_values(words))
     zone_named(settings.naive_timezone)
-    is_mongodb = settings.db_url.startswith(MONGODB_SCHEMES)
-    if is_mongodb and not settings.database:
+    place = place_of(settings)
+    is_mongodb = (place.url or "").startswith(MONGODB_SCHEMES)
+    if is_mongodb and not settings.database and settings.db_url is not None:
         raise SettingsError(
             "Which database? Name it with --database; that of events is usually madsci_events."
         )
     schema_file = settings.schema_file
     if is_mongodb and schema_file is None:
-        schema_file = find_schema_file(settings.database or "")
-    place = _place(settings.db_url, settings.database, settings.collection_name)
+        schema_file = find_schema_file(place.database)
     upkeep = open_upkeep(place, schema_file)
     return lambda: _with_upkeep(upkeep, place, settings)
 
@@ -111,11 +106,6 @@ def _with_values(words: Iterable[str]) -> list[str]:
         if word.startswith("--") and name in _SWITCHES and following.startswith("--"):
             complete.append("true")
     return complete
-
-
-def _place(url: str, database: str | None, collection: str) -> Place:
-    place = Place(url, resolve_madsci_path(DEFAULT_STORE), collection=collection)
-    return replace(place, database=database) if database else place
 
 
 def _with_upkeep(upkeep: Upkeep, place: Place, settings: MigrationSettings) -> int:
@@ -141,21 +131,45 @@ _Outcome = tuple[list[str], dict[str, Any]]
 
 
 def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars) -> _Outcome:
+    held = _held(upkeep)
+    sys.stderr.write(f"{path} is to be restored into {upkeep.location}, {held}.\n")
+    before = {backup.path for backup in backups.backups()}
     events = backups.restore(path, bars)
     lines = [f"{path} was restored into {upkeep.location}: {events:,} events."]
+    made = [str(backup.path) for backup in backups.backups() if backup.path not in before]
+    kept = [*made, *filter(None, [upkeep.replaced])]
+    if kept:
+        lines.append(f"What was there before is kept: {', '.join(kept)}.")
+    lines += _said_of_restored(place, upkeep, path, events)
+    report = {"restored": str(path), "into": upkeep.location, "events": events, "kept": kept}
+    return lines, report
+
+
+def _said_of_restored(place: Place, upkeep: Upkeep, path: Path, events: int) -> Iterator[str]:
+    """Let an event tell of the restore where one can be kept; yield why not."""
     found, expected = upkeep.version(), upkeep.expected_version()
     if found.version != expected:
-        lines.append(
+        yield (
             f"It is as an earlier release wrote it ({version_name(found)}). Before a server of this one"
             " works with it, run the tool again without --restore-from, which migrates it."
         )
-        return lines, {"restored": str(path), "events": events}
+        return
     try:
         with closing(open_store(place)) as store:
             tell_of_restore(store, path, events)
     except StoreError as error:
-        lines.append(f"No event could be kept that says so: {error.message}")
-    return lines, {"restored": str(path), "events": events}
+        yield f"No event could be kept that says so: {error.message}"
+
+
+def _held(upkeep: Upkeep) -> str:
+    """Say what a database holds that is to be overwritten."""
+    try:
+        number = upkeep.number_of_events()
+    except StoreDamagedError:
+        return "which is damaged"
+    except SchemaVersionError as error:
+        return f"which another version wrote ({error.message})"
+    return "which is not there yet and is made" if number is None else f"which holds {number:,} events"
 
 
 def _back_up(upkeep: Upkeep, backups: BackupService, bars: Bars) -> _Outcome:
@@ -221,44 +235,5 @@ def _check(upkeep: Upkeep, settings: MigrationSettings) -> int:
 
 
 def _say(settings: MigrationSettings, lines: Iterable[str], report: dict[str, Any]) -> int:
-    text = json.dumps(report) if settings.json_output else "\n".join(lines)
-    sys.stdout.write(f"{text}\n")
-    return 0
-
-
-def _copy_action(words: Sequence[str]) -> Callable[[], int]:
-    if {"-h", "--help"} & set(words):
-        return _help
-    given: dict[str, str] = {}
-    rest = list(words)
-    as_json = "--json" in rest
-    rest = [word for word in rest if word != "--json"]
-    while rest:
-        flag, equals, value = rest.pop(0).partition("=")
-        if flag not in _COPY_FLAGS:
-            raise SettingsError(f"{flag} is not a flag of copy.")
-        if not equals and not rest:
-            raise SettingsError(f"The flag {flag} has no value. Write {flag} value.")
-        given[flag] = value if equals else rest.pop(0)
-    if "--from" not in given or "--to" not in given:
-        raise SettingsError("copy needs --from URL and --to URL.")
-    collection = given.get("--collection-name", "events")
-    source = _place(given["--from"], given.get("--from-database"), collection)
-    target = _place(given["--to"], given.get("--to-database"), collection)
-    if source == target:
-        raise SettingsError("--from and --to name the same store.")
-    return lambda: _copy(source, target, as_json=as_json)
-
-
-def _copy(source: Place, target: Place, *, as_json: bool) -> int:
-    name = hashlib.sha256(repr((source, target)).encode()).hexdigest()[:16]
-    bookmark = resolve_madsci_path(f".madsci/copies/{name}.json")
-    with (
-        closing(open_store(source)) as one,
-        closing(open_store(target)) as other,
-        Bars(shown=not as_json) as bars,
-    ):
-        report = copy_events(one, other, bookmark, bars)
-    text = json.dumps(report.as_json()) if as_json else "\n".join(report.sentences())
-    sys.stdout.write(f"{text}\n")
+    say(lines, report, as_json=settings.json_output)
     return 0

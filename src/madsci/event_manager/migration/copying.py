@@ -40,11 +40,14 @@ class CopyReport:
 
     def sentences(self) -> Iterator[str]:
         """Return it in lines for people."""
-        yield (
-            f"{self.events:,} events of {self.source} are in {self.target}: {self.stored:,} were"
-            f" copied, {self.there_before:,} were there before."
-        )
-        yield f"Every one was read back and is the same (SHA-256 {self.checksum})."
+        if self.events:
+            yield (
+                f"{self.events:,} events of {self.source} are in {self.target}: {self.stored:,} were"
+                f" copied, {self.there_before:,} were there before."
+            )
+            yield f"Every one was read back and is the same (SHA-256 {self.checksum})."
+        else:
+            yield f"{self.source} holds no events: there was nothing to copy to {self.target}."
         for key, value in self.other_facts.items():
             yield f"{self.target} has another {key} and keeps it; the source says {value}."
 

@@ -31,7 +31,7 @@ class MigrationSettings(MadsciSettings):
         ),
     ] = Field(default=None, description="Name of the database; a file of SQLite needs none.")
     db_url: Annotated[
-        str,
+        str | None,
         SettingTraits(
             environment=(
                 "MONGODB_MIGRATION_DB_URL",
@@ -46,13 +46,16 @@ class MigrationSettings(MadsciSettings):
             credentials=True,
         ),
     ] = Field(
-        default="mongodb://localhost:27017",
-        description="Where the database is: mongodb://host:27017 or sqlite:///path/to/events.db.",
+        default=None,
+        description="Where the database is: mongodb://host:27017 or sqlite:///path/to/events.db; none"
+        " for that of the server, or with --database for mongodb://localhost:27017.",
     )
     collection_name: Annotated[
-        str,
+        str | None,
         SettingTraits(environment=("MONGODB_MIGRATION_COLLECTION_NAME", "EVENT_COLLECTION_NAME")),
-    ] = Field(default="events", min_length=1, description="Name of the collection of events.")
+    ] = Field(
+        default=None, min_length=1, description="Name of the collection of events; none for events."
+    )
     schema_file: Annotated[
         Path | None,
         SettingTraits(

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from madsci.common.errors import SettingsError
+from madsci.common.settings import resolve_madsci_path
 from madsci.event_manager.stores.base import SQLITE_SCHEME, Damage, EventReader, EventStore
+from madsci.event_manager.stores.salvage import Salvage
 from madsci.event_manager.stores.upkeep import Upkeep
 
 DEFAULT_STORE: Final = ".madsci/events/events.db"
@@ -36,6 +38,13 @@ class Place:
         """Whether nothing of it outlives the server."""
         return self.url is not None and self.url.startswith("memory:")
 
+    @property
+    def path(self) -> Path:
+        """The event file of an embedded store; a leading ``.madsci/`` leads to the lab's own folder."""
+        if self.url is None:
+            return self.default_path
+        return resolve_madsci_path(self.url.removeprefix(SQLITE_SCHEME))
+
 
 def open_store(place: Place) -> EventStore:
     """Open the store of a place.
@@ -52,8 +61,7 @@ def open_store(place: Place) -> EventStore:
         # Imported here, so that a store that is not used costs nothing.
         from madsci.event_manager.stores.sqlite.store import SqliteStore  # noqa: PLC0415
 
-        path = place.default_path if url is None else Path(url.removeprefix(SQLITE_SCHEME))
-        return SqliteStore(path, integrity_seconds=place.integrity_seconds)
+        return SqliteStore(place.path, integrity_seconds=place.integrity_seconds)
     if place.is_in_memory:
         from madsci.event_manager.stores.memory import MemoryStore  # noqa: PLC0415
 
@@ -88,11 +96,30 @@ def open_upkeep(place: Place, schema_file: Path | None = None) -> Upkeep:
     if url is None or url.startswith(SQLITE_SCHEME):
         from madsci.event_manager.stores.sqlite.upkeep import SqliteUpkeep  # noqa: PLC0415 - as above
 
-        path = place.default_path if url is None else Path(url.removeprefix(SQLITE_SCHEME))
-        return SqliteUpkeep(path)
+        return SqliteUpkeep(place.path)
     raise SettingsError(
         f"{url.split(':', 1)[0]} is not a database that can be copied or migrated. Use"
         " mongodb://host:27017 or sqlite:///path/to/events.db."
+    )
+
+
+def open_salvage(place: Place) -> Salvage:
+    """Return what saves the events of a damaged store; nothing is opened yet.
+
+    Raises:
+        SettingsError: the URL names no event file.
+    """
+    url = place.url
+    if url is None or url.startswith(SQLITE_SCHEME):
+        from madsci.event_manager.stores.sqlite.salvage.event_file import (  # noqa: PLC0415 - as above
+            SqliteSalvage,
+        )
+
+        return SqliteSalvage(place.path)
+    raise SettingsError(
+        f"recover saves the events of a damaged event file, and the URL names a {url.split(':', 1)[0]}"
+        " database. Name the file with --db-url sqlite:///path/to/events.db; a MongoDB is repaired by"
+        " its own tools, or restored from a backup."
     )
 
 

@@ -63,6 +63,30 @@ class Dumped:
     """Further events in it that are known not to be what was written; ``events`` are the others."""
 
 
+NAMED: Final = 1_000
+"""Damaged events that an inspection names; with more of them, the whole is to be recovered."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What reading all of a database found."""
+
+    events: int
+    """Events that are whole."""
+    damaged: list[str]
+    """The names of damaged events and what is the matter with each, at most ``NAMED`` of them."""
+    number_damaged: int
+    faults: list[str]
+    """What is wrong with the database around the events."""
+    is_listed: bool = False
+    """Whether the damaged events were listed in the database, so that servers pass over them."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.number_damaged and not self.faults
+
+
 @dataclass(frozen=True)
 class Step:
     """A step of bringing a database up to date. Running it again does what is left to do."""
@@ -95,6 +119,32 @@ class Upkeep(Protocol):
 
     keeps_replaced: bool
     """Whether ``restore`` leaves what it replaces somewhere."""
+
+    replaced: str | None
+    """What the last ``restore`` replaced is called now, if it is still there."""
+
+    def is_there(self) -> bool:
+        """Tell whether there is a place for events, if only an empty one; opening a store makes it."""
+        ...
+
+    def number_of_events(self) -> int | None:
+        """Return how many events there are; ``None`` where nothing is there.
+
+        Raises:
+            StoreDamagedError: they cannot be counted.
+        """
+        ...
+
+    def inspect(self, progress: Progress) -> Inspection:
+        """Read the whole database, each event of it; servers may be at work.
+
+        Where none is, damaged events are listed in the database, if it has such a list. Nothing else is
+        changed.
+
+        Raises:
+            SchemaVersionError: it is to be brought up to date before.
+        """
+        ...
 
     def version(self) -> DatabaseVersion:
         """Return what the database says about itself.

@@ -25,9 +25,9 @@ def alone(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_without_anything_said_it_is_the_database_server_of_this_machine(tmp_path):
+def test_without_anything_said_it_is_for_the_server_to_say_where_the_database_is(tmp_path):
     settings = MigrationSettings()
-    assert settings.db_url == "mongodb://localhost:27017"
+    assert settings.db_url is None
     assert settings.backup_dir == tmp_path / ".madsci" / "mongodb" / "backups"
     assert settings.database is None
 

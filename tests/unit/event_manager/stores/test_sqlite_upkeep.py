@@ -19,6 +19,7 @@ from madsci.common.errors import (
     SchemaVersionError,
     StoreDamagedError,
     StoreInUseError,
+    StoreUnavailableError,
 )
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import And
@@ -305,3 +306,68 @@ def test_a_restore_that_is_killed_at_any_moment_leaves_the_old_or_the_new_file(p
             assert upkeep.restore(copy, unseen) == 3_000
         assert len(ids(path)) == 3_000
     assert set(outcomes) == {"old", "new"}, outcomes
+
+
+class SickDisk(apsw.VFS):
+    """A disk that refuses to read files whose names end in a way."""
+
+    def __init__(self, ending: str) -> None:
+        self._ending = ending
+        super().__init__("sick", "unix", makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802 - the name is the engine's
+        is_sick = isinstance(name, apsw.URIFilename) and name.filename().endswith(self._ending)
+        return SickFile(name, flags, is_sick=is_sick)
+
+
+class SickFile(apsw.VFSFile):
+    def __init__(self, name, flags, *, is_sick: bool) -> None:
+        self._is_sick = is_sick
+        super().__init__("unix", name, flags)
+
+    def xRead(self, amount, offset):  # noqa: N802 - the name is the engine's
+        if self._is_sick and offset >= 4096:
+            raise apsw.IOError("the disk refuses")
+        return super().xRead(amount, offset)
+
+
+@pytest.fixture
+def sick_disk():
+    with contextlib.ExitStack() as stack:
+
+        def begin(ending: str) -> None:
+            disk = SickDisk(ending)
+            stack.callback(disk.unregister)
+
+        yield begin
+
+
+def test_a_disk_that_refuses_to_read_is_not_called_damage_of_the_file(path, tmp_path, sick_disk):
+    fill(path, "a", 50, 2_000)
+    folder = dumped(path, tmp_path / "copy")
+    sick_disk(".db")
+    upkeep = SqliteUpkeep(path)
+    for call in (
+        lambda: upkeep.check(folder, unseen),
+        lambda: upkeep.inspect(unseen),
+        upkeep.number_of_events,
+        lambda: upkeep.dump(tmp_path / "other", unseen),
+    ):
+        with pytest.raises(StoreUnavailableError, match="the file itself may be whole"):
+            call()
+
+
+def test_a_restore_of_a_missing_file_leaves_no_log_of_the_old_one_beside_the_new_one(path, tmp_path):
+    """SQLite would bring the old log into the new file."""
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.append([event("old")])
+        log = Path(f"{path}-wal").read_bytes()
+    fill(tmp_path / "other.db", "new", 3)
+    folder = dumped(tmp_path / "other.db", tmp_path / "copy")
+    path.unlink()
+    Path(f"{path}-wal").write_bytes(log)
+    upkeep = SqliteUpkeep(path)
+    with upkeep.exclusive():
+        upkeep.restore(folder, unseen)
+    assert ids(path) == ["new0", "new1", "new2"]
+    assert Path(f"{upkeep.replaced}-wal").read_bytes() == log

@@ -14,6 +14,7 @@ from madsci.event_manager.stores.mongo.connection import connect, database_of, i
 from madsci.event_manager.stores.mongo.dump import dump_as_of_now
 from madsci.event_manager.stores.mongo.exclusive import Hold
 from madsci.event_manager.stores.mongo.faults import translated
+from madsci.event_manager.stores.mongo.inspecting import inspect
 from madsci.event_manager.stores.mongo.migrating import Migration
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore, restore_database
 from madsci.event_manager.stores.mongo.schema import Schema, compare
@@ -24,7 +25,7 @@ from madsci.event_manager.stores.mongo.versions import (
     read_version,
     record_version,
 )
-from madsci.event_manager.stores.upkeep import DatabaseVersion, Dumped, Progress, Step
+from madsci.event_manager.stores.upkeep import DatabaseVersion, Dumped, Inspection, Progress, Step
 
 
 class MongoUpkeep:
@@ -38,6 +39,7 @@ class MongoUpkeep:
 
     engine = "mongodb"
     keeps_replaced = False
+    replaced: str | None = None
 
     def __init__(
         self, url: str, *, database: str, collection: str = "events", schema_file: Path | None = None
@@ -49,6 +51,23 @@ class MongoUpkeep:
         self._hold: Hold | None = None
         self._client = connect(url)
         self._database = database_of(self._client, database, collection)
+
+    def is_there(self) -> bool:
+        """Tell whether the database has the collection of events."""
+        with translated(self.location):
+            return self._events in self._database.list_collection_names()
+
+    def number_of_events(self) -> int | None:
+        """Return about how many documents the collection has; see ``Upkeep``."""
+        with translated(self.location):
+            if not self.is_there():
+                return None
+            return self._database[self._events].estimated_document_count()
+
+    def inspect(self, progress: Progress) -> Inspection:
+        """Read each document of the collection as an event; see ``Upkeep``."""
+        with translated(self.location):
+            return inspect(self._database[self._events], progress)
 
     def version(self) -> DatabaseVersion:
         """Return what the database says about itself; see ``Upkeep``."""

@@ -153,10 +153,15 @@ def _wrong_terms(connection: apsw.Connection, deadline: float) -> str | None:
     return None
 
 
+def is_of_the_disk(faults: list[str]) -> bool:
+    """Tell whether what the engine finds are errors of the disk: then the file itself may be whole."""
+    codes = [match[1] for one in faults if (match := _UNREADABLE.search(one))]
+    return any(code is None or int(code) & 0xFF == apsw.SQLITE_IOERR for code in codes)
+
+
 def _refusal(path: str, structure: list[str]) -> StoreDamagedError | StoreUnavailableError:
     listed = "; ".join(_lines(structure))
-    codes = [match[1] for one in structure if (match := _UNREADABLE.search(one))]
-    if any(code is None or int(code) & 0xFF == apsw.SQLITE_IOERR for code in codes):
+    if is_of_the_disk(structure):
         return StoreUnavailableError(
             f"The event store {path} cannot be read now: {listed}. Nothing was changed. Look after the"
             " disk, then start again."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import apsw
 
 from madsci.common.errors import StoreDamagedError, StoreError, StoreUnavailableError
 
-_TEMPORARY = (
+FOR_NOW: Final = (
     apsw.FullError,
     apsw.IOError,
     apsw.BusyError,
@@ -20,8 +21,10 @@ _TEMPORARY = (
     apsw.PermissionsError,
     apsw.NoMemError,
 )
+"""Errors of what the file lies on, which may be whole."""
 _REMEDIES = {
     apsw.FullError: "Free space on that disk.",
+    apsw.IOError: "The disk has a fault that the system's log tells of; the file itself may be whole.",
     apsw.ReadOnlyError: "Give the server's user write permission.",
     apsw.CantOpenError: "Check that the folder exists and the server's user may write there.",
     apsw.PermissionsError: "Give the server's user write permission.",
@@ -30,7 +33,6 @@ _REMEDIES = {
 
 _DAMAGED_INDEX: Final = ("vtable constructor failed", "invalid fts5 file format")
 """What the engine says where the index of terms has lost what says how it is kept."""
-_RECOVER: Final = "python -m madsci.common.mongodb_migration_tool recover"
 
 
 def is_of_index(error: apsw.Error) -> bool:
@@ -52,8 +54,8 @@ def advice(path: str, error: apsw.Error | None = None) -> str:
     if error is not None and is_of_index(error):
         return "Only an index is. Restart the server: it makes its indexes anew from the events."
     return (
-        f"Stop the server, and restore the last backup or save what can be read with `{_RECOVER}"
-        f" --db-url sqlite:///{path}`."
+        "Stop the server, and restore the last backup or save what can be read with"
+        f" `{recover_command(path)}`."
     )
 
 
@@ -62,14 +64,25 @@ def translated(path: str) -> Iterator[None]:
     """Turn SQLite's errors into ours, with the file and what to do about it."""
     try:
         yield
-    except _TEMPORARY as error:
-        remedy = _REMEDIES.get(type(error), "The server goes on trying.")
-        raise StoreUnavailableError(
-            f"The event store {path} cannot be used now: {error}. {remedy}"
-        ) from error
+    except FOR_NOW as error:
+        raise unavailable(path, error) from error
     except apsw.Error as error:
         if not _is_damage(error):
             raise StoreError(f"The event store {path} refused: {error}") from error
         raise StoreDamagedError(
             f"The event store {path} is damaged: {error}. {advice(path, error)}"
         ) from error
+
+
+def unavailable(path: str, error: apsw.Error) -> StoreUnavailableError:
+    """Return the error of a file that cannot be used for now, and what to do about it."""
+    remedy = _REMEDIES.get(type(error), "The server goes on trying.")
+    return StoreUnavailableError(f"The event store {path} cannot be used now: {error}. {remedy}")
+
+
+def recover_command(path: str) -> str:
+    """Return the command that saves what can be read of a damaged file."""
+    return (
+        "python -m madsci.common.mongodb_migration_tool recover --db-url"
+        f" 'sqlite:///{Path(path).absolute()}'"
+    )

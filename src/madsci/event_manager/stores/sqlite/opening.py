@@ -21,7 +21,7 @@ from madsci.event_manager.stores.sqlite.checking import check_at_start
 from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS
 from madsci.event_manager.stores.sqlite.commit_mark import CommitMark, read_mark
 from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
-from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.faults import recover_command, translated
 from madsci.event_manager.stores.sqlite.presence import LOG
 from madsci.event_manager.stores.sqlite.rescuing import put_back_rescued
 from madsci.event_manager.stores.sqlite.transaction import transaction
@@ -136,6 +136,5 @@ def _told(path: Path, mark: CommitMark, events: int, kept_log: Path | None) -> s
         )
     return (
         f"{told}The end of its log could not be read; the log was kept as {kept_log}. What is left in"
-        " it is saved by: python -m madsci.common.mongodb_migration_tool recover --db-url"
-        f" sqlite:///{path}"
+        f" it is saved by: {recover_command(str(path))}"
     )

@@ -32,17 +32,18 @@ _PATIENCE_MS: Final = 5_000
 """How long to wait for somebody who reads the old file."""
 
 
-def replace_file(path: Path, new: Path) -> Path | None:
+def replace_file(path: Path, new: Path, *, keeps_log: bool = False) -> Path | None:
     """Put a file in the place of an event file; return what the old one is called now, if any.
 
     ``new`` lies in the same folder, is on disk, and has no log of its own. To be called by the holder
-    of the lock of the old file.
+    of the lock of the old file. With ``keeps_log`` the log of the old file stays beside it whole: what
+    SQLite cannot read of it, somebody may want to look at.
 
     Raises:
         StoreInUseError: another program reads the old file and keeps its log from being emptied.
         OSError: the folder cannot be written to; the old file is in its place.
     """
-    kept = _keep(path) if path.exists() else None
+    kept = _keep(path, keeps_log=keeps_log)
     forget_mark(path)
     new.replace(path)
     sync_folder(path.parent)
@@ -69,25 +70,29 @@ def _kept_files(path: Path, ending: str = "") -> list[Path]:
     return sorted(one for one in path.parent.iterdir() if pattern.fullmatch(one.name))
 
 
-def _keep(path: Path) -> Path:
+def _keep(path: Path, *, keeps_log: bool) -> Path | None:
+    """Give what is there another name, the log too where it is to stay; return it, if any."""
     kept = Path(f"{path}.replaced-{from_us(now_us()).astimezone():%Y%m%d_%H%M%S_%f}")
     logs = [ending for ending in _LOGS if _holds_something(Path(f"{path}{ending}"))]
+    name_again = _copy if keeps_log else _name_again  # emptying the log empties its second name, too
     # SQLite deletes the log of a file that is too damaged, and somebody may want to save its content.
     for ending in logs:
-        _name_again(Path(f"{path}{ending}"), Path(f"{kept}{ending}"))
-    is_damaged = False
+        name_again(Path(f"{path}{ending}"), Path(f"{kept}{ending}"))
+    stays = False
     try:
-        is_damaged = not _empty_log(path)
+        # Without a file the log is all that there is.
+        stays = not path.exists() or not _empty_log(path) or keeps_log
     finally:
-        if not is_damaged:  # the file holds what they held, or stays where it is, with them
+        if not stays:  # the file holds what they held, or stays where it is, with them
             for ending in logs:
                 Path(f"{kept}{ending}").unlink()
-    _name_again(path, kept)
+    if path.exists():
+        _name_again(path, kept)
     sync_folder(path.parent)
     for ending in (*_LOGS, "-shm"):
         Path(f"{path}{ending}").unlink(missing_ok=True)
     sync_folder(path.parent)
-    return kept
+    return kept if logs or kept.exists() else None
 
 
 def _holds_something(path: Path) -> bool:
@@ -98,8 +103,12 @@ def _name_again(path: Path, other: Path) -> None:
     try:
         other.hardlink_to(path)
     except OSError:  # a file system without such links
-        shutil.copyfile(path, other)
-        sync_file(other)
+        _copy(path, other)
+
+
+def _copy(path: Path, other: Path) -> None:
+    shutil.copyfile(path, other)
+    sync_file(other)
 
 
 def _empty_log(path: Path) -> bool:
@@ -114,6 +123,9 @@ def _empty_log(path: Path) -> bool:
             f"Another program reads {path}, which is to be replaced. Close it, and restore again."
         ) from error
     except apsw.Error as error:
-        _logger.warning("%s is damaged (%s); it is kept as it is beside the restored one", path, error)
+        _logger.warning(
+            "What the log of %s holds could not be brought into it (%s); both are kept beside the"
+            " new file", path, error,
+        )  # fmt: skip
         return False
     return True

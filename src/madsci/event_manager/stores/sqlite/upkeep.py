@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,17 @@ from typing import Any
 import apsw
 
 from madsci.common.durability import sync_file, sync_folder
-from madsci.common.errors import SchemaVersionError, StoreDamagedError, StoreUnavailableError
+from madsci.common.errors import (
+    SchemaVersionError,
+    StoreDamagedError,
+    StoreInUseError,
+    StoreUnavailableError,
+)
 from madsci.event_manager.stores.sqlite import quarantine, schema
+from madsci.event_manager.stores.sqlite.checking import is_of_the_disk
 from madsci.event_manager.stores.sqlite.copying import copy_file
-from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.faults import FOR_NOW, translated, unavailable
+from madsci.event_manager.stores.sqlite.inspecting import inspect, list_damaged
 from madsci.event_manager.stores.sqlite.lock import StoreLock
 from madsci.event_manager.stores.sqlite.swapping import RESTORING, forget_interrupted, replace_file
 from madsci.event_manager.stores.sqlite.transaction import snapshot
@@ -23,6 +31,7 @@ from madsci.event_manager.stores.upkeep import (
     DatabaseState,
     DatabaseVersion,
     Dumped,
+    Inspection,
     Progress,
     Step,
 )
@@ -38,11 +47,45 @@ class SqliteUpkeep:
         self.name = path.stem
         self._path = path.absolute()
         self.location = str(self._path)
+        self.replaced: str | None = None
         self._is_held = False
+
+    def is_there(self) -> bool:
+        """Tell whether the file exists and is not empty."""
+        return self._path.exists() and self._path.stat().st_size > 0
+
+    def number_of_events(self) -> int | None:
+        """Return how many events the file holds; see ``Upkeep``."""
+        if self.version().state is DatabaseState.FRESH:
+            return None
+        with translated(self.location), closing(self._open(self._path)) as file:
+            return int(file.execute("SELECT count(*) FROM events").get)
+
+    def inspect(self, progress: Progress) -> Inspection:
+        """Check the structure of the file and read each event; see ``Upkeep``."""
+        version = self.version().version
+        if version != self.expected_version():
+            raise SchemaVersionError(
+                f"{self.location} has event store schema {version}; events have checksums from"
+                f" schema {self.expected_version()} on. Start the server once, which brings the file up"
+                " to date and keeps a copy, and check again."
+            )
+        with translated(self.location), closing(self._open(self._path)) as file:
+            found, damaged = inspect(file, progress)
+        if damaged:
+            with (
+                suppress(StoreInUseError),  # a server lists what it meets
+                self.exclusive(),
+                translated(self.location),
+                closing(apsw.Connection(self.location)) as file,
+            ):
+                list_damaged(file, damaged)
+                return replace(found, is_listed=True)
+        return found
 
     def version(self) -> DatabaseVersion:
         """Return which schema the file has; see ``Upkeep``."""
-        if not self._path.exists() or not self._path.stat().st_size:
+        if not self.is_there():
             return DatabaseVersion(DatabaseState.FRESH)
         with translated(self.location), closing(self._open(self._path)) as file:
             return _version(file, self.location)
@@ -98,7 +141,8 @@ class SqliteUpkeep:
             sync_file(beside)
             events = _check(beside, progress)
             progress("swapping", 0, None)
-            replace_file(self._path, beside)
+            kept = replace_file(self._path, beside)
+            self.replaced = None if kept is None else str(kept)
         except OSError as error:
             raise StoreUnavailableError(
                 f"{source} could not be restored to {self.location}: {error}. What was there is as it"
@@ -192,6 +236,8 @@ def _check(path: Path, progress: Progress) -> int:
     try:
         with closing(_open_unchanging(path)) as file:
             found = [row[0] for row in file.execute("PRAGMA quick_check(3)")]
+            if is_of_the_disk(found):
+                raise unavailable(str(path), apsw.IOError("; ".join(found)))
             if found != ["ok"]:
                 raise _damaged(path, "; ".join(found))
             version = int(_version(file, str(path)).version or 0)
@@ -201,6 +247,8 @@ def _check(path: Path, progress: Progress) -> int:
                     f" up to {schema.SCHEMA_VERSION}. Use the version that made the backup."
                 )
             return int(file.execute("SELECT count(*) FROM events").get)
+    except FOR_NOW as error:  # of a disk, not of what was written to it
+        raise unavailable(str(path), error) from error
     except apsw.Error as error:
         raise _damaged(path, str(error)) from error
 
