@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -366,30 +365,3 @@ def test_a_migration_that_is_asked_to_end_is_undone_and_says_so(empty_lab, numbe
     assert f"It was interrupted. The backup {backup} was restored; the database is as it was" in said
     assert "Traceback" not in said
     assert lab.content() == before
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_a_migration_that_was_killed_goes_on(empty_lab):
-    lab = empty_lab
-    write_old_database(lab.database["events"], 600)
-    whole = lab.database["events"].count_documents({})
-    command = [sys.executable, *shlex.split(COMMANDS["migrate"])[1:]]
-    killed = 0
-    for pause in (0.3, 0.8, 1.5):
-        with subprocess.Popen(command, cwd=lab.folder, env=lab.environment) as process:
-            wait_until(lambda: lab.database["events"].find_one(
-                {"event_timestamp": {"$regex": "Z$"}, "_id": {"$regex": "^M"}}) is not None
-                or process.poll() is not None, 90, "the first changed event")  # fmt: skip
-            threading.Event().wait(pause)  # the moment of the blow is the test
-            process.kill()
-            killed += process.wait() == -9
-        lab.database[turns.TURNS].drop()  # as a minute later
-    assert killed >= 1
-    assert lab.run(COMMANDS["migrate"]).returncode == 0
-    assert lab.database["events"].count_documents({}) == whole - 1  # one cannot be an event
-    assert lab.database["unreadable_events"].count_documents({}) == 1
-    odd = lab.database["events"].find_one({"received_at": {"$exists": False}})
-    assert odd is None
-    report = json.loads(lab.run(COMMANDS["migrate"], "--dry-run", "--json").stdout)
-    assert report["needed"] is False

@@ -32,23 +32,24 @@ def web_server():
     server.server_close()
 
 
+USUAL = [
+    ("mongodb://127.0.0.1:DOWN/?QUICK", "No MongoDB server answers for madsci_events"),
+    ("MONGODB/?tls=true&tlsCAFile=/none.pem", "file that tlsCAFile of db_url names cannot be read"),
+    ("MONGODB/?retrys=5", "The option retrys of db_url"),
+]
+OTHERS = [
+    ("mongodb://no-such-host.invalid/?QUICK", "No MongoDB server answers for madsci_events"),
+    ("mongodb+srv://no-such-host.invalid/", "The DNS does not tell the servers of"),
+    ("mongodb://127.0.0.1:WEB/?QUICK", "what answers there is no MongoDB server"),
+    ("MONGODB/?replicaSet=rs9&QUICK", 'No replica set members available for replica set name "rs9"'),
+    ("MONGODB/?tls=true&QUICK", "asks for TLS, which that server may not have"),
+    ("MONGODB/?tls=true&tlsCAFile=CODE", "holds no certificate or key that can be used"),
+    ("ann:s3cret@MONGODB/?QUICK", "MongoDB does not let us work with madsci_events"),
+]
+
+
 @pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("mongodb://127.0.0.1:DOWN/?QUICK", "No MongoDB server answers for madsci_events"),
-        ("mongodb://no-such-host.invalid/?QUICK", "No MongoDB server answers for madsci_events"),
-        ("mongodb+srv://no-such-host.invalid/", "The DNS does not tell the servers of"),
-        ("mongodb://127.0.0.1:WEB/?QUICK", "what answers there is no MongoDB server"),
-        (
-            "MONGODB/?replicaSet=rs9&QUICK",
-            'No replica set members available for replica set name "rs9"',
-        ),
-        ("MONGODB/?tls=true&QUICK", "asks for TLS, which that server may not have"),
-        ("MONGODB/?tls=true&tlsCAFile=/none.pem", "file that tlsCAFile of db_url names cannot be read"),
-        ("MONGODB/?tls=true&tlsCAFile=CODE", "holds no certificate or key that can be used"),
-        ("MONGODB/?retrys=5", "The option retrys of db_url"),
-        ("ann:s3cret@MONGODB/?QUICK", "MongoDB does not let us work with madsci_events"),
-    ],
+    ("url", "said"), [*USUAL, *(pytest.param(*one, marks=pytest.mark.slow) for one in OTHERS)]
 )
 def test_what_is_wrong_is_said_in_a_sentence_by_the_server_and_the_tool(
     tmp_path, mongo_url, web_server, url, said

@@ -174,7 +174,9 @@ class Normalisation:
     def _replace_one(self, odd: _Odd) -> None:
         try:
             self._events.replace_one({"_id": odd.key}, self._raw(odd.event))
-        except WriteError:  # what the server refuses as it is, it takes as text
+        except WriteError as error:  # what the server refuses as it is, it takes as text
+            if is_temporary(error):
+                raise
             self._events.replace_one({"_id": odd.key}, self._raw(odd.event, as_text=True))
 
     def _rename(self, found: list[_Odd]) -> None:
@@ -220,7 +222,9 @@ class Normalisation:
             self._events.insert_one(RawBSONDocument(document))
         except DuplicateKeyError:
             raise
-        except WriteError:  # what the server refuses as it is, it takes as text
+        except WriteError as error:  # what the server refuses as it is, it takes as text
+            if is_temporary(error):
+                raise
             event = to_event(_decoded(document))
             self._events.insert_one(RawBSONDocument(reduced(event)))
 
