@@ -24,7 +24,7 @@ from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.backup.telling import tell_of_restore
 from madsci.event_manager.migration.copying import copy_events
-from madsci.event_manager.migration.interruption import interruptible
+from madsci.event_manager.migration.interruption import interruptible, interruptible_at
 from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.schema_files import find_schema_file
@@ -141,7 +141,8 @@ _Outcome = tuple[list[str], dict[str, Any]]
 
 
 def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars) -> _Outcome:
-    events = backups.restore(path, bars)
+    with interruptible_at(bars) as progress:
+        events = backups.restore(path, progress)
     lines = [f"{path} was restored into {upkeep.location}: {events:,} events."]
     found, expected = upkeep.version(), upkeep.expected_version()
     if found.version != expected:
