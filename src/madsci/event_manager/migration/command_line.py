@@ -28,7 +28,7 @@ from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.backup.telling import tell_of_restore
 from madsci.event_manager.migration.commands import USAGE, command_of, say
-from madsci.event_manager.migration.interruption import interruptible
+from madsci.event_manager.migration.interruption import interruptible, interruptible_at
 from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.schema_files import find_schema_file
@@ -134,7 +134,8 @@ def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, b
     held = _held(upkeep)
     sys.stderr.write(f"{path} is to be restored into {upkeep.location}, {held}.\n")
     before = {backup.path for backup in backups.backups()}
-    events = backups.restore(path, bars)
+    with interruptible_at(bars) as progress:
+        events = backups.restore(path, progress)
     lines = [f"{path} was restored into {upkeep.location}: {events:,} events."]
     made = [str(backup.path) for backup in backups.backups() if backup.path not in before]
     kept = [*made, *filter(None, [upkeep.replaced])]

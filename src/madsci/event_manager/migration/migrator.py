@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from madsci.common.errors import MadsciError, SchemaVersionError, StoreError
+from madsci.event_manager.migration.interruption import interruptible_at
 from madsci.event_manager.stores.upkeep import (
     DatabaseState,
     DatabaseVersion,
@@ -164,9 +165,10 @@ def _run(
         report.backup = str(backups.create("pre_migration", progress).path)
     if report.backup is not None:
         upkeep.begin(report.backup)
-    with _undone_on_failure(backups, report, progress):
+    with interruptible_at(progress) as checked, _undone_on_failure(backups, report, progress):
         for step in steps:
-            report.steps.append(_report(step, step.run(progress)))
+            checked(step.name, 0, None)
+            report.steps.append(_report(step, step.run(checked)))
         upkeep.record_version(f"Migrated from {report.from_version} to {report.to_version}")
 
 

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 Progress = Callable[[str, int, int | None], None]
-"""Is told what is done (in a word or two), how much of it, and of how much, where that is known."""
+"""Is told what is done (in a word or two), how much of it, and of how much, where that is known.
+
+It is called where nothing that was asked of a database is still under way, and what it raises ends the
+work.
+"""
 
 
 class DatabaseState(Enum):

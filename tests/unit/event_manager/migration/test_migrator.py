@@ -203,8 +203,12 @@ def test_where_the_backup_of_a_run_that_was_killed_is_gone_another_one_is_made_a
 def test_who_is_asked_to_end_undoes_and_says_so_once(number, capfd):
     class Asked(Database):
         def steps(self, zone):
-            def run(_):
+            def run(progress):
+                progress("events", 1, 3)
                 signal.raise_signal(getattr(signal, number))
+                self.done.append("what was asked of the database")
+                progress("events", 2, 3)
+                self.done.append("more")
 
             return [Step("one", "the first", lambda _: 7, run)]
 
@@ -217,7 +221,7 @@ def test_who_is_asked_to_end_undoes_and_says_so_once(number, capfd):
     undone = pytest.raises(StoreError, match=r"It was interrupted\. The backup backups/it was restored")
     with undone, interruptible():
         run(database)
-    assert database.done[-1] == "put back backups/it"
+    assert database.done[-2:] == ["what was asked of the database", "put back backups/it"]
     assert "Please wait" in capfd.readouterr().err
     assert signal.getsignal(getattr(signal, number)) is before
 

@@ -132,7 +132,7 @@ class Normalisation:
             try:
                 for document in raw.find({}, batch_size=_READ_AT_ONCE):
                     number += 1
-                    if number % _READ_AT_ONCE == 0:
+                    if number % _CHANGED_AT_ONCE == 0:  # between two changes; see upkeep.Progress
                         progress("events", min(number, whole), whole)
                     odd = self._read(document)
                     if odd is not None:

@@ -80,7 +80,8 @@ def restore_database(
         progress("swapping", 0, None)
         try:
             _swap(database, names, stale)
-        except KeyboardInterrupt:  # too late to go back: so the rest is done, and then the caller ends
+        except KeyboardInterrupt:  # too late to go back: so the rest is done
+            time.sleep(_LOOK)  # what was under way comes to its end
             _swap(database, names, stale)
     return events
 
