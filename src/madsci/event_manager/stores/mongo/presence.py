@@ -42,7 +42,7 @@ class Presence:
             StoreInUseError: somebody migrates or restores the database.
         """
         # First said, then looked: whoever wants the database alone does it the other way round.
-        self._hold()
+        self.renew()
         if turns.holders(self._database, EXCLUSIVE):
             self._let_go()
             raise StoreInUseError(
@@ -64,12 +64,13 @@ class Presence:
     def _run(self) -> None:
         while not self._ended.wait(RENEWAL):
             try:
-                self._hold()
+                self.renew()
             except PyMongoError as error:
                 self.failures += 1
                 _logger.debug("The server could not say that it is there: %s", error)
 
-    def _hold(self) -> None:
+    def renew(self) -> None:
+        """Say that the server is there; raises an error of the driver if that cannot be written."""
         turns.hold(self._database, self._name, self._name, LIFETIME)
 
     def _let_go(self) -> None:
