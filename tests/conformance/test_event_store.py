@@ -357,6 +357,18 @@ class TestOtherCalls:
         assert store.location
         store.check()
 
+    def test_a_probe_changes_nothing(self, store):
+        store.append([event("a")])
+        before = store.count(), store.facts(), ids(store.find(Query()))
+        store.probe()
+        store.probe()
+        assert (store.count(), store.facts(), ids(store.find(Query()))) == before
+
+    def test_the_room_is_told_where_it_is_known(self, store):
+        space = store.space()
+        assert space is None or 0 <= space.free <= space.total
+        assert space is None or space.used >= 0
+
     def test_closing_twice_does_nothing(self, store):
         store.close()
         store.close()
@@ -372,8 +384,9 @@ class TestOtherCalls:
             lambda store: store.remember("a", "b"),
             lambda store: store.facts(),
             lambda store: store.check(),
+            lambda store: store.probe(),
         ],
-        ids=["append", "append nothing", "get", "find", "count", "remember", "facts", "check"],
+        ids=["append", "append nothing", "get", "find", "count", "remember", "facts", "check", "probe"],
     )
     def test_calls_after_closing_say_so(self, store, call):
         store.append([event("a")])

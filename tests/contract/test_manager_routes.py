@@ -190,3 +190,22 @@ def test_sending_is_not_limited_by_default_nor_by_the_rate_limit(serve):
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.json()["detail"] == "Rate limit exceeded: 3 requests per 1 seconds (burst limit)"
     assert {client.post("/event", json={}).status_code for _ in range(400)} == {200}
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/events", "/definition", "/settings", "/docs"])
+def test_head_answers_as_get_does_without_the_body(client, path):
+    client.post("/event", json={})
+    got, asked = client.get(path), client.head(path)
+    assert (asked.status_code, asked.content) == (got.status_code, b"")
+    assert asked.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+def test_head_of_a_long_answer_breaks_it_off(client):
+    client.post("/events", content=b'{"event_data": {"x": 1}}\n' * 5_000)
+    reply = client.head("/events/export?format=ndjson")
+    assert (reply.status_code, reply.content) == (200, b"")
+
+
+def test_head_of_what_cannot_be_got_says_so(client):
+    assert client.head("/event").status_code == 405
+    assert client.head("/nowhere").status_code == 404

@@ -293,9 +293,11 @@ def test_a_failed_run_is_told_of_and_the_server_goes_on(serve):
     client = serve(with_something_to_archive(Broken()), retention_enabled=True)
     wait_until(lambda: client.get("/health").json()["tasks"][0]["failures"], what="the failure")
     reply = client.get("/health")
-    assert reply.status_code == 200
-    assert reply.json()["healthy"] is True
-    assert "retention failed and is tried again: The table is gone." in reply.json()["description"]
+    assert reply.status_code == 503
+    assert reply.json()["healthy"] is False
+    assert reply.json()["description"] == (
+        "The task retention failed: The table is gone. It is tried again."
+    )
     assert client.post("/event", json={}).status_code == 200
 
 

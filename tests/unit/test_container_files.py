@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from madsci.common.types.manager_settings import EventManagerSettings
-from support.server import running_server
+from support.server import running_server, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ class TestHealthCheck:
         with running_server(tmp_path, EVENT_DB_URL=impatient) as server:
             assert check(server.url) == 0
             mongo_server.kill()
-            assert server.request("GET", "health").status == 503
+            wait_until(lambda: server.request("GET", "health").status == 503, 3)
             assert check(server.url) != 0
 
 

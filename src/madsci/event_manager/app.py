@@ -23,6 +23,7 @@ from madsci.event_manager.api import problems
 from madsci.event_manager.api.backup import backup_router
 from madsci.event_manager.api.events import events_router
 from madsci.event_manager.api.exporting import export_router
+from madsci.event_manager.api.head import HeadRequests
 from madsci.event_manager.api.ingest import IngestRoutes
 from madsci.event_manager.api.manager import manager_router
 from madsci.event_manager.api.openapi import describe_hot_routes
@@ -32,7 +33,7 @@ from madsci.event_manager.api.summaries import summaries_router
 from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.routine import Backups, BackupTask
 from madsci.event_manager.backup.service import BackupService
-from madsci.event_manager.health import HealthCheck
+from madsci.event_manager.health.monitor import Limits, Monitor
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.own_events import OwnEvents, tell_of_troubles
@@ -80,6 +81,7 @@ class Parts:
     """Looks after the database for the backups; none where there is nothing on disk."""
     backups: Backups = field(init=False)
     runner: TaskRunner = field(init=False)
+    monitor: Monitor = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -105,6 +107,8 @@ class Parts:
             self.own_events,
             ends_on_failure={RetentionTask.name} if settings.fail_on_retention_error else (),
         )
+        limits = Limits(settings.disk_warning_bytes, settings.disk_warning_days)
+        self.monitor = Monitor(self.store, self.writer, self.runner, limits, package_version())
 
     def _tasks(self, schedule: Every) -> list[Task]:
         tasks: list[Task] = []
@@ -144,9 +148,12 @@ class Parts:
         """Begin to write and to do what is due; called on the event loop."""
         self.writer.start()
         self.runner.start()
+        self.monitor.start()
 
     def stop_tasks(self) -> None:
         """Leave off what is not a request, while its events can still be written."""
+        if not self.monitor.close(self.settings.shutdown_timeout_seconds):
+            _logger.error("The event store does not answer; the server stops without waiting for it")
         self.retention.close()
         if not self.runner.close(self.settings.shutdown_timeout_seconds):
             _logger.error("A task did not leave off in time; it is done again after the next start")
@@ -227,8 +234,7 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
     app.include_router(export_router(parts.search, zone))
     app.include_router(retention_router(parts.retention, parts.search, parts.runner, settings, zone))
     app.include_router(backup_router(parts.backups, settings))
-    health = HealthCheck(parts.store, parts.writer, parts.runner, app.version)
-    app.include_router(manager_router(settings, definition, health))
+    app.include_router(manager_router(settings, definition, parts.monitor))
     problems.install(app)
     intake = Intake(
         own_source={"manager_id": parts.manager_id},
@@ -249,6 +255,7 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
     app.router.routes.extend(ingest.routes())
     describe_hot_routes(app)
     # The middleware added last is the outermost.
+    app.add_middleware(HeadRequests)
     if settings.rate_limit_enabled:
         _add_rate_limit(app, settings, ingest)
     app.add_middleware(

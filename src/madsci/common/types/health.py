@@ -37,20 +37,55 @@ class EventManagerHealth(BaseModel):
                 "db_connected": True,
                 "total_events": 12,
                 "queued_events": 0,
+                "troubles": [],
+                "warnings": [],
+                "free_bytes": 48_000_000_000,
+                "store_bytes": 420_000_000,
+                "bytes_per_day": 35_000_000,
+                "days_left": 1371.4,
+                "age_seconds": 0.002,
             }
         },
     )
 
-    healthy: bool = Field(default=True, description="Whether events are taken and found.")
+    healthy: bool = Field(
+        default=True, description="Whether events are taken and found, and the tasks are done."
+    )
     description: str | None = Field(default=None, description="The state in a sentence.")
     version: str | None = Field(default=None, description="The version of the server.")
     db_connected: bool | None = Field(default=None, description="Whether the event store can be read.")
     total_events: int | None = Field(
         default=None, description="Events stored; null when that is not known."
     )
+    damaged_events: int | None = Field(
+        default=None, description="Events that are damaged on disk, and left out of every answer."
+    )
     queued_events: int | None = Field(default=None, description="Events that wait to be written.")
     store: str | None = Field(default=None, description="The engine of the event store.")
     tasks: list[TaskHealth] | None = Field(default=None, description="What the server does by itself.")
+    troubles: list[str] | None = Field(
+        default=None, description="A sentence for each thing that makes the server unhealthy."
+    )
+    warnings: list[str] | None = Field(
+        default=None, description="A sentence for each thing that will, or that somebody should see to."
+    )
+    free_bytes: int | None = Field(
+        default=None, description="What is free on the disk of the event store; null if not known."
+    )
+    store_bytes: int | None = Field(
+        default=None, description="What the events take, without what was deleted."
+    )
+    bytes_per_day: int | None = Field(
+        default=None,
+        description="Growth over the last day, or since the start; null in the first ten minutes.",
+    )
+    days_left: float | None = Field(
+        default=None, description="When the disk is full at that growth; null if never."
+    )
+    age_seconds: float | None = Field(
+        default=None,
+        description="How long ago the store was looked at; more than a second if it hangs.",
+    )
     otel_enabled: bool | None = None
     otel_exporter_type: str | None = None
     otel_endpoint: str | None = None

@@ -95,5 +95,5 @@ class RetentionSettings(BaseModel):
     )
     fail_on_retention_error: bool = Field(
         default=False,
-        description="Call the server unhealthy when a run fails; else the run is tried again.",
+        description="Leave a run that failed until the server is restarted; off: most causes pass.",
     )

@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, Response
 from madsci.common.types.health import EventManagerHealth
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api.models import DefinitionModel, SettingsReply
-from madsci.event_manager.health import HealthCheck
+from madsci.event_manager.health.monitor import Monitor
 
 
 def manager_router(
-    settings: EventManagerSettings, definition: dict[str, Any], health: HealthCheck
+    settings: EventManagerSettings, definition: dict[str, Any], health: Monitor
 ) -> APIRouter:
     """Return the routes about the manager itself."""
     router = APIRouter(tags=["manager"])
@@ -23,11 +23,11 @@ def manager_router(
         "/health",
         summary="How the server is",
         response_model=EventManagerHealth,
-        responses={503: {"model": EventManagerHealth, "description": "The store cannot be used."}},
+        responses={503: {"model": EventManagerHealth, "description": "Something is in trouble."}},
     )
-    def get_health() -> Response:
-        """Answer 200 while events are taken and found, 503 when the store cannot be used."""
-        state = health.state()
+    async def get_health() -> Response:
+        """Answer 200 while all is well, 503 when somebody has to see to something, within a second."""
+        state = await health.asked()  # on the event loop: questions may keep all threads busy
         return JSONResponse(state.model_dump(mode="json"), 200 if state.healthy else 503)
 
     @router.get("/definition", summary="Who this manager is", response_model=DefinitionModel)

@@ -11,6 +11,7 @@ import concurrent.futures
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,22 @@ class WriterStats:
     queued: int = 0
 
 
+@dataclass
+class Commits:
+    """How the writer's last transactions went; times are of ``time.monotonic``, or minus infinity.
+
+    Written by the writer's thread, read by any.
+    """
+
+    began_at: float | None = None
+    """When the one under way began."""
+    kept_at: float = float("-inf")
+    """When the last one that was kept was on disk."""
+    failed_at: float = float("-inf")
+    failure: StoreError | None = None
+    """When the last one failed that was not kept, and why."""
+
+
 class Writer:
     """Owns the writer thread and the bounded queue before it.
 
@@ -67,6 +84,7 @@ class Writer:
         self._expected = 0
         self._stopping = False
         self.stats = WriterStats()
+        self.commits = Commits()
 
     def start(self) -> None:
         """Begin to write for the running loop."""
@@ -187,13 +205,20 @@ class Writer:
         return [(submission, self._append(submission.events)) for submission in batch]
 
     def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome] | MadsciError:
+        commits = self.commits
+        commits.began_at = time.monotonic()
         try:
-            return self._store.append(events)
+            outcomes = self._store.append(events)
         except StoreError as error:
-            return error
+            failure = error
         except Exception as error:
             _logger.exception("The writer failed unexpectedly; %d events were refused", len(events))
-            return StoreError(f"The event store failed unexpectedly: {error!r}")
+            failure = StoreError(f"The event store failed unexpectedly: {error!r}")
+        else:
+            commits.kept_at, commits.began_at = time.monotonic(), None
+            return outcomes
+        commits.failure, commits.failed_at, commits.began_at = failure, time.monotonic(), None
+        return failure
 
     def _answer(self, results: list[_Result]) -> None:
         """Hand the results to the loop with one wake-up for all of them."""

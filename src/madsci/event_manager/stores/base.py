@@ -63,6 +63,14 @@ class Damage:
     of: DamageOf = DamageOf.EVENT
 
 
+class Space(msgspec.Struct, frozen=True):
+    """Room for events, in bytes: what is free and what there is in all, and what the events take."""
+
+    free: int
+    total: int
+    used: int
+
+
 class EventReader(Protocol):
     """Answers questions about events. Calls block; any number of threads may make them."""
 
@@ -196,6 +204,17 @@ class EventStore(EventReader, Protocol):
 
     def check(self) -> None:
         """Return if the store can be read; raise a ``StoreError`` that says why not."""
+        ...
+
+    def probe(self) -> None:
+        """Return if events would be kept now, as far as something tiny, written durably, can tell.
+
+        Nobody sees it, and nothing grows by it. Waits while the store is busy.
+        """
+        ...
+
+    def space(self) -> Space | None:
+        """Return the room on the disk of the store, in constant time; ``None`` where it cannot tell."""
         ...
 
     def troubles(self) -> list[str]:

@@ -157,6 +157,13 @@ class MemoryStore:
         """Raise if the store is closed."""
         self._check_open()
 
+    def probe(self) -> None:
+        """Raise if the store is closed."""
+        self._check_open()
+
+    def space(self) -> None:
+        """Return nothing: memory has no disk."""
+
     def troubles(self) -> list[str]:
         """Return nothing: what works is well."""
         return []

@@ -358,7 +358,6 @@ class TestFaults:
 class TestCheckpoint:
     def test_the_log_stays_short_under_sustained_appends(self, path, open_store, monkeypatch):
         monkeypatch.setattr(checkpoint, "CHECKPOINT_PAGES", 100)
-        monkeypatch.setattr(checkpoint, "BLOCKING_PAGES", 1_000)
         store = open_store()
         log = Path(f"{path}-wal")
         longest = 0
@@ -384,7 +383,7 @@ class TestCheckpoint:
         self, path, open_store, monkeypatch
     ):
         """A reader may hold an old state for long; what was kept must not be called refused."""
-        monkeypatch.setattr(checkpoint, "BLOCKING_PAGES", 20)
+        monkeypatch.setattr(checkpoint, "CHECKPOINT_PAGES", 3)
         store = open_store()
         store._writer.set_busy_timeout(20)  # as long as the server waits, for a test
         store.append([event("first")])

@@ -138,10 +138,20 @@ class Presence:
     def _run(self) -> None:
         while not self._ended.wait(RENEWAL):
             try:
-                if self._lease.is_certain:
-                    self._lease.renew()
-                else:
-                    self.confirm()
+                self.renew()
             except (PyMongoError, StoreError) as error:
                 self.failures += 1
                 _logger.debug("The server could not say that it is there: %s", error)
+
+    def renew(self) -> None:
+        """Say that the server is there, which most members have then on disk.
+
+        Raises the driver's errors, and:
+
+        Raises:
+            StoreUnavailableError: see ``confirm``.
+        """
+        if self._lease.is_certain:
+            self._lease.renew()
+        else:
+            self.confirm()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
+import pymongo
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
@@ -18,7 +19,7 @@ from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
+from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition, Space
 from madsci.event_manager.stores.mongo import counting, turns
 from madsci.event_manager.stores.mongo.codec import NO_EVENT, reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import (
@@ -37,6 +38,8 @@ from madsci.event_manager.stores.mongo.versions import check_version
 from madsci.event_manager.stores.tallying import tallied
 
 _DUPLICATE_KEY: Final = 11000
+_CHECK_SECONDS: Final = 1.0
+"""How long a database may take to show that it is there; who asks how the server is waits as long."""
 _IDS_AT_ONCE: Final = 10_000
 """Ids in one command: 2.5 MB at most, of the 16 MB that a command may have."""
 
@@ -284,9 +287,24 @@ class MongoStore:
         """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""
 
     def check(self) -> None:
-        """Return if the collection can be read."""
-        with self._using():
+        """Return if the collection can be read, within a second."""
+        with self._using(), pymongo.timeout(_CHECK_SECONDS):
             self.collection.find_one({}, projection={"_id": 1})
+
+    def probe(self) -> None:
+        """Say in the database that the server is there, which most members have then on disk."""
+        with self._using():
+            self._presence.renew()
+
+    def space(self) -> Space | None:
+        """Return the room on the disk of the member that answers, where the server tells it."""
+        with self._using():
+            stats = self._database.command("dbStats")
+        total = int(stats.get("fsTotalSize") or 0)
+        if not total:
+            return None
+        used = int(stats.get("storageSize") or 0) + int(stats.get("indexSize") or 0)
+        return Space(total - int(stats.get("fsUsedSize") or 0), total, used)
 
     def troubles(self) -> list[str]:
         """Return why nothing is written, where somebody else has the database for himself."""

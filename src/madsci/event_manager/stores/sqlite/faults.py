@@ -59,6 +59,11 @@ def advice(path: str, error: apsw.Error | None = None) -> str:
     )
 
 
+def is_full(error: StoreError) -> bool:
+    """Tell whether a translated error says that there is no room on the disk."""
+    return isinstance(error.__cause__, apsw.FullError)
+
+
 @contextmanager
 def translated(path: str) -> Iterator[None]:
     """Turn SQLite's errors into ours, with the file and what to do about it."""

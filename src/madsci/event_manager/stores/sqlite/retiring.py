@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import apsw
 
+from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.checksums import ARCHIVED, RAISED, changing_bits
 from madsci.event_manager.stores.sqlite.damage import read_rows
+from madsci.event_manager.stores.sqlite.faults import is_full
 
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
 
 
 RAISE_ALERT: Final = f"UPDATE events SET alert = 1, checksum = {RAISED} WHERE event_id = ?"  # noqa: S608
+
+
+def in_parts(event_ids: Sequence[str], change: Callable[[Sequence[str]], int]) -> int:
+    """Change events, and return how many; in as many transactions as a full disk makes of it.
+
+    Raises what ``change`` raises, but for a full disk while there is more than one event.
+    """
+    try:
+        return change(event_ids)
+    except StoreUnavailableError as error:
+        if not is_full(error) or len(event_ids) <= 1:
+            raise
+    middle = len(event_ids) // 2
+    return sum(in_parts(half, change) for half in (event_ids[:middle], event_ids[middle:]))
 
 
 def archive(connection: apsw.Connection, event_ids: Sequence[str], at: int) -> int:

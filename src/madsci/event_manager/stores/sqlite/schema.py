@@ -20,6 +20,7 @@ from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.copying import copy_file
 from madsci.event_manager.stores.sqlite.indexes import insert_terms
+from madsci.event_manager.stores.sqlite.shrinkable import make_shrinkable
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) 
     if application == APPLICATION_ID and version in _UPGRADES:
         if keeps_copy:
             _keep_copy(connection, path)
+        make_shrinkable(connection, path)
         number = connection.execute("SELECT count(*) FROM events").get
         _logger.warning("%s is brought up to date: %d events get new indexes", path, number)
         with transaction(connection):

@@ -16,7 +16,13 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import SQLITE_SCHEME, AppendOutcome, Damage, Disposition
+from madsci.event_manager.stores.base import (
+    SQLITE_SCHEME,
+    AppendOutcome,
+    Damage,
+    Disposition,
+    Space,
+)
 from madsci.event_manager.stores.sqlite import quarantine, terms
 from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
@@ -37,7 +43,9 @@ from madsci.event_manager.stores.sqlite.opening import open_file
 from madsci.event_manager.stores.sqlite.presence import Presence
 from madsci.event_manager.stores.sqlite.reading import SqliteReader
 from madsci.event_manager.stores.sqlite.rescuing import Rescue
-from madsci.event_manager.stores.sqlite.retiring import RAISE_ALERT, archive, delete
+from madsci.event_manager.stores.sqlite.retiring import RAISE_ALERT, archive, delete, in_parts
+from madsci.event_manager.stores.sqlite.room import Room
+from madsci.event_manager.stores.sqlite.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Changed = TypeVar("Changed")
@@ -65,6 +73,7 @@ class SqliteStore:
         self.readable_at = f"{SQLITE_SCHEME}{path}"
         self._lock = StoreLock(path)
         try:
+            self._room = Room(path)
             opened = open_file(path, integrity_seconds)
             self._marker = CommitMarker(path, opened.last_seq, opened.events)
         except StoreError:
@@ -79,14 +88,23 @@ class SqliteStore:
         self._noting = Noting(self.location, self._change, quarantine.number(self._writer))
         self._noting.say(opened.damaged)
         self._reader = SqliteReader(self.location, self.note_damage)
+        self._pulse = SqliteReader(self.location, self.note_damage)
+        """For looking how the store is, however many questions the other one answers."""
         self._checkpointer = Checkpointer(self.location, int(self._writer.pragma("page_size")))
         self._checkpointer.watch(self._writer)
         self._checkpointer.start()
+        self._room.watch(self._checkpointer)
+        self._shrinker = Shrinker(self._step_of_shrinking, self._checkpointer)
         self._closed = False
+        self._shrinker.start(self._writer)
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events in one transaction; see ``EventStore``."""
+        return self._room.with_room(lambda: self._append(events), self._using)
+
+    def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         with self._using():
+            self._room.admit()
             first = self._last_seq + 1
             rows = [to_row(event, seq) for seq, event in enumerate(events, first)]
             with transaction(self._writer):
@@ -103,6 +121,7 @@ class SqliteStore:
                     listed = [_terms_of(outcome) for outcome in outcomes]
                 terms.insert(self._writer, first, listed)
             self._acknowledge(last, self._count + stored)
+            self._room.has_failed = False
             if stored < len(rows):  # among the others may have been a damaged one that is whole now
                 self._noting.number = quarantine.number(self._writer)
         return outcomes
@@ -161,19 +180,23 @@ class SqliteStore:
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
-        return self._change(lambda writer: archive(writer, event_ids, at))
+        return in_parts(event_ids, lambda ids: self._change(lambda writer: archive(writer, ids, at)))
 
     def delete(self, event_ids: Sequence[str]) -> int:
         """Remove those of the events that are archived; see ``EventStore``."""
         damaged: list[Damage] = []
 
-        def remove(writer: apsw.Connection) -> int:
-            number, found = delete(writer, event_ids)
+        def remove(writer: apsw.Connection, ids: Sequence[str]) -> int:
+            number, found = delete(writer, ids)
             damaged.extend(found)
             return number
 
-        deleted = self._change(remove, is_deletion=True)
+        deleted = in_parts(
+            event_ids,
+            lambda ids: self._change(lambda writer: remove(writer, ids), is_deletion=True),
+        )
         self.note_damage(damaged)
+        self._shrinker.tell(deleted, self._count)
         return deleted
 
     @property
@@ -223,6 +246,11 @@ class SqliteStore:
 
         Of a deletion that is the number of events.
         """
+        return self._room.with_room(
+            lambda: self._changed(change, is_deletion=is_deletion), self._using, for_deleting=True
+        )
+
+    def _changed(self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool) -> Changed:
         with self._using():
             last, before = self._last_seq, self._writer.total_changes()
             with transaction(self._writer):
@@ -238,8 +266,19 @@ class SqliteStore:
         set_fact(self._writer, LAST_SEQ, str(last + 1))
         return last + 1
 
+    def _step_of_shrinking(self, step: Callable[[apsw.Connection], Changed]) -> Changed:
+        """Return what a step gives that changes how the file is laid out, and nothing that is in it."""
+
+        def work() -> Changed:
+            with self._using():
+                done = step(self._writer)
+                self._checkpointer.after_commit(self._writer)
+                return done
+
+        return self._room.with_room(work, self._using, for_deleting=True)
+
     @contextmanager
-    def _using(self) -> Iterator[None]:
+    def _using(self) -> Iterator[apsw.Connection]:
         """Lend the writing connection, unless the next start would not find what it writes.
 
         What is committed while the file vanishes is saved with all the rest that is open.
@@ -248,8 +287,8 @@ class SqliteStore:
             self._check_open()
             with self._rescuing():
                 self._presence.check()
-            with self._noting.watching():
-                yield
+            with self._noting.watching(), self._room.watching():
+                yield self._writer
 
     def _acknowledge(self, last_seq: int, events: int) -> None:
         """Note what was committed, and leave word of it for the next start."""
@@ -266,9 +305,9 @@ class SqliteStore:
             raise
 
     def troubles(self) -> list[str]:
-        """Say what this start found missing, and what is damaged; see ``EventStore``."""
+        """Say what this start found missing, and what else is not well; see ``EventStore``."""
         missing = [] if self._missing is None else [self._missing]
-        return missing + self._noting.troubles()
+        return missing + self._noting.troubles() + self._room.troubles()
 
     def verify(self, place: int | None, budget: Budget) -> int | None:
         """Look for damage; see ``EventReader``."""
@@ -280,7 +319,17 @@ class SqliteStore:
         with self._rescuing():
             self._presence.check_all(lambda: self._checkpointer.log_bytes)
         self._lock.check()
-        self._reader.check()
+        self._pulse.check()
+
+    def probe(self) -> None:
+        """Return if an append would be kept; see ``EventStore``."""
+        with self._using():
+            self._room.probe(self._writer, self._last_seq)
+
+    def space(self) -> Space:
+        """Return the room on the disk of the file; see ``EventStore``."""
+        with self._pulse.readers.connection() as reader:
+            return self._room.space(reader)
 
     def close(self) -> None:
         """Write everything into the one file and let others open it."""
@@ -288,9 +337,11 @@ class SqliteStore:
             if self._closed:
                 return
             self._closed = True
+        self._shrinker.close()
         self._rescue.close()
         self._checkpointer.close()
         self._reader.readers.close()
+        self._pulse.readers.close()
         try:
             self._presence.check_all(lambda: self._checkpointer.log_bytes)
         except StoreUnavailableError:  # copying the log would spoil what is left of the file

@@ -84,6 +84,20 @@ def delete(connection: apsw.Connection, rows: Iterable[tuple[int, str]]) -> None
     )
 
 
+def merge(connection: apsw.Connection, pages: int, *, begins: bool) -> bool:
+    """Bring the index closer to being one piece without deleted events, by about so many pages.
+
+    The first call begins with it; tell whether there is more to do. See
+    https://www.sqlite.org/fts5.html#the_merge_command, also for the number 2.
+    """
+    before = connection.total_changes()
+    connection.execute(
+        "INSERT INTO event_terms (event_terms, rank) VALUES ('merge', ?)",
+        (-pages if begins else pages,),
+    )
+    return connection.total_changes() - before >= 2  # noqa: PLR2004
+
+
 def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
     terms = [_TYPES.get(event.event_type) or _hash("event_type", event.event_type)]

@@ -1,0 +1,226 @@
+"""What is told of a store, a writer and tasks in every state they may be in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+
+import pytest
+
+from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.event_manager.health import looking, monitor
+from madsci.event_manager.health.monitor import Limits, Monitor
+from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.base import Space
+from madsci.event_manager.stores.memory import MemoryStore
+from madsci.event_manager.tasks.runner import TaskRunner
+from support.server import wait_until
+
+
+class Trying(MemoryStore):
+    """Does what a test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: str | None = None
+        self.full: str | None = None
+        self.refused: str | None = None
+        self.free = Space(50_000_000_000, 100_000_000_000, 1_000)
+        self.said: list[str] = []
+        self.hangs = threading.Event()
+        self.hangs.set()
+        self.probes = 0
+
+    def check(self) -> None:
+        assert self.hangs.wait(30)
+        if self.away:
+            raise StoreUnavailableError(self.away)
+
+    def probe(self) -> None:
+        self.probes += 1
+        if self.full:
+            raise StoreUnavailableError(self.full)
+
+    def append(self, events):
+        if self.full:
+            raise StoreUnavailableError(self.full)
+        if self.refused:
+            raise StoreError(self.refused)
+        return super().append(events)
+
+    def space(self) -> Space:
+        return self.free
+
+    def troubles(self) -> list[str]:
+        return self.said
+
+
+class Server:
+    """A monitor of a store, with a writer on an event loop of its own."""
+
+    def __init__(self, store: Trying) -> None:
+        self.store = store
+        self.writer = Writer(store, max_events=100)
+        runner = TaskRunner(store, [], "holder")
+        self.monitor = Monitor(store, self.writer, runner, Limits(1_000_000_000, 3.0), "0.9")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+
+    async def _start(self) -> None:
+        self.writer.start()
+        self.monitor.start()
+
+    def ask(self):
+        return asyncio.run_coroutine_threadsafe(self.monitor.asked(), self._loop).result(30)
+
+    def write(self) -> None:
+        event = StoredEvent("a", "log", 20, False, 0, 1, {}, "{}")
+        self.writer.submit(event).exception(30)
+
+    def close(self) -> None:
+        self.store.hangs.set()
+        assert self.monitor.close(10)
+        self._loop.call_soon_threadsafe(self.writer.refuse)
+        assert self.writer.close(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+@pytest.fixture
+def server(monkeypatch, caplog):
+    caplog.set_level(logging.WARNING, "madsci")
+    monkeypatch.setattr(looking, "_SPACE_EACH", 0.0)
+    server = Server(Trying())
+    yield server
+    server.close()
+
+
+def test_a_server_that_is_well_says_so_with_its_numbers(server):
+    state = server.ask()
+    assert (state.healthy, state.db_connected, state.total_events) == (True, True, 0)
+    assert state.description == "Event Manager is running normally"
+    assert (state.free_bytes, state.store_bytes) == (50_000_000_000, 1_000)
+    assert (state.troubles, state.warnings, state.bytes_per_day) == ([], [], None)
+    assert state.age_seconds < 5
+
+
+def test_an_answer_is_of_a_look_that_began_after_the_question(server):
+    for number in range(20):
+        server.store.away = "It is gone." if number % 2 else None
+        assert server.ask().healthy is not bool(number % 2)
+
+
+def test_a_store_that_cannot_be_read_is_told_and_over_at_once(server):
+    server.store.away = "The table is gone."
+    state = server.ask()
+    assert (state.healthy, state.db_connected, state.total_events) == (False, False, None)
+    assert state.description == "Database connection failed: The table is gone."
+    server.store.away = None
+    assert server.ask().healthy
+
+
+def test_a_writer_that_fails_is_told_at_once_and_over_with_the_first_success(server):
+    server.store.full = "The disk is full."
+    server.write()
+    state = server.monitor.state()
+    assert (state.healthy, state.db_connected) == (False, True)
+    assert state.troubles == ["The disk is full."]
+    server.store.full = None
+    server.write()
+    assert server.monitor.state().healthy
+
+
+def test_where_nobody_sends_a_probe_ends_it(server):
+    server.store.full = "The disk is full."
+    server.write()
+    time_between = wait_until(lambda: server.store.probes >= 2 and server.store.probes, 10)
+    assert server.monitor.state().troubles == ["The disk is full."]
+    server.store.full = None
+    wait_until(lambda: server.monitor.state().healthy, 5)
+    assert server.store.probes > time_between
+
+
+def test_where_nobody_sends_a_question_finds_that_nothing_can_be_written(server, monkeypatch):
+    monkeypatch.setattr(looking, "_PROBE_AFTER", 0.0)
+    assert server.ask().healthy
+    server.store.full = "The file system can only be read."
+    assert server.ask().troubles == ["The file system can only be read."]
+
+
+def test_an_event_that_a_store_does_not_take_is_no_trouble_of_the_server(server):
+    server.store.refused = "The text is too long."
+    server.write()
+    assert server.writer.stats.failed == 1
+    assert server.monitor.state().healthy
+
+
+def test_a_store_under_load_is_not_probed(server):
+    server.ask()
+    probes = server.store.probes
+    until = time.monotonic() + 1.5 * looking._PROBE_AFTER
+    while time.monotonic() < until:
+        server.write()
+        server.ask()
+    assert server.store.probes == probes
+
+
+def test_a_store_that_hangs_is_told_without_waiting_for_it(server, monkeypatch):
+    monkeypatch.setattr(monitor, "_HANGING", 0.5)
+    assert server.ask().healthy
+    server.store.hangs.clear()
+    state = wait_until(lambda: not (state := server.ask()).healthy and state, 10)
+    assert "has not answered for" in state.description
+    assert (state.db_connected, state.age_seconds >= 0.5) == (False, True)
+    server.store.hangs.set()
+    wait_until(lambda: server.ask().healthy, 5)
+
+
+def test_those_who_ask_a_store_that_hangs_are_not_remembered(server):
+    server.ask()
+    server.store.hangs.clear()
+    server.ask()
+    server.ask()
+    assert len(server.monitor._looker._asking) == 0
+
+
+def test_little_room_and_few_days_are_warned_of(server, monkeypatch):
+    server.store.free = Space(900_000_000, 100_000_000_000, 1_000)
+    state = server.ask()
+    assert state.healthy
+    (warning,) = state.warnings
+    assert warning.startswith("The disk of the event store has 900.0 MB left of 100.0 GB. Free space")
+    assert state.description.startswith("Event Manager is running. The disk")
+    monkeypatch.setattr(looking.Growth, "bytes_per_day", lambda *_: 450_000_000)
+    state = server.ask()
+    assert state.days_left == 2.0
+    assert "will be full in 2 days" in state.warnings[1]
+    server.store.free = Space(900_000_000, 1_000_000_000, 1_000)  # most of a small disk
+    assert len(server.ask().warnings) == 1
+
+
+def test_what_a_store_says_of_itself_is_a_warning(server):
+    server.store.said = ["13 events are missing."]
+    state = server.ask()
+    assert (state.healthy, state.warnings) == (True, ["13 events are missing."])
+
+
+def test_the_log_tells_once_when_it_begins_and_once_when_it_ends(server, caplog, monkeypatch):
+    monkeypatch.setattr(server.monitor._conditions, "_calm", 0.6)
+    server.store.full = "The disk is full."
+    server.write()
+    server.store.full = None
+    server.write()  # over before the log was looked at
+    wait_until(lambda: "is over" in caplog.text, 10)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+def test_a_writer_that_stopped_is_told(server):
+    server._loop.call_soon_threadsafe(server.writer.refuse)
+    wait_until(lambda: not server.monitor.state().healthy)
+    assert "The writer has stopped" in server.monitor.state().description

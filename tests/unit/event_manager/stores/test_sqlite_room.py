@@ -1,0 +1,221 @@
+"""A full disk is a state with a beginning and an end, and room is kept for getting out of it."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from madsci.common.errors import StoreUnavailableError
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.sqlite import checkpoint, room
+from madsci.event_manager.stores.sqlite.reserve import RESERVE, Reserve
+from madsci.event_manager.stores.sqlite.store import SqliteStore
+
+GB = 1_000_000_000
+Usage = type(shutil.disk_usage("/"))
+
+
+def event(event_id: str) -> StoredEvent:
+    return StoredEvent(event_id, "log", 20, False, 0, 1, {}, "{}")
+
+
+class Disk:
+    """Says how much room there is."""
+
+    def __init__(self) -> None:
+        self.free = 50 * GB
+
+    def __call__(self, _: object) -> Usage:
+        return Usage(100 * GB, 100 * GB - self.free, self.free)
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    disk = Disk()
+    monkeypatch.setattr(room.shutil, "disk_usage", disk)
+    return disk
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "events.db"
+
+
+@pytest.fixture
+def store(path, disk):
+    with closing(SqliteStore(path)) as store:
+        yield store
+
+
+def reserve(path: Path) -> Path:
+    return Path(f"{path}{RESERVE}")
+
+
+def test_a_probe_holds_the_reserve_and_leaves_everything_else_as_it_was(store, path):
+    store.append([event("a")])
+    log = Path(f"{path}-wal")
+    before = log.stat().st_size, store.fence(), store.count(), store.facts()
+    for _ in range(50):
+        store.probe()
+    assert (log.stat().st_size, store.fence(), store.count(), store.facts()) == before
+    assert reserve(path).stat().st_size == 4 * 1024 * 1024
+    assert reserve(path).stat().st_mode & 0o77 == 0
+
+
+def test_no_events_are_taken_when_hardly_anything_is_free_until_there_is_enough(store, disk):
+    store.probe()
+    disk.free = 200_000
+    with pytest.raises(StoreUnavailableError, match=r"is full: 0\.2 MB are free.* until 4\.2 MB are"):
+        store.probe()
+    with pytest.raises(StoreUnavailableError, match="is full"):
+        store.append([event("a")])
+    disk.free = 2_000_000  # enough to begin it, and too little to end it
+    with pytest.raises(StoreUnavailableError, match="is full"):
+        store.append([event("a")])
+    disk.free = 50_000_000
+    store.append([event("a")])
+    assert store.count() == 1
+
+
+def test_a_write_without_room_makes_room_and_is_done_after_all(store, monkeypatch):
+    """The log is cut, and that was enough."""
+    limit = store._writer.pragma("page_count") + 3
+    store._writer.pragma("max_page_count", limit)
+    cut = store._checkpointer.cut
+
+    def with_room(writer: apsw.Connection) -> bool:
+        writer.pragma("max_page_count", 1_000_000)
+        return cut(writer)
+
+    monkeypatch.setattr(store._checkpointer, "cut", with_room)
+    store.append([StoredEvent("large", "log", 20, False, 0, 1, {}, '"' + "x" * 50_000 + '"')])
+    assert store.count() == 1
+    assert Path(f"{store.location}-wal").stat().st_size < 150_000
+
+
+def test_deleting_uses_the_reserve_and_adding_does_not(store, disk, path):
+    store.append([event("a"), event("b")])
+    store.archive(["a", "b"], 5)
+    store.probe()
+    disk.free = 0
+    with store._using():
+        store._room.make(store._writer, for_deleting=False)
+    assert reserve(path).exists()
+    with store._using():
+        store._room.make(store._writer, for_deleting=True)
+    assert not reserve(path).exists()
+    assert store.delete(["a"]) == 1
+    disk.free = 50_000_000
+    store.probe()
+    store.probe()
+    assert reserve(path).exists()
+
+
+def test_a_deletion_that_is_too_large_for_the_room_is_done_in_parts(store, disk):
+    """As many events at once as the room for their log allows."""
+    ids = [str(number) for number in range(64)]
+    store.append([event(one) for one in ids])
+    at_once = []
+    change = store._change
+
+    def with_little_room(work, **more):
+        def counted(writer):
+            changed = work(writer)
+            at_once.append(changed)
+            if changed > 10:
+                raise apsw.FullError("database or disk is full")
+            return changed
+
+        return change(counted, **more)
+
+    store._change = with_little_room
+    assert store.archive(ids, 5) == 64
+    assert store.delete(ids) == 64
+    assert (store.count(), max(at_once)) == (0, 64)
+
+
+def test_a_start_on_a_full_disk_gives_the_reserve_back_and_takes_nothing(path, disk):
+    with closing(SqliteStore(path)) as store:
+        store.append([event("a")])
+        store.probe()
+    disk.free = 0
+    with closing(SqliteStore(path)) as store:
+        assert not reserve(path).exists()
+        assert store.count() == 1
+        with pytest.raises(StoreUnavailableError, match="is full"):
+            store.append([event("b")])
+        disk.free = 50_000_000
+        store.append([event("b")])
+        assert store.count() == 2
+
+
+def test_the_log_is_short_where_there_is_little_room(path, disk):
+    disk.free = 20_000_000
+    with closing(SqliteStore(path)) as store:
+        longest = 0
+        for number in range(60):
+            large = StoredEvent(f"{number}", "log", 20, False, 0, 1, {}, '"' + "x" * 200_000 + '"')
+            store.append([large])
+            longest = max(longest, Path(f"{path}-wal").stat().st_size)
+        assert path.stat().st_size + longest > 12_000_000
+        assert longest < 9_000_000
+        disk.free = 50 * GB
+        for number in range(100, 110):
+            store.append(
+                [StoredEvent(f"{number}", "log", 20, False, 0, 1, {}, '"' + "x" * 200_000 + '"')]
+            )
+        assert store._checkpointer._limit == checkpoint.CHECKPOINT_PAGES
+
+
+def test_a_disk_that_cannot_be_asked_is_told(store, monkeypatch):
+    def gone(_):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(room.shutil, "disk_usage", gone)
+    with pytest.raises(StoreUnavailableError, match="cannot be asked"):
+        store.probe()
+
+
+def test_a_probe_after_a_failed_write_goes_through_the_log(store, path, monkeypatch):
+    store.append([event("a")])
+    store._room.has_failed = True
+    before = Path(f"{path}-wal").stat().st_size
+    store.probe()
+    assert Path(f"{path}-wal").stat().st_size > before
+    assert (store.fence(), store.count()) == (1, 1)
+
+
+def test_space_is_what_the_events_take_without_what_was_deleted(store):
+    empty = store.space()
+    store.append(
+        [StoredEvent(f"{n}", "log", 20, False, 0, 1, {}, '"' + "x" * 5_000 + '"') for n in range(100)]
+    )
+    full = store.space()
+    assert full.used - empty.used > 500_000
+    assert (full.free, full.total) == (50 * GB, 100 * GB)
+    ids = [f"{n}" for n in range(100)]
+    store.archive(ids, 5)
+    store.delete(ids)
+    assert store.space().used < empty.used + 100_000
+
+
+def test_the_reserve_of_a_small_disk_is_small(tmp_path):
+    assert Reserve(tmp_path / "events.db", 32_000_000).size == 2_000_000
+    held = Reserve(tmp_path / "events.db", 32_000_000)
+    assert held.hold()
+    assert held.is_held
+    held.touch()
+    assert Path(tmp_path / "events.db.reserve").stat().st_size == 2_000_000
+    held.release()
+    held.release()
+    assert not held.is_held
+
+
+def test_a_reserve_that_cannot_be_held_leaves_nothing(tmp_path):
+    held = Reserve(tmp_path / "nowhere" / "events.db", 32_000_000)
+    assert not held.hold()
+    assert not held.is_held
