@@ -307,6 +307,10 @@ class EventManagerSettings(BackupSettings, RetentionSettings, HealthSettings, Ma
     _definition: EventManagerDefinition = PrivateAttr(default_factory=EventManagerDefinition)
     _definition_path: Path | None = PrivateAttr(default=None)
 
+    def __init__(self, /, **values: Any) -> None:
+        # For type checkers, which else ask for values as they are after reading.
+        super().__init__(**values)
+
     def _read(self, arguments: Layer) -> None:
         super()._read(arguments)
         path = FileSearch.upwards().find(self.manager_definition)

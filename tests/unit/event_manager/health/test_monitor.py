@@ -10,8 +10,10 @@ import time
 import pytest
 
 from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.common.types.health import TaskHealth
 from madsci.event_manager.health import looking, monitor
 from madsci.event_manager.health.monitor import Limits, Monitor
+from madsci.event_manager.ingest.own_events import OwnEvents
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import Space
@@ -64,8 +66,9 @@ class Server:
     def __init__(self, store: Trying) -> None:
         self.store = store
         self.writer = Writer(store, max_events=100)
-        runner = TaskRunner(store, [], "holder")
-        self.monitor = Monitor(store, self.writer, runner, Limits(1_000_000_000, 3.0), "0.9")
+        self.runner = TaskRunner(store, [], "holder", OwnEvents(self.writer, {}))
+        self.runner.start()
+        self.monitor = Monitor(store, self.writer, self.runner, Limits(1_000_000_000, 3.0), "0.9")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -85,6 +88,7 @@ class Server:
     def close(self) -> None:
         self.store.hangs.set()
         assert self.monitor.close(10)
+        assert self.runner.close(10)
         self._loop.call_soon_threadsafe(self.writer.refuse)
         assert self.writer.close(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -208,6 +212,39 @@ def test_what_a_store_says_of_itself_is_a_warning(server):
     server.store.said = ["13 events are missing."]
     state = server.ask()
     assert (state.healthy, state.warnings) == (True, ["13 events are missing."])
+
+
+def test_damaged_events_are_counted_and_warned_of(server, monkeypatch):
+    monkeypatch.setattr(Trying, "damaged_events", 13)
+    state = server.ask()
+    assert (state.healthy, state.damaged_events) == (True, 13)
+    assert state.warnings[0].startswith("13 events of memory")
+
+
+@pytest.mark.parametrize(
+    ("task", "healthy", "words"),
+    [
+        (TaskHealth(name="backup", last_outcome="done"), True, "running normally"),
+        (
+            TaskHealth(name="backup", failures=1, detail="No room."),
+            False,
+            "No room. It is tried again.",
+        ),
+        (TaskHealth(name="backup", ended=True, detail="No room."), False, "No room. Mend that and"),
+        (
+            TaskHealth(name="backup", last_outcome="held", detail="The clock."),
+            True,
+            "held back: The clock.",
+        ),
+    ],
+)
+def test_a_failed_task_is_trouble_and_one_that_is_held_back_a_warning(
+    server, monkeypatch, task, healthy, words
+):
+    monkeypatch.setattr(server.monitor._runner, "stats", lambda: [task])
+    state = server.ask()
+    assert (state.healthy, state.tasks) == (healthy, [task])
+    assert words in state.description
 
 
 def test_the_log_tells_once_when_it_begins_and_once_when_it_ends(server, caplog, monkeypatch):

@@ -219,3 +219,17 @@ def test_a_reserve_that_cannot_be_held_leaves_nothing(tmp_path):
     held = Reserve(tmp_path / "nowhere" / "events.db", 32_000_000)
     assert not held.hold()
     assert not held.is_held
+
+
+def test_a_mark_that_cannot_be_written_says_that_the_disk_fails(store, monkeypatch):
+    """Writing it takes no room, so nothing else can be the matter."""
+
+    def write(*_):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(store._marker, "write", write)
+    with pytest.raises(StoreUnavailableError, match=r"failed after a commit.*Read-only"):
+        store.append([event("a")])
+    monkeypatch.undo()
+    assert store.append([event("a")])[0].is_duplicate
+    assert store.count() == 1

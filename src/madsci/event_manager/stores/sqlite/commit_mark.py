@@ -8,7 +8,6 @@ the file only when something is gone.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import sys
@@ -81,9 +80,16 @@ class CommitMarker:
             ) from error
 
     def write(self, seq: int, events: int) -> None:
-        """Say what the last commit was. One that cannot be written stays behind, as it may."""
-        with contextlib.suppress(OSError):
-            _write(self._file, CommitMark(seq, events, now_us()).encode())
+        """Say what the last commit was.
+
+        That takes no room on the disk. So a mark that cannot be written says that the disk fails, also
+        where the sync of that commit did not: while a file system gives itself up, it may say of what
+        it drops that it is on disk.
+
+        Raises:
+            OSError: the disk fails; the commit may be gone with it.
+        """
+        _write(self._file, CommitMark(seq, events, now_us()).encode())
 
     def close(self) -> None:
         """Close the file."""

@@ -293,7 +293,14 @@ class SqliteStore:
     def _acknowledge(self, last_seq: int, events: int) -> None:
         """Note what was committed, and leave word of it for the next start."""
         self._last_seq, self._count = last_seq, events
-        self._marker.write(last_seq, events)
+        try:
+            self._marker.write(last_seq, events)
+        except OSError as error:
+            self._room.has_failed = True
+            raise StoreUnavailableError(
+                f"The disk of the event store {self.location} failed after a commit: {error}. The"
+                " server goes on trying."
+            ) from error
         self._checkpointer.after_commit(self._writer)
 
     @contextmanager
