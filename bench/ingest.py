@@ -16,8 +16,8 @@ from plan import Plan
 from table import Goal, Row, Series
 
 from madsci.event_manager.stores.sqlite import schema, terms
-from madsci.event_manager.stores.sqlite.checkpoint import CHECKPOINT_PAGES
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
+from madsci.event_manager.stores.sqlite.file.checkpoint import CHECKPOINT_PAGES
 
 GROUP = "POST /events"
 PER_REQUEST = 1000

@@ -18,7 +18,7 @@ from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.model.tally import GROUPINGS, Tally
-from madsci.event_manager.stores.sqlite.commit_mark import MARK
+from madsci.event_manager.stores.sqlite.file.commit_mark import MARK
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite import damage
 from madsci.event_manager.stores.sqlite.codec import to_event, to_row
+from madsci.event_manager.stores.sqlite.damage import rows as damage
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.questions import events
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from madsci.common.clock import iso
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite.commit_mark import MARK, CommitMark, read_mark
+from madsci.event_manager.stores.sqlite.file.commit_mark import MARK, CommitMark, read_mark
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 

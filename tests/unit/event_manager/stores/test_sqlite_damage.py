@@ -21,7 +21,8 @@ from madsci.event_manager.search.jobs import PageJob, VerifyJob
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.search.verification import VerificationTask
 from madsci.event_manager.stores.base import AppendOutcome, Damage, DamageOf, Disposition
-from madsci.event_manager.stores.sqlite import checking, quarantine, terms
+from madsci.event_manager.stores.sqlite import terms
+from madsci.event_manager.stores.sqlite.damage import checking, quarantine
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 EVERYTHING = parse_selector({})

@@ -11,7 +11,7 @@ import pytest
 
 from madsci.common.errors import StoreInUseError, StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 
@@ -138,7 +138,7 @@ def test_a_lock_that_is_deleted_is_taken_anew_or_told(path, store):
 
 
 def test_checkpoints_of_a_long_log_look_like_no_damage(path, store, monkeypatch):
-    monkeypatch.setattr("madsci.event_manager.stores.sqlite.checkpoint.CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr("madsci.event_manager.stores.sqlite.file.checkpoint.CHECKPOINT_PAGES", 50)
     for number in range(200):
         store.append([event(f"{number}-{part}") for part in range(20)])
         store.check()

@@ -11,8 +11,8 @@ import pytest
 
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite import checkpoint, room
-from madsci.event_manager.stores.sqlite.reserve import RESERVE, Reserve
+from madsci.event_manager.stores.sqlite.file import checkpoint, room
+from madsci.event_manager.stores.sqlite.file.reserve import RESERVE, Reserve
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 GB = 1_000_000_000

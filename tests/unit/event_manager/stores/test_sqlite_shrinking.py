@@ -11,7 +11,8 @@ import pytest
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite import schema, shrinkable
+from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite.file import shrinkable
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.server import wait_until
 

@@ -24,8 +24,9 @@ from madsci.common.errors import (
 from madsci.event_manager.model.query import Query, latest
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite import checkpoint, schema
-from madsci.event_manager.stores.sqlite.finding import statement
+from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite.asking.finding import statement
+from madsci.event_manager.stores.sqlite.file import checkpoint
 from madsci.event_manager.stores.sqlite.readers import MAX_READERS
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.server import wait_until

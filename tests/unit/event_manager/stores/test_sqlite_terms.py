@@ -19,7 +19,7 @@ from madsci.event_manager.model.selector import And
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import OLDEST_FIRST, parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
-from madsci.event_manager.stores.sqlite.finding import statement
+from madsci.event_manager.stores.sqlite.asking.finding import statement
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from madsci.event_manager.stores.sqlite.terms import TABLE, insert, narrowing, terms_of
 from support.questions import events, searches, selectors, values

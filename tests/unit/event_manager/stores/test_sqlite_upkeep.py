@@ -179,7 +179,7 @@ def test_a_damaged_file_is_replaced_and_kept_with_its_log(path, tmp_path):
 
 
 def test_somebody_who_reads_the_old_file_is_not_cut_off(path, tmp_path, monkeypatch):
-    monkeypatch.setattr("madsci.event_manager.stores.sqlite.swapping._PATIENCE_MS", 50)
+    monkeypatch.setattr("madsci.event_manager.stores.sqlite.file.swapping._PATIENCE_MS", 50)
     fill(path, "a", 3)
     copy = dumped(path, tmp_path / "copy")
     store = SqliteStore(path)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
-from madsci.event_manager.stores.sqlite.checksums import changing_bits, checksum_of, is_of
+from madsci.event_manager.stores.sqlite.damage.checksums import changing_bits, checksum_of, is_of
 
 INSERT: Final = """
 INSERT INTO events (

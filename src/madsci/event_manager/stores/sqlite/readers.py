@@ -12,8 +12,8 @@ import apsw
 
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
-from madsci.event_manager.stores.sqlite import functions
-from madsci.event_manager.stores.sqlite.damage import OnDamage, beyond_events
+from madsci.event_manager.stores.sqlite.asking import functions
+from madsci.event_manager.stores.sqlite.damage.rows import OnDamage, beyond_events
 from madsci.event_manager.stores.sqlite.faults import translated
 
 MAX_READERS: Final = 8

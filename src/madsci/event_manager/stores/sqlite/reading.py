@@ -10,11 +10,11 @@ from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import Damage
-from madsci.event_manager.stores.sqlite.counting import count
-from madsci.event_manager.stores.sqlite.damage import BATCH, OnDamage, get_event, look, span
-from madsci.event_manager.stores.sqlite.finding import find
-from madsci.event_manager.stores.sqlite.index_check import find_wrong_entry
-from madsci.event_manager.stores.sqlite.passing_over import PassingOver
+from madsci.event_manager.stores.sqlite.asking.counting import count
+from madsci.event_manager.stores.sqlite.asking.finding import find
+from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_entry
+from madsci.event_manager.stores.sqlite.damage.passing_over import PassingOver
+from madsci.event_manager.stores.sqlite.damage.rows import BATCH, OnDamage, get_event, look, span
 from madsci.event_manager.stores.sqlite.readers import Readers
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 

@@ -11,8 +11,8 @@ from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.checksums import ARCHIVED, RAISED, changing_bits
-from madsci.event_manager.stores.sqlite.damage import read_rows
+from madsci.event_manager.stores.sqlite.damage.checksums import ARCHIVED, RAISED, changing_bits
+from madsci.event_manager.stores.sqlite.damage.rows import read_rows
 from madsci.event_manager.stores.sqlite.faults import is_full
 
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"

@@ -18,9 +18,9 @@ import apsw
 
 from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.copying import copy_file
-from madsci.event_manager.stores.sqlite.indexes import insert_terms
-from madsci.event_manager.stores.sqlite.shrinkable import make_shrinkable
+from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms
+from madsci.event_manager.stores.sqlite.file.copying import copy_file
+from madsci.event_manager.stores.sqlite.file.shrinkable import make_shrinkable
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 
 _logger = logging.getLogger(__name__)

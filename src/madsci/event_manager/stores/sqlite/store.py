@@ -23,11 +23,12 @@ from madsci.event_manager.stores.base import (
     Disposition,
     Space,
 )
-from madsci.event_manager.stores.sqlite import quarantine, terms
-from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
-from madsci.event_manager.stores.sqlite.commit_mark import CommitMarker
-from madsci.event_manager.stores.sqlite.damage import get_event
+from madsci.event_manager.stores.sqlite.damage import quarantine
+from madsci.event_manager.stores.sqlite.damage.healing import heal
+from madsci.event_manager.stores.sqlite.damage.noting import Noting
+from madsci.event_manager.stores.sqlite.damage.rows import get_event
 from madsci.event_manager.stores.sqlite.facts import (
     LAST_SEQ,
     done_key,
@@ -36,16 +37,16 @@ from madsci.event_manager.stores.sqlite.facts import (
     set_fact,
 )
 from madsci.event_manager.stores.sqlite.faults import translated
-from madsci.event_manager.stores.sqlite.healing import heal
-from madsci.event_manager.stores.sqlite.lock import StoreLock
-from madsci.event_manager.stores.sqlite.noting import Noting
-from madsci.event_manager.stores.sqlite.opening import open_file
-from madsci.event_manager.stores.sqlite.presence import Presence
+from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite.file.commit_mark import CommitMarker
+from madsci.event_manager.stores.sqlite.file.lock import StoreLock
+from madsci.event_manager.stores.sqlite.file.opening import open_file
+from madsci.event_manager.stores.sqlite.file.presence import Presence
+from madsci.event_manager.stores.sqlite.file.rescuing import Rescue
+from madsci.event_manager.stores.sqlite.file.room import Room
+from madsci.event_manager.stores.sqlite.file.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.reading import SqliteReader
-from madsci.event_manager.stores.sqlite.rescuing import Rescue
 from madsci.event_manager.stores.sqlite.retiring import RAISE_ALERT, archive, delete, in_parts
-from madsci.event_manager.stores.sqlite.room import Room
-from madsci.event_manager.stores.sqlite.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Changed = TypeVar("Changed")

@@ -19,13 +19,14 @@ from madsci.common.errors import (
     StoreInUseError,
     StoreUnavailableError,
 )
-from madsci.event_manager.stores.sqlite import quarantine, schema
-from madsci.event_manager.stores.sqlite.checking import is_of_the_disk
-from madsci.event_manager.stores.sqlite.copying import copy_file
+from madsci.event_manager.stores.sqlite import schema
+from madsci.event_manager.stores.sqlite.damage import quarantine
+from madsci.event_manager.stores.sqlite.damage.checking import is_of_the_disk
+from madsci.event_manager.stores.sqlite.damage.inspecting import inspect, list_damaged
 from madsci.event_manager.stores.sqlite.faults import FOR_NOW, translated, unavailable
-from madsci.event_manager.stores.sqlite.inspecting import inspect, list_damaged
-from madsci.event_manager.stores.sqlite.lock import StoreLock
-from madsci.event_manager.stores.sqlite.swapping import RESTORING, forget_interrupted, replace_file
+from madsci.event_manager.stores.sqlite.file.copying import copy_file
+from madsci.event_manager.stores.sqlite.file.lock import StoreLock
+from madsci.event_manager.stores.sqlite.file.swapping import RESTORING, forget_interrupted, replace_file
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 from madsci.event_manager.stores.upkeep import (
     DatabaseState,

@@ -17,16 +17,16 @@ from madsci.common.errors import (
     StoreUnavailableError,
 )
 from madsci.event_manager.stores.salvage import Salvaged, Trouble, TroubleKind
-from madsci.event_manager.stores.sqlite.commit_mark import CommitMark, read_mark
 from madsci.event_manager.stores.sqlite.faults import translated
-from madsci.event_manager.stores.sqlite.lock import StoreLock
-from madsci.event_manager.stores.sqlite.opening import DAMAGED
+from madsci.event_manager.stores.sqlite.file.commit_mark import CommitMark, read_mark
+from madsci.event_manager.stores.sqlite.file.lock import StoreLock
+from madsci.event_manager.stores.sqlite.file.opening import DAMAGED
+from madsci.event_manager.stores.sqlite.file.swapping import RESTORING, replace_file
 from madsci.event_manager.stores.sqlite.salvage.pages import Pages
 from madsci.event_manager.stores.sqlite.salvage.raw_file import RawFile
 from madsci.event_manager.stores.sqlite.salvage.rows import RowReader
 from madsci.event_manager.stores.sqlite.salvage.salvaging import Salvaging
 from madsci.event_manager.stores.sqlite.salvage.target import Target, TroubleList
-from madsci.event_manager.stores.sqlite.swapping import RESTORING, replace_file
 from madsci.event_manager.stores.upkeep import Progress
 
 _LIST: Final = ".troubles.ndjson"

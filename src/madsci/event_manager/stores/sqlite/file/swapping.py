@@ -19,7 +19,7 @@ import apsw
 from madsci.common.clock import from_us, now_us
 from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import StoreInUseError
-from madsci.event_manager.stores.sqlite.commit_mark import forget_mark
+from madsci.event_manager.stores.sqlite.file.commit_mark import forget_mark
 
 _logger = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ import apsw
 
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS
-from madsci.event_manager.stores.sqlite.compile import (
+from madsci.event_manager.stores.sqlite.asking.compile import (
     PassOver,
     behind,
     compile_selector,
     order_by,
     sort_terms,
 )
-from madsci.event_manager.stores.sqlite.damage import OnDamage, whole_events
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS
+from madsci.event_manager.stores.sqlite.damage.rows import OnDamage, whole_events
 from madsci.event_manager.stores.sqlite.terms import narrowing
 
 FROM_EVENTS: Final = "FROM events WHERE "

@@ -7,7 +7,7 @@ import apsw
 from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.damage import BATCH, read_span, span
+from madsci.event_manager.stores.sqlite.damage.rows import BATCH, read_span, span
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES
 from madsci.event_manager.stores.sqlite.faults import advice
 from madsci.event_manager.stores.sqlite.transaction import transaction

@@ -17,10 +17,10 @@ import apsw
 
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.stores.base import Space
-from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
 from madsci.event_manager.stores.sqlite.faults import is_full
-from madsci.event_manager.stores.sqlite.reserve import Reserve
+from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite.file.reserve import Reserve
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Done = TypeVar("Done")

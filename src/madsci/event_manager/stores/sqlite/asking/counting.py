@@ -25,9 +25,13 @@ from madsci.event_manager.model.tally import (
     ordered,
     too_many_groups,
 )
-from madsci.event_manager.stores.sqlite.compile import CompiledSelector, PassOver, compile_selector
-from madsci.event_manager.stores.sqlite.finding import FROM_EVENTS, FROM_TERMS, listed_up_to
-from madsci.event_manager.stores.sqlite.leaf_sql import COLUMNS, json_path
+from madsci.event_manager.stores.sqlite.asking.compile import (
+    CompiledSelector,
+    PassOver,
+    compile_selector,
+)
+from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_TERMS, listed_up_to
+from madsci.event_manager.stores.sqlite.asking.leaf_sql import COLUMNS, json_path
 from madsci.event_manager.stores.sqlite.terms import narrowing, type_expression
 
 _FILTERS: Final = 12

@@ -7,9 +7,9 @@ from typing import Final
 import apsw
 
 from madsci.event_manager.stores.base import Damage
-from madsci.event_manager.stores.sqlite import quarantine
-from madsci.event_manager.stores.sqlite.checking import is_of_the_disk
-from madsci.event_manager.stores.sqlite.damage import span, verify
+from madsci.event_manager.stores.sqlite.damage import quarantine
+from madsci.event_manager.stores.sqlite.damage.checking import is_of_the_disk
+from madsci.event_manager.stores.sqlite.damage.rows import span, verify
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 from madsci.event_manager.stores.upkeep import NAMED, Inspection, Progress
 

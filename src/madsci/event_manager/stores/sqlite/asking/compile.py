@@ -24,7 +24,12 @@ from madsci.event_manager.model.selector import leaves as selector_leaves
 from madsci.event_manager.model.sorting import Sort, directions
 from madsci.event_manager.model.stored_event import encode_json
 from madsci.event_manager.model.values import Kind, kind_of
-from madsci.event_manager.stores.sqlite.leaf_sql import COLUMNS, LeafCompiler, balanced, json_path
+from madsci.event_manager.stores.sqlite.asking.leaf_sql import (
+    COLUMNS,
+    LeafCompiler,
+    balanced,
+    json_path,
+)
 from madsci.event_manager.stores.sqlite.schema import SERIOUS_LEVEL
 from madsci.event_manager.stores.sqlite.terms import words_expression
 

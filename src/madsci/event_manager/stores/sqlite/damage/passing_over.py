@@ -14,9 +14,9 @@ import apsw
 from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.stores.base import Damage
-from madsci.event_manager.stores.sqlite import quarantine
-from madsci.event_manager.stores.sqlite.compile import PassOver
-from madsci.event_manager.stores.sqlite.damage import (
+from madsci.event_manager.stores.sqlite.asking.compile import PassOver
+from madsci.event_manager.stores.sqlite.damage import quarantine
+from madsci.event_manager.stores.sqlite.damage.rows import (
     SIGNS,
     DamageMetError,
     OnDamage,

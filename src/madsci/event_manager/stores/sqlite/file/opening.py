@@ -17,13 +17,13 @@ from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import schema
-from madsci.event_manager.stores.sqlite.checking import check_at_start
-from madsci.event_manager.stores.sqlite.checkpoint import BUSY_MS
-from madsci.event_manager.stores.sqlite.commit_mark import CommitMark, read_mark
+from madsci.event_manager.stores.sqlite.damage.checking import check_at_start
 from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
 from madsci.event_manager.stores.sqlite.faults import recover_command, translated
-from madsci.event_manager.stores.sqlite.presence import LOG
-from madsci.event_manager.stores.sqlite.rescuing import put_back_rescued
+from madsci.event_manager.stores.sqlite.file.checkpoint import BUSY_MS
+from madsci.event_manager.stores.sqlite.file.commit_mark import CommitMark, read_mark
+from madsci.event_manager.stores.sqlite.file.presence import LOG
+from madsci.event_manager.stores.sqlite.file.rescuing import put_back_rescued
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _logger = logging.getLogger(__name__)

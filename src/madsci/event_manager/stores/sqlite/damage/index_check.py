@@ -13,7 +13,7 @@ import apsw
 
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import Damage, DamageOf
-from madsci.event_manager.stores.sqlite.damage import read_span
+from madsci.event_manager.stores.sqlite.damage.rows import read_span
 from madsci.event_manager.stores.sqlite.schema import SERIOUS_LEVEL
 from madsci.event_manager.stores.sqlite.terms import terms_of, tokens
 

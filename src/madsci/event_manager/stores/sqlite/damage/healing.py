@@ -7,8 +7,8 @@ import logging
 import apsw
 
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.stores.sqlite import quarantine
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
+from madsci.event_manager.stores.sqlite.damage import quarantine
 
 _logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ import apsw
 
 from madsci.common.errors import StoreError
 from madsci.event_manager.stores.base import Damage, DamageOf
-from madsci.event_manager.stores.sqlite import quarantine
-from madsci.event_manager.stores.sqlite.damage import beyond_events
+from madsci.event_manager.stores.sqlite.damage import quarantine
+from madsci.event_manager.stores.sqlite.damage.rows import beyond_events
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES, set_fact
 from madsci.event_manager.stores.sqlite.faults import advice
 

@@ -17,7 +17,7 @@ import apsw
 
 from madsci.common.clock import from_us, now_us
 from madsci.common.durability import make_private_folders, sync_folder
-from madsci.event_manager.stores.sqlite.copying import copy_file
+from madsci.event_manager.stores.sqlite.file.copying import copy_file
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 
 _logger = logging.getLogger(__name__)

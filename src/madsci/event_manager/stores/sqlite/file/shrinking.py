@@ -20,8 +20,8 @@ import apsw
 
 from madsci.common.errors import StoreError
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.checkpoint import Checkpointer
-from madsci.event_manager.stores.sqlite.shrinkable import is_shrinkable
+from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
+from madsci.event_manager.stores.sqlite.file.shrinkable import is_shrinkable
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _logger = logging.getLogger(__name__)

@@ -17,12 +17,12 @@ import apsw
 
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
 from madsci.event_manager.stores.base import Damage
-from madsci.event_manager.stores.sqlite import quarantine
-from madsci.event_manager.stores.sqlite.damage import BATCH, read_row, span, verify
+from madsci.event_manager.stores.sqlite.damage import quarantine
+from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_terms
+from madsci.event_manager.stores.sqlite.damage.indexes import make_anew
+from madsci.event_manager.stores.sqlite.damage.rows import BATCH, read_row, span, verify
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES, fact
 from madsci.event_manager.stores.sqlite.faults import advice
-from madsci.event_manager.stores.sqlite.index_check import find_wrong_terms
-from madsci.event_manager.stores.sqlite.indexes import make_anew
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 _logger = logging.getLogger(__name__)

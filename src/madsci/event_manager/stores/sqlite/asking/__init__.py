@@ -1,0 +1,1 @@
+"""What a question becomes: SQL, and the way into the table."""
