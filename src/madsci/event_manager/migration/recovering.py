@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from madsci.event_manager.stores.salvage import Salvaged, Trouble, TroubleKind
 
+_OF_A_FILE: Final = ("", "-wal", "-shm", ".acknowledged")
+"""Endings of the names of an event file and of what belongs to it alone."""
 _TOLD: Final = {
     TroubleKind.DAMAGED: "{} events are damaged and were not saved:",
     TroubleKind.MISSING: "{} events are missing and were not saved:",
@@ -64,15 +67,11 @@ def _line(trouble: Trouble) -> str:
 
 
 def _next_steps(source: Path, target: Path) -> Iterator[str]:
+    quoted = shlex.quote
+    files = " ".join(quoted(f"{source}{ending}") for ending in _OF_A_FILE)
+    aside = quoted(f"{source}.damaged")
     yield f"{source} is as it was. To go on with what was saved, while the server is stopped:"
-    yield f"  mkdir '{source}.damaged'"
-    yield (
-        f"  mv '{source}'* '{source}.damaged/'"
-        if target.parent != source.parent
-        else (
-            f"  for file in '{source}' '{source}-wal' '{source}-shm' '{source}.acknowledged'; do"
-            f' [ ! -e "$file" ] || mv "$file" \'{source}.damaged/\'; done'
-        )
-    )
-    yield f"  mv '{target}' '{source}'"
+    yield f"  mkdir {aside}"
+    yield f'  for file in {files}; do [ ! -e "$file" ] || mv "$file" {aside}; done'
+    yield f"  mv {quoted(str(target))} {quoted(str(source))}"
     yield "The same in one step, which keeps the damaged file beside it: recover with --in-place."

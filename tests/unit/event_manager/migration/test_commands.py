@@ -155,7 +155,7 @@ class TestRecovering:
         saved = path.with_name("events-recovered.db")
         assert f"40 events of {path} were saved to {saved}" in told
         assert "Nothing is damaged, and nothing is missing" in told
-        assert f"mv '{saved}' '{path}'" in told
+        assert f"mv {saved} {path}" in told
         assert path.read_bytes() == before
         assert len(ids(saved)) == 40
         assert main(["recover"]) == 1
@@ -289,15 +289,21 @@ class TestFlags:
         assert "--db_url" not in told
 
 
-def test_the_commands_that_are_printed_put_what_was_saved_in_place(lab, capsys):
-    """In a folder with a space in its name, too."""
-    folder = lab / "my lab"
-    fill(folder / "events.db", 5)
-    shutil.copy(folder / "events.db", folder / "kept")
-    url = f"sqlite:///{folder / 'events.db'}"
-    assert main(["recover", "--db-url", url]) == 0
+@pytest.mark.parametrize("name", ["my lab/events-recovered.db", "other disk/it's new.db"])
+def test_the_commands_that_are_printed_put_what_was_saved_in_place(lab, name, capsys):
+    """In folders with spaces in their names, too; what lies around stays where it is."""
+    path = lab / "my lab" / "events.db"
+    fill(path, 5)
+    shutil.copy(path, path.with_name("kept"))
+    shutil.copy(path, f"{path}.replaced-20260101_000000_000000")
+    target = lab / name
+    url = f"sqlite:///{path}"
+    assert main(["recover", "--db-url", url, "--to", f"sqlite:///{target}"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
     done = subprocess.run(["sh", "-e", "-c", "\n".join(lines)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert len(ids(folder / "events.db")) == 5
-    assert (folder / "events.db.damaged" / "events.db").read_bytes() == (folder / "kept").read_bytes()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(ids(path)) == 5
+    assert not target.exists()
+    aside = path.with_name("events.db.damaged")
+    assert (aside / "events.db").read_bytes() == path.with_name("kept").read_bytes()
+    assert Path(f"{path}.replaced-20260101_000000_000000").exists()

@@ -10,7 +10,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from madsci.common.errors import StoreDamagedError, StoreError, StoreInUseError
+from madsci.common.errors import (
+    StoreDamagedError,
+    StoreError,
+    StoreInUseError,
+    StoreUnavailableError,
+)
 from madsci.event_manager.stores.salvage import TroubleKind
 from madsci.event_manager.stores.sqlite.salvage.event_file import SqliteSalvage
 from madsci.event_manager.stores.sqlite.store import SqliteStore
@@ -347,6 +352,43 @@ def test_a_file_that_is_not_there_or_a_target_that_is_are_refused(files, tmp_pat
 def test_a_file_that_a_server_has_open_is_refused(tmp_path):
     with SqliteStoreOf(tmp_path / "events.db"), pytest.raises(StoreInUseError, match="Stop it"):
         SqliteSalvage(tmp_path / "events.db").save(tmp_path / "saved.db", unseen)
+
+
+def test_a_disk_that_is_full_is_told_and_nothing_stays_on_it(files, tmp_path):
+    """From the first page of the new file on, and amid it."""
+    for most in (1, 40, 100):
+        folder = tmp_path / str(most)
+        folder.mkdir()
+        disk = SmallDisk(".saved.db.part", most * PAGE)
+        try:
+            with pytest.raises(StoreUnavailableError, match="Free space"):
+                SqliteSalvage(files["whole"].path).save(folder / "saved.db", unseen)
+        finally:
+            disk.unregister()
+        assert list(folder.iterdir()) == []
+
+
+class SmallDisk(apsw.VFS):
+    """A disk with room for so many bytes of the files whose names end in a way."""
+
+    def __init__(self, ending: str, most: int) -> None:
+        self._ending, self._most = ending, most
+        super().__init__("small", "unix", makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802 - the name is the engine's
+        is_small = isinstance(name, apsw.URIFilename) and name.filename().endswith(self._ending)
+        return SmallFile(name, flags, self._most if is_small else 1 << 60)
+
+
+class SmallFile(apsw.VFSFile):
+    def __init__(self, name, flags, most: int) -> None:
+        self._most = most
+        super().__init__("unix", name, flags)
+
+    def xWrite(self, data, offset):  # noqa: N802 - the name is the engine's
+        if offset + len(data) > self._most:
+            raise apsw.FullError("the disk is full")
+        super().xWrite(data, offset)
 
 
 def test_an_event_file_without_events_is_saved_with_its_facts(tmp_path):

@@ -84,7 +84,7 @@ class SqliteSalvage:
         salvaged = Salvaged(self.location, str(target))
         listed = TroubleList(Path(f"{part}{_LIST}"), salvaged)
         mark = read_mark(self._path)
-        with ExitStack() as open_files, translated(str(part)):
+        with _gone_on_failure(part), ExitStack() as open_files, translated(str(part)):
             file = self._opened(self._path, open_files)
             pages = Pages(file, self._opened(self._log, open_files))
             with Target(part) as new, RowReader() as reader:
@@ -146,6 +146,19 @@ class SqliteSalvage:
                 f"{self._path} could not be saved to {target}: {error}. Nothing was changed. Free space"
                 " there, or name a file on another disk with --to."
             ) from error
+
+
+@contextmanager
+def _gone_on_failure(part: Path) -> Iterator[None]:
+    """Remove the half of a new file, and its list, if the block fails in any way."""
+    is_whole = False
+    try:
+        yield
+        is_whole = True
+    finally:
+        if not is_whole:
+            for ending in ("", "-journal", _LIST):
+                Path(f"{part}{ending}").unlink(missing_ok=True)
 
 
 def _refuse_existing(target: Path) -> None:

@@ -54,8 +54,7 @@ class Target:
         self.path = path
         self.events = 0
         self._pending = 0
-        for name in self._names():
-            name.unlink(missing_ok=True)  # of a run that was killed
+        path.unlink(missing_ok=True)  # of a run that was killed
         self._file = apsw.Connection(str(path))
         # Until it is whole it is thrown away by whatever goes wrong.
         self._file.pragma("journal_mode", "OFF")
@@ -64,9 +63,6 @@ class Target:
         schema.prepare(self._file, str(path))
         self._file.execute(_NOTES)
         self._file.execute("BEGIN")
-
-    def _names(self) -> list[Path]:
-        return [self.path, *(Path(f"{self.path}{ending}") for ending in ("-wal", "-shm", "-journal"))]
 
     def add(self, seq: int, event: StoredEvent) -> bool:
         """Keep an event under its number; ``False`` if the number or the id are there already."""
@@ -169,12 +165,9 @@ class Target:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(apsw.Error):
             self._file.close()
-        if error[0] is not None:
-            for name in self._names():
-                name.unlink(missing_ok=True)
 
 
 class TroubleList:
