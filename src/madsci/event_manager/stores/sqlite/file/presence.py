@@ -8,6 +8,7 @@ before a commit is acknowledged the store looks at the paths, as whoever starts 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,8 @@ from madsci.common.errors import StoreUnavailableError
 LOG: Final = "-wal"
 _ENDINGS: Final = ("", LOG, "-shm")
 
+_MOMENT: Final = 0.05
+"""Seconds within which a commit that begins the log anew says how long the log is."""
 _DELETED: Final = "is gone: it was deleted or moved"
 _REMEDY: Final = (
     "No events are taken, since the next start would not find them. Put the file back, and the server"
@@ -53,12 +56,15 @@ class Presence:
         ``log_bytes`` tells what the log has at least. Raises what ``check`` raises.
         """
         for file, identity in self._files:
-            before = log_bytes() if file == self._log else 1
+            least = log_bytes() if file == self._log else 1
             try:
-                _check(file, identity, before)
+                _check(file, identity, least)
             except StoreUnavailableError:
-                if file != self._log or log_bytes() == before:  # else it was just begun anew
+                if file != self._log:
                     raise
+                time.sleep(_MOMENT)  # it may just have been begun anew
+                if log_bytes() == least:
+                    _check(file, identity, least)
 
 
 def _check(file: str, identity: Identity | None, least: int) -> None:
