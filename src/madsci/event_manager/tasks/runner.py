@@ -201,7 +201,9 @@ class TaskRunner:
 
     def _failed(self, progress: Progress, error: BaseException) -> None:
         with self._lock:
-            progress.failed(self._clock(), self._elapsed(), error, self._pauses)
+            is_news = progress.failed(self._clock(), self._elapsed(), error, self._pauses)
+        if not is_news:
+            return
         unforeseen = None if isinstance(error, MadsciError) else error
         remedy = "It is not tried again until the server is restarted." if progress.ended else ""
         _logger.error(

@@ -115,14 +115,16 @@ class Progress:
             self._last = None
             self._not_before = 0.0
 
-    def failed(self, now: int, elapsed: float, error: BaseException, pauses: Pauses) -> None:
-        """Note that it failed. What is only away for now is no reason to end."""
+    def failed(self, now: int, elapsed: float, error: BaseException, pauses: Pauses) -> bool:
+        """Note that it failed; tell whether that is news. What is only away for now is no end."""
         self._running_since = self._running_since or now
+        known = self._last[2] if self._failures and self._last is not None else None
         self._failures += 1
         self._note("failed", sentence(error))
         doubled = pauses.first_retry * 2.0 ** min(self._failures - 1, 30)
         self.later(elapsed + min(doubled, pauses.longest_retry))
         self.ended = self._ends_on_failure and not isinstance(error, StoreUnavailableError)
+        return self.ended or sentence(error) != known
 
     def later(self, elapsed: float) -> None:
         """Leave it alone until then."""
