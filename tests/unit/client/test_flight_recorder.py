@@ -96,12 +96,16 @@ def test_lanes_of_ended_processes_of_a_directory_are_listed(directory, folder):
     assert recorded_lanes(directory, folder) == [f"01A-{NOBODY}"]
 
 
-def test_pages_of_deleted_directories_are_forgotten(directory, folder):
+def test_pages_of_deleted_directories_are_forgotten_in_time(directory, folder):
     other = directory.with_name("other")
     begun(other, f"01A-{NOBODY}", folder)
     begun(other, f"01B-{os.getpid()}", folder)
     begun(directory, f"01C-{NOBODY}", folder)
     directory.rmdir()
+    forget_deleted_directories(directory, folder)
+    assert len(list(folder.iterdir())) == 3  # whoever was killed may be started again
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
     forget_deleted_directories(directory, folder)  # one's own may be made again
     left = sorted(path.name.rpartition("spool-")[2].partition("-")[2] for path in folder.iterdir())
     assert left == [f"01B-{os.getpid()}", f"01C-{NOBODY}"]

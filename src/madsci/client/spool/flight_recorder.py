@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import mmap
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ _PREFIX: Final = "madsci-spool-"
 _BYTES: Final = 4096
 _CURSOR_AT: Final = 64
 _DIRECTORY_AT: Final = 512
+_KEPT_SECONDS: Final = 3600
+"""Within this time a program that was killed is usually started again, and asks what is missing."""
 _FLAGS: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -100,12 +103,14 @@ def recorded_lanes(directory: Path, folder: Path = FOLDER) -> list[str]:
 
 
 def forget_deleted_directories(own: Path, folder: Path = FOLDER) -> None:
-    """Delete the pages of directories that are gone, but one's own: nobody will ask for them."""
+    """Delete the pages of directories that have long been gone, but one's own: nobody asks for them."""
     for path in folder.glob(f"{_PREFIX}*"):
         if path.name.startswith(_prefix(own)):
             continue
         with contextlib.suppress(OSError):
-            if path.stat().st_uid == os.geteuid() and not _is_alive(path.name):
+            status = path.stat()
+            is_old = time.time() - status.st_mtime > _KEPT_SECONDS
+            if is_old and status.st_uid == os.geteuid() and not _is_alive(path.name):
                 where = path.read_bytes()[_DIRECTORY_AT:].rstrip(b"\0")
                 if not os.path.isdir(where):  # noqa: PTH112 - of bytes
                     path.unlink()
