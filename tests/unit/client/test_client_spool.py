@@ -261,10 +261,10 @@ def test_closed_files_that_somebody_deletes_are_told_and_open_ones_are_written_a
     shutil.rmtree(spool.directory)
     spool.tend()
     left = files(spool)
-    assert len(left) == 3  # that which is read next, that which was written to, and a new one
+    assert 3 <= len(left) < 6  # what was open still: read next, or not yet synced; and a new one
     put_many(spool, 1, first=40)
     lost = spool.stats().lost
-    assert 10 < lost < 35
+    assert 0 < lost < 35
     spool.abandon()
     heir = make_spool()
     assert len(drain(heir.backlog())) == 41 - lost
