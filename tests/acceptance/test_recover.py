@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,9 @@ def test_a_recovery_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
     zeros(0, 4096)(path)
     damaged = path.read_bytes()
     command = [*TOOL, "recover", "--db-url", f"sqlite:///{path}"]
+    began = time.monotonic()
+    subprocess.run([*command, "--to", str(tmp_path / "whole.db")], check=True, capture_output=True)
+    seconds = time.monotonic() - began
     killed = done = 0
     for trial in range(24):
         in_place = trial % 2 == 1
@@ -118,7 +122,8 @@ def test_a_recovery_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
         with subprocess.Popen(
             [*command, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
-            threading.Event().wait(0.4 + trial * 0.08)  # the moment of the blow is the test
+            # The moment of the blow is the test.
+            threading.Event().wait(seconds * (0.4 + trial * 0.03))
             process.kill()
             killed += process.wait() == -9
         target = path if in_place else tmp_path / "saved.db"
