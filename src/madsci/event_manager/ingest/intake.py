@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from madsci.common.clock import FIRST_US, LAST_US, Clock, now_us, parse_instant, to_us
+from madsci.common.clock import Clock, now_us, parse_instant, to_us
 from madsci.common.errors import InvalidEventError, InvalidInputError, TooLargeError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_reading import MAX_ID_LENGTH, read_event
@@ -26,6 +26,7 @@ _TYPES: Final = {kind.value: kind for kind in EventType}
 _LOG_TYPES: Final = frozenset(kind.value for kind in EventType if kind.is_log)
 _LEVELS: Final = frozenset(int(level) for level in EventLogLevel)
 _SHALLOW: Final = 2 * MAX_DEPTH
+"""Characters of JSON that are too few for too many levels: each takes two brackets."""
 _NUL: Final = b"\\u0000"
 """A NUL as JSON writes it; in a name, stores cannot keep it."""
 
@@ -152,8 +153,7 @@ class Intake:
         if len(event_id) > MAX_ID_LENGTH or kind not in _TYPES or wire.log_level not in _LEVELS:
             return None
         event_data = encode_json(wire.event_data)
-        # As many levels need as many brackets, twice: most data are too short for that.
-        if len(event_data) > _SHALLOW and event_data.count("{") + event_data.count("[") > MAX_DEPTH:
+        if len(event_data) > _SHALLOW and _may_be_deep(event_data):
             check_depth(wire.event_data)
         if kind in _LOG_TYPES and '"event_type"' in event_data:
             kind = self._promoted(_TYPES[kind], wire.event_data).value
@@ -194,9 +194,7 @@ class Intake:
 
     def _us(self, moment: datetime) -> int:
         if moment.tzinfo is not None:
-            microseconds = to_us(moment)
-            if FIRST_US <= microseconds <= LAST_US:
-                return microseconds
+            return to_us(moment)
         return parse_instant(moment, self.naive_zone)
 
     def _source(self, source: dict[str, str | None] | msgspec.UnsetType | None) -> dict[str, Any]:
@@ -216,3 +214,16 @@ class Intake:
             return EventType(buried) if isinstance(buried, str) else kind
         except ValueError:
             return kind
+
+
+def _may_be_deep(text: str) -> bool:
+    """Tell whether JSON has brackets enough for too many levels.
+
+    Most data have no object in them and one list at most. That is found faster than brackets are
+    counted, which is done for every event.
+    """
+    if text.find("{", 1) < 0:
+        first = text.find("[")
+        if first < 0 or text.find("[", first + 1) < 0:
+            return False
+    return text.count("{") + text.count("[") > MAX_DEPTH
