@@ -24,7 +24,7 @@ from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import EventStore
-from madsci.event_manager.stores.factory import Place, open_store, open_upkeep
+from madsci.event_manager.stores.factory import StoreAddress, open_store, open_upkeep
 from madsci.event_manager.stores.mongo.turns import TURNS
 from support.server import ServerProcess, wait_until
 
@@ -56,7 +56,7 @@ def event(name: str, days: float = 0, archived_days: float | None = None) -> Sto
 class Lab:
     """A database of one engine, and the migration tool at work on it."""
 
-    def __init__(self, folder: Path, place: Place) -> None:
+    def __init__(self, folder: Path, place: StoreAddress) -> None:
         self.folder = folder
         self.place = place
         self.backups = folder / "backups"
@@ -124,9 +124,11 @@ class Lab:
 @pytest.fixture(params=["sqlite", "mongodb"])
 def lab(request, tmp_path) -> Lab:
     if request.param == "sqlite":
-        return Lab(tmp_path, Place(f"sqlite:///{tmp_path / 'events.db'}", tmp_path))
+        return Lab(tmp_path, StoreAddress(f"sqlite:///{tmp_path / 'events.db'}", tmp_path))
     url = request.getfixturevalue("mongo_url")
-    return Lab(tmp_path, Place(url, tmp_path, database=request.getfixturevalue("mongo_database")))
+    return Lab(
+        tmp_path, StoreAddress(url, tmp_path, database=request.getfixturevalue("mongo_database"))
+    )
 
 
 def names(prefix: str, number: int = NUMBER) -> list[str]:

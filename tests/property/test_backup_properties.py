@@ -16,7 +16,7 @@ from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import And
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
-from madsci.event_manager.stores.factory import Place, open_store, open_upkeep
+from madsci.event_manager.stores.factory import StoreAddress, open_store, open_upkeep
 from madsci.event_manager.stores.mongo.connection import connect
 from support.questions import events
 
@@ -43,13 +43,13 @@ def numbered(listed: list[StoredEvent], data: list) -> list[StoredEvent]:
     return made
 
 
-def content(place: Place) -> dict[str, bytes]:
+def content(place: StoreAddress) -> dict[str, bytes]:
     with closing(open_store(place)) as store:
         found = store.find(Query(And(()), 1_000)).events
     return {event.event_id: encode_event(event) for event in found}
 
 
-def check_round_trip(place: Place, folder: Path, kept: list[StoredEvent]) -> None:
+def check_round_trip(place: StoreAddress, folder: Path, kept: list[StoredEvent]) -> None:
     with closing(open_store(place)) as store:
         store.append(kept)
     before = content(place)
@@ -74,7 +74,7 @@ def test_a_restored_file_holds_the_same_events(listed, data):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         check_round_trip(
-            Place(f"sqlite:///{folder / 'events.db'}", folder), folder, numbered(listed, data)
+            StoreAddress(f"sqlite:///{folder / 'events.db'}", folder), folder, numbered(listed, data)
         )
 
 
@@ -92,7 +92,7 @@ def test_a_restored_mongodb_database_holds_the_same_events(mongo_url, mongo_clie
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             check_round_trip(
-                Place(mongo_url, folder, database=database), folder, numbered(listed, data)
+                StoreAddress(mongo_url, folder, database=database), folder, numbered(listed, data)
             )
     finally:
         mongo_client.drop_database(database)

@@ -45,7 +45,7 @@ from madsci.event_manager.retention.service import Retention, RetentionTask
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.search.verification import VerificationTask
 from madsci.event_manager.stores.base import EventStore
-from madsci.event_manager.stores.factory import DEFAULT_STORE, Place, open_store, open_upkeep
+from madsci.event_manager.stores.factory import DEFAULT_STORE, StoreAddress, open_store, open_upkeep
 from madsci.event_manager.stores.upkeep import Upkeep
 from madsci.event_manager.tasks.cron import Cron
 from madsci.event_manager.tasks.runner import TaskRunner
@@ -86,8 +86,8 @@ class Parts:
     def __post_init__(self) -> None:
         settings = self.settings
         self.own_events = OwnEvents(self.writer, {"manager_id": self.manager_id})
-        place = _place(settings)
-        self.upkeep = None if place.is_in_memory else open_upkeep(place)
+        address = _address(settings)
+        self.upkeep = None if address.is_in_memory else open_upkeep(address)
         self.backups = _backups(settings, self.upkeep, self.own_events)
         schedule = Every(settings.retention_check_interval_hours)
         self.retention = Retention(
@@ -130,7 +130,7 @@ class Parts:
         """
         # Before anything is opened: what cannot be used is said at once.
         Policy.from_settings(settings, zone_named(settings.naive_timezone))
-        store = open_store(_place(settings))
+        store = open_store(_address(settings))
         tell_of_troubles(store)
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
@@ -176,8 +176,8 @@ def _encoding(settings: EventManagerSettings) -> Encoding:
     return ULIDS_ONLY if settings.ulid_sources_only else AS_STORED
 
 
-def _place(settings: EventManagerSettings) -> Place:
-    return Place(
+def _address(settings: EventManagerSettings) -> StoreAddress:
+    return StoreAddress(
         settings.db_url,
         resolve_madsci_path(DEFAULT_STORE),
         settings.database_name,

@@ -1,4 +1,4 @@
-"""Rotation, step by step: when a period ends, whose turn it is, and which old files may be touched."""
+"""Rotation, step by step: when a period ends, whose claim it is, and which old files may be touched."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def test_periods_end_at_the_same_moment_for_everyone(tmp_path, when, interval, e
 
 def test_a_turn_is_one_at_a_time_and_leaves_no_file(tmp_path):
     rotation, other = (Rotation(tmp_path / "a.log", config()) for _ in range(2))
-    turn = rotation.take_turn()
-    assert turn is not None
-    assert rotation.take_turn() is None
-    assert other.take_turn() is None
-    turn.end()
+    claim = rotation.take_claim()
+    assert claim is not None
+    assert rotation.take_claim() is None
+    assert other.take_claim() is None
+    claim.end()
     assert list(tmp_path.iterdir()) == []
-    later = other.take_turn()
+    later = other.take_claim()
     assert later is not None
     later.end()
 
@@ -68,14 +68,14 @@ def test_a_turn_ends_though_its_folder_was_deleted(tmp_path):
     folder = tmp_path / "logs"
     folder.mkdir()
     rotation = Rotation(folder / "a.log", config())
-    turn = rotation.take_turn()
-    assert turn is not None
+    claim = rotation.take_claim()
+    assert claim is not None
     (folder / ".a.log.lock").unlink()
     folder.rmdir()
     folder.mkdir()
-    second = rotation.take_turn()
-    turn.end()
-    assert rotation.take_turn() is None  # the second one's file was left alone
+    second = rotation.take_claim()
+    claim.end()
+    assert rotation.take_claim() is None  # the second one's file was left alone
     assert second is not None
     second.end()
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 
-class Progress(Protocol):
+class ProgressBar(Protocol):
     """Is told how much more was done."""
 
     def update(self, n: float, /) -> Any:
@@ -21,7 +21,7 @@ class _Unseen:
 
 def progress_bar(
     title: str, unit: str, total: int | None = None, *, shown: bool | None
-) -> AbstractContextManager[Progress]:
+) -> AbstractContextManager[ProgressBar]:
     """Return a bar on stderr for a ``with`` block; ``shown=None`` shows it on a terminal only.
 
     ``unit`` is ``B`` for bytes or the name of what is counted, ``total`` how many there will be.
@@ -30,7 +30,7 @@ def progress_bar(
         return nullcontext(_Unseen())
     from tqdm import tqdm  # noqa: PLC0415 - only a bar needs it
 
-    bar: AbstractContextManager[Progress] = tqdm(
+    bar: AbstractContextManager[ProgressBar] = tqdm(
         desc=title,
         total=total,
         unit=unit,

@@ -190,15 +190,15 @@ class LogFile:
 
     def _rotate(self, line: bytes, identity: Identity, period_end: float) -> None:
         """Write the line into a new file, or into the full one where somebody else sees to that."""
-        turn, trouble = None, None
+        claim, trouble = None, None
         try:
-            turn = self._rotation.take_turn()
+            claim = self._rotation.take_claim()
         except FileNotFoundError:
             pass  # somebody deleted the folder, which the line makes again
         except OSError as error:
             trouble = error
         try:
-            if turn is not None:
+            if claim is not None:
                 self._file = None
                 trouble = self._attempt(self._rotation.set_aside, identity, period_end)
             file = self._append(line)  # before all that takes its time
@@ -206,13 +206,13 @@ class LogFile:
                 self._warn("cannot be rotated and grows on", trouble)
                 file.due_size = os.fstat(file.number).st_size + (self._rotation.max_bytes or inf)
                 file.due_time = self._rotation.end_of_period(time.time())
-            elif turn is not None:
+            elif claim is not None:
                 trouble = self._attempt(self._rotation.tidy)
                 if trouble is not None:
                     self._warn("was rotated, but its old files were not compressed or deleted", trouble)
         finally:
-            if turn is not None:
-                turn.end()
+            if claim is not None:
+                claim.end()
 
     @staticmethod
     def _attempt(step: Callable[..., None], *arguments: Any) -> OSError | None:

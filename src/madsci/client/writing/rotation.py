@@ -49,13 +49,13 @@ class Rotation:
         # Weeks end with the day that is named; all else begins with the epoch.
         self._origin = _FIRST_TUESDAY - _DAY + (int(when[1]) + 1) * _DAY if when[0] == "W" else 0
         self._stamp = _STAMPS.get(when, "%Y-%m-%d")
-        self._turns: list[Turn] = []
+        self._claims: list[Claim] = []
 
     def end_of_period(self, moment: float) -> float:
         """Return when the period of a moment ends: the same in every process."""
         return moment + self._span - (moment - self._origin) % self._span
 
-    def take_turn(self) -> Turn | None:
+    def take_claim(self) -> Claim | None:
         """Take the lock for a rotation; ``None`` when somebody else has it.
 
         Raises:
@@ -63,26 +63,26 @@ class Rotation:
         """
         path = self.path.with_name(f".{self.path.name}.lock")
         descriptor = open_number(path, _OPEN | os.O_CREAT)
-        turn = Turn(self, path, descriptor)
-        self._turns.append(turn)
+        claim = Claim(self, path, descriptor)
+        self._claims.append(claim)
         has_lock = False
         try:
             # Who had it before may just have deleted it.
             has_lock = try_lock(descriptor) and is_still_at(descriptor, path)
         finally:
             if not has_lock:
-                turn.drop()
-        return turn if has_lock else None
+                claim.drop()
+        return claim if has_lock else None
 
     def forget_parent(self) -> None:
         """Let go of locks that a parent process holds."""
-        for turn in list(self._turns):
-            turn.drop()
+        for claim in list(self._claims):
+            claim.drop()
 
-    def forget_turn(self, turn: Turn) -> None:
-        """Take note that a turn has ended."""
+    def forget_claim(self, claim: Claim) -> None:
+        """Take note that a claim has ended."""
         with suppress(ValueError):
-            self._turns.remove(turn)
+            self._claims.remove(claim)
 
     def set_aside(self, identity: Identity, period_end: float) -> None:
         """Give the log file its name among the old ones, unless another file has taken its place."""
@@ -135,7 +135,7 @@ class Rotation:
         return self.path.with_name(f"{self.path.name}.1")
 
 
-class Turn:
+class Claim:
     """The right to rotate: a locked file."""
 
     def __init__(self, rotation: Rotation, path: Path, descriptor: int) -> None:
@@ -152,7 +152,7 @@ class Turn:
 
     def drop(self) -> None:
         """Close the lock file, which gives the lock back; in a forked child, its share in it."""
-        self._rotation.forget_turn(self)
+        self._rotation.forget_claim(self)
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             with suppress(OSError):

@@ -1,7 +1,7 @@
 """One system call per reply instead of two.
 
 uvicorn hands the head and the body of a reply to the socket one after the other, and each small write
-is a system call and a packet of its own. Gathering what is written in one turn of the event loop makes
+is a system call and a packet of its own. Gathering what is written in one pass of the event loop makes
 a small reply about a third cheaper for the server.
 """
 
@@ -17,7 +17,7 @@ _MUCH: Final = 65_536
 
 
 class _GatheringTransport:
-    """A transport that writes at the end of the loop's turn, or when much has come together.
+    """A transport that writes at the end of the loop's pass, or when much has come together.
 
     Everything else is the transport's own.
     """

@@ -152,7 +152,7 @@ class Writer:
         return done
 
     def _hand_over(self) -> None:
-        """Give the writer all that came in one turn of the loop: one wake-up, and larger batches."""
+        """Give the writer all that came in one pass of the loop: one wake-up, and larger batches."""
         if self._gathered:
             self._queue.put(self._gathered)
             self._gathered = []

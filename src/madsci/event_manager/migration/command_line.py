@@ -33,8 +33,8 @@ from madsci.event_manager.migration.migrator import migrate, version_name
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.schema_files import find_schema_file
 from madsci.event_manager.migration.settings import MigrationSettings
-from madsci.event_manager.migration.whereabouts import place_of
-from madsci.event_manager.stores.factory import MONGODB_SCHEMES, Place, open_store, open_upkeep
+from madsci.event_manager.migration.whereabouts import address_of
+from madsci.event_manager.stores.factory import MONGODB_SCHEMES, StoreAddress, open_store, open_upkeep
 from madsci.event_manager.stores.upkeep import DatabaseState, Upkeep
 
 _SWITCHES: Final = ("validate_schema", "check_version", "backup_only", "dry_run", "json_output", "json")
@@ -77,17 +77,17 @@ def _action(words: Sequence[str]) -> Callable[[], int]:
     """
     settings = settings_of_flags(MigrationSettings, _with_values(words))
     zone_named(settings.naive_timezone)
-    place = place_of(settings)
-    is_mongodb = (place.url or "").startswith(MONGODB_SCHEMES)
+    address = address_of(settings)
+    is_mongodb = (address.url or "").startswith(MONGODB_SCHEMES)
     if is_mongodb and not settings.database and settings.db_url is not None:
         raise SettingsError(
             "Which database? Name it with --database; that of events is usually madsci_events."
         )
     schema_file = settings.schema_file
     if is_mongodb and schema_file is None:
-        schema_file = find_schema_file(place.database)
-    upkeep = open_upkeep(place, schema_file)
-    return lambda: _with_upkeep(upkeep, place, settings)
+        schema_file = find_schema_file(address.database)
+    upkeep = open_upkeep(address, schema_file)
+    return lambda: _with_upkeep(upkeep, address, settings)
 
 
 def _help() -> int:
@@ -108,7 +108,7 @@ def _with_values(words: Iterable[str]) -> list[str]:
     return complete
 
 
-def _with_upkeep(upkeep: Upkeep, place: Place, settings: MigrationSettings) -> int:
+def _with_upkeep(upkeep: Upkeep, address: StoreAddress, settings: MigrationSettings) -> int:
     with closing(upkeep):
         if settings.validate_schema:
             return _validate(upkeep, settings)
@@ -119,7 +119,7 @@ def _with_upkeep(upkeep: Upkeep, place: Place, settings: MigrationSettings) -> i
                 upkeep, settings.backup_dir, keeping=Keeping(settings.backup_max_count)
             )
             if settings.restore_from is not None:
-                lines, report = _restore(place, upkeep, backups, settings.restore_from, bars)
+                lines, report = _restore(address, upkeep, backups, settings.restore_from, bars)
             elif settings.backup_only:
                 lines, report = _back_up(upkeep, backups, bars)
             else:
@@ -130,7 +130,9 @@ def _with_upkeep(upkeep: Upkeep, place: Place, settings: MigrationSettings) -> i
 _Outcome = tuple[list[str], dict[str, Any]]
 
 
-def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars) -> _Outcome:
+def _restore(
+    address: StoreAddress, upkeep: Upkeep, backups: BackupService, path: Path, bars: Bars
+) -> _Outcome:
     held = _held(upkeep)
     sys.stderr.write(f"{path} is to be restored into {upkeep.location}, {held}.\n")
     before = {backup.path for backup in backups.backups()}
@@ -141,12 +143,12 @@ def _restore(place: Place, upkeep: Upkeep, backups: BackupService, path: Path, b
     kept = [*made, *filter(None, [upkeep.replaced])]
     if kept:
         lines.append(f"What was there before is kept: {', '.join(kept)}.")
-    lines += _said_of_restored(place, upkeep, path, events)
+    lines += _said_of_restored(address, upkeep, path, events)
     report = {"restored": str(path), "into": upkeep.location, "events": events, "kept": kept}
     return lines, report
 
 
-def _said_of_restored(place: Place, upkeep: Upkeep, path: Path, events: int) -> Iterator[str]:
+def _said_of_restored(address: StoreAddress, upkeep: Upkeep, path: Path, events: int) -> Iterator[str]:
     """Let an event tell of the restore where one can be kept; yield why not."""
     found, expected = upkeep.version(), upkeep.expected_version()
     if found.version != expected:
@@ -156,7 +158,7 @@ def _said_of_restored(place: Place, upkeep: Upkeep, path: Path, events: int) -> 
         )
         return
     try:
-        with closing(open_store(place)) as store:
+        with closing(open_store(address)) as store:
             tell_of_restore(store, path, events)
     except StoreError as error:
         yield f"No event could be kept that says so: {error.message}"

@@ -17,8 +17,8 @@ from madsci.event_manager.migration.copying import copy_events
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.recovering import salvaged_as_json, salvaged_sentences
 from madsci.event_manager.migration.settings import MigrationSettings
-from madsci.event_manager.migration.whereabouts import place_at, place_of
-from madsci.event_manager.stores.factory import Place, open_salvage, open_store, open_upkeep
+from madsci.event_manager.migration.whereabouts import address_from, address_of
+from madsci.event_manager.stores.factory import StoreAddress, open_salvage, open_store, open_upkeep
 from madsci.event_manager.stores.upkeep import Inspection, Upkeep
 
 SHOWN: Final = 20
@@ -79,14 +79,14 @@ def _copy_command(words: Sequence[str]) -> Callable[[], int]:
     if "from" not in given or "to" not in given:
         raise SettingsError("copy needs --from URL and --to URL.")
     collection = given.get("collection-name")
-    source = place_at(given["from"], given.get("from-database"), collection)
-    target = place_at(given["to"], given.get("to-database"), collection)
+    source = address_from(given["from"], given.get("from-database"), collection)
+    target = address_from(given["to"], given.get("to-database"), collection)
     if source == target:
         raise SettingsError("--from and --to name the same store.")
     return lambda: _copy(source, target, as_json="json" in given)
 
 
-def _copy(source: Place, target: Place, *, as_json: bool) -> int:
+def _copy(source: StoreAddress, target: StoreAddress, *, as_json: bool) -> int:
     _refuse_no_store(source)
     name = hashlib.sha256(repr((source, target)).encode()).hexdigest()[:16]
     bookmark = resolve_madsci_path(f".madsci/copies/{name}.json")
@@ -100,9 +100,9 @@ def _copy(source: Place, target: Place, *, as_json: bool) -> int:
     return 0
 
 
-def _refuse_no_store(place: Place) -> None:
+def _refuse_no_store(address: StoreAddress) -> None:
     """Refuse what is no store yet: opening it would make one, and nothing would be copied from it."""
-    with closing(open_upkeep(place)) as upkeep:
+    with closing(open_upkeep(address)) as upkeep:
         if not upkeep.is_there():
             raise StoreError(
                 f"There are no events at {upkeep.location}: nothing of that name is there. Name the"
@@ -114,8 +114,8 @@ def _recover_command(words: Sequence[str]) -> Callable[[], int]:
     given = _flags(words, _RECOVER, ["--in-place", "--json"])
     if "to" in given and "in-place" in given:
         raise SettingsError("--to and --in-place cannot both be done. Leave one of them out.")
-    place = place_of(_settings(given, ["db-url"]))
-    salvage = open_salvage(place)
+    address = address_of(_settings(given, ["db-url"]))
+    salvage = open_salvage(address)
     source = Path(salvage.location)
     target = source.with_name(f"{source.stem}-recovered{source.suffix}")
     if "to" in given:
@@ -136,7 +136,7 @@ def _recover_command(words: Sequence[str]) -> Callable[[], int]:
 def _file_named(url: str) -> Path:
     if "://" in url and not url.startswith("sqlite:///"):
         raise SettingsError("--to of recover names a new event file: sqlite:///path/to/new.db.")
-    return place_at(url, None, None).path
+    return address_from(url, None, None).path
 
 
 def _settings(given: Flags, names: Sequence[str]) -> MigrationSettings:
@@ -146,7 +146,7 @@ def _settings(given: Flags, names: Sequence[str]) -> MigrationSettings:
 
 def _check_command(words: Sequence[str]) -> Callable[[], int]:
     given = _flags(words, _CHECK, ["--json"])
-    upkeep = open_upkeep(place_of(_settings(given, _CHECK)))
+    upkeep = open_upkeep(address_of(_settings(given, _CHECK)))
 
     return lambda: _check(upkeep, as_json="json" in given)
 

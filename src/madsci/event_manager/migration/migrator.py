@@ -24,7 +24,7 @@ from madsci.event_manager.stores.upkeep import (
 _logger = logging.getLogger(__name__)
 
 
-class Backups(Protocol):
+class BackupMaker(Protocol):
     """Makes and restores backups of the database that is migrated; see ``backup.service``."""
 
     def create(self, description: str | None = None, progress: Progress = ...) -> Any:
@@ -124,7 +124,7 @@ def version_name(version: DatabaseVersion) -> str:
 
 def migrate(
     upkeep: Upkeep,
-    backups: Backups,
+    backups: BackupMaker,
     *,
     zone: tzinfo | None,
     progress: Progress,
@@ -155,7 +155,7 @@ def migrate(
 
 def _run(
     upkeep: Upkeep,
-    backups: Backups,
+    backups: BackupMaker,
     steps: Sequence[Step],
     report: MigrationReport,
     progress: Progress,
@@ -172,7 +172,7 @@ def _run(
         upkeep.record_version(f"Migrated from {report.from_version} to {report.to_version}")
 
 
-def _take_up(upkeep: Upkeep, backups: Backups, report: MigrationReport, progress: Progress) -> None:
+def _take_up(upkeep: Upkeep, backups: BackupMaker, report: MigrationReport, progress: Progress) -> None:
     """Take over the backup of an earlier run that did not end, if there was one and it is whole."""
     earlier = upkeep.begun()
     if earlier is None:
@@ -211,7 +211,9 @@ def _begun(
 
 
 @contextmanager
-def _undone_on_failure(backups: Backups, report: MigrationReport, progress: Progress) -> Iterator[None]:
+def _undone_on_failure(
+    backups: BackupMaker, report: MigrationReport, progress: Progress
+) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
@@ -229,7 +231,7 @@ def _reason(error: BaseException) -> str:
     return f"A fault of this program, {type(error).__name__}: {error}."
 
 
-def _undo(backups: Backups, report: MigrationReport, reason: str, progress: Progress) -> str:
+def _undo(backups: BackupMaker, report: MigrationReport, reason: str, progress: Progress) -> str:
     """Restore the backup; return what is to be said about it all."""
     backup = Path(report.backup or "")
     try:

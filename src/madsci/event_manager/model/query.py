@@ -14,7 +14,7 @@ import msgspec
 from madsci.common.errors import InvalidCursorError
 from madsci.common.flattening import column_name
 from madsci.event_manager.model.budget import UNLIMITED, Budget
-from madsci.event_manager.model.selector import EVERYTHING, And, Compare, Equals, Selector
+from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Compare, Selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, Sort, directions
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.values import INT64
@@ -137,5 +137,5 @@ def latest(
     if end_time is not None:
         parts.append(Compare(("event_timestamp",), "$lte", end_time))
     if not include_archived:
-        parts.append(Equals(("archived",), value=False))
+        parts.append(NOT_ARCHIVED)
     return And(tuple(parts))

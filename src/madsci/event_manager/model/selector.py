@@ -152,6 +152,7 @@ Leaf = (
 Selector = And | Or | Not | Leaf | Text
 
 EVERYTHING: Final = And(())
+NOT_ARCHIVED: Final = Equals(("archived",), value=False)
 NOTHING: Final = Or(())
 
 

@@ -13,6 +13,7 @@ from madsci.common.types.retention_settings import RetentionRule, RetentionSetti
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.selector import (
     EVERYTHING,
+    NOT_ARCHIVED,
     NOTHING,
     And,
     Compare,
@@ -29,7 +30,6 @@ OTHERS: Final = "others"
 """The name of the rule of all events that no other rule is about."""
 
 ARCHIVED: Final = Equals(("archived",), value=True)
-NOT_ARCHIVED: Final = Equals(("archived",), value=False)
 _DAY_US: Final = 86_400_000_000
 
 

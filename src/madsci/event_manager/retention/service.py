@@ -18,10 +18,10 @@ from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.ingest.own_events import Recorder
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import MAX_PAGE
-from madsci.event_manager.model.selector import And, Selector
+from madsci.event_manager.model.selector import NOT_ARCHIVED, And, Selector
 from madsci.event_manager.model.tally import Tally
 from madsci.event_manager.retention.clock_guard import ClockGuard
-from madsci.event_manager.retention.policy import NOT_ARCHIVED, Due, Policy, archived_for_long
+from madsci.event_manager.retention.policy import Due, Policy, archived_for_long
 from madsci.event_manager.retention.sweep import Pace, Swept, sweep, sweep_ids
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.tasks.schedule import Every
@@ -111,7 +111,7 @@ class Retention:
         self._guard = guard
         self._closed = threading.Event()
         self._places = threading.BoundedSemaphore(MAX_WAITING + 1)
-        self._turn = threading.Lock()
+        self._at_work = threading.Lock()
         """Held by the request that is worked on."""
 
     def archive_ids(self, event_ids: Sequence[str], batch_size: int | None = None) -> int:
@@ -294,7 +294,7 @@ class Retention:
                 retry_after=10,
             )
         try:
-            with self._turn:
+            with self._at_work:
                 yield
         finally:
             self._places.release()

@@ -10,12 +10,11 @@ from typing import Any, Final
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.export.projection import Fields, parse_fields
 from madsci.event_manager.model.query import MAX_PAGE
-from madsci.event_manager.model.selector import EVERYTHING, And, Equals, Selector
+from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import Sort, parse_sort
 
 _MEMBERS: Final = frozenset({"selector", "sort", "limit", "cursor", "fields", "include_archived"})
-NOT_ARCHIVED: Final = Equals(("archived",), value=False)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ MONGODB_SCHEMES: Final = ("mongodb://", "mongodb+srv://")
 
 
 @dataclass(frozen=True)
-class Place:
+class StoreAddress:
     """Where the events of a server are: a URL, or none for the embedded store at the default path.
 
     ``database`` and ``collection`` are names on a MongoDB server. ``integrity_seconds`` bounds the
@@ -46,8 +46,8 @@ class Place:
         return resolve_madsci_path(self.url.removeprefix(SQLITE_SCHEME))
 
 
-def open_store(place: Place) -> EventStore:
-    """Open the store of a place.
+def open_store(address: StoreAddress) -> EventStore:
+    """Open the store of a address.
 
     ``sqlite:///relative.db`` and ``sqlite:////absolute.db`` name a file, ``mongodb://host`` a server,
     ``memory://`` keeps nothing.
@@ -56,20 +56,20 @@ def open_store(place: Place) -> EventStore:
         SettingsError: the URL names no store of this version.
         StoreError: the store cannot be opened; see ``SqliteStore`` and ``MongoStore``.
     """
-    url = place.url
+    url = address.url
     if url is None or url.startswith(SQLITE_SCHEME):
         # Imported here, so that a store that is not used costs nothing.
         from madsci.event_manager.stores.sqlite.store import SqliteStore  # noqa: PLC0415
 
-        return SqliteStore(place.path, integrity_seconds=place.integrity_seconds)
-    if place.is_in_memory:
+        return SqliteStore(address.path, integrity_seconds=address.integrity_seconds)
+    if address.is_in_memory:
         from madsci.event_manager.stores.memory import MemoryStore  # noqa: PLC0415
 
         return MemoryStore()
     if url.startswith(MONGODB_SCHEMES):
         from madsci.event_manager.stores.mongo.store import MongoStore  # noqa: PLC0415
 
-        return MongoStore(url, database=place.database, collection=place.collection)
+        return MongoStore(url, database=address.database, collection=address.collection)
     scheme = url.split(":", 1)[0]
     raise SettingsError(
         f"db_url names a {scheme} database, which this version cannot open. Use"
@@ -78,44 +78,44 @@ def open_store(place: Place) -> EventStore:
     )
 
 
-def open_upkeep(place: Place, schema_file: Path | None = None) -> Upkeep:
-    """Open the database of a place for looking after it; nothing is made or locked.
+def open_upkeep(address: StoreAddress, schema_file: Path | None = None) -> Upkeep:
+    """Open the database at an address for looking after it; nothing is made or locked.
 
     ``schema_file`` says how a database on a MongoDB server should look instead of this version's.
 
     Raises:
         SettingsError: the URL names no database that can be looked after.
     """
-    url = place.url
+    url = address.url
     if url is not None and url.startswith(MONGODB_SCHEMES):
         from madsci.event_manager.stores.mongo.upkeep import MongoUpkeep  # noqa: PLC0415 - as above
 
         return MongoUpkeep(
-            url, database=place.database, collection=place.collection, schema_file=schema_file
+            url, database=address.database, collection=address.collection, schema_file=schema_file
         )
     if url is None or url.startswith(SQLITE_SCHEME):
         from madsci.event_manager.stores.sqlite.upkeep import SqliteUpkeep  # noqa: PLC0415 - as above
 
-        return SqliteUpkeep(place.path)
+        return SqliteUpkeep(address.path)
     raise SettingsError(
         f"{url.split(':', 1)[0]} is not a database that can be copied or migrated. Use"
         " mongodb://host:27017 or sqlite:///path/to/events.db."
     )
 
 
-def open_salvage(place: Place) -> Salvage:
+def open_salvage(address: StoreAddress) -> Salvage:
     """Return what saves the events of a damaged store; nothing is opened yet.
 
     Raises:
         SettingsError: the URL names no event file.
     """
-    url = place.url
+    url = address.url
     if url is None or url.startswith(SQLITE_SCHEME):
         from madsci.event_manager.stores.sqlite.salvage.event_file import (  # noqa: PLC0415 - as above
             SqliteSalvage,
         )
 
-        return SqliteSalvage(place.path)
+        return SqliteSalvage(address.path)
     raise SettingsError(
         f"recover saves the events of a damaged event file, and the URL names a {url.split(':', 1)[0]}"
         " database. Name the file with --db-url sqlite:///path/to/events.db; a MongoDB is repaired by"

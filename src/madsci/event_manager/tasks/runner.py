@@ -17,7 +17,7 @@ from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.ingest.own_events import Recorder
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.tasks.clock_watch import SKEW_US, ClockWatch, Elapsed, span
-from madsci.event_manager.tasks.task import Pauses, Progress, Task, sentence
+from madsci.event_manager.tasks.task import Pauses, Task, TaskState, sentence
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class TaskRunner:
         self._lock = threading.Lock()
         """Held by the thread that reads or changes the progress."""
         self._progress = [
-            Progress(task, ends_on_failure=task.name in ends_on_failure) for task in tasks
+            TaskState(task, ends_on_failure=task.name in ends_on_failure) for task in tasks
         ]
         self._stopping = threading.Event()
         self._worker = ThreadPoolExecutor(1, "task")
@@ -114,7 +114,7 @@ class TaskRunner:
     def _warn(self, message: str, **members: float | str) -> None:
         self._events.record(EventType.LOG_WARNING, EventLogLevel.WARNING, message, **members)
 
-    def _due(self) -> tuple[Progress, int] | None:
+    def _due(self) -> tuple[TaskState, int] | None:
         now, elapsed = self._clock(), self._elapsed()
         with self._lock:
             slots = [(one, one.due_slot(now, elapsed)) for one in self._progress]
@@ -127,7 +127,7 @@ class TaskRunner:
             rests = [rest for one in self._progress if (rest := one.rest(now, elapsed)) is not None]
         return min(max(min(rests, default=self._pauses.clock), 0.001), self._pauses.clock)
 
-    def _try(self, progress: Progress, slot: int) -> None:
+    def _try(self, progress: TaskState, slot: int) -> None:
         task = progress.task
         turn = _Turn(
             self._store, task.name, iso(slot), self._holder,
@@ -192,14 +192,14 @@ class TaskRunner:
             turn.renew()
         return done.exception()
 
-    def _held(self, progress: Progress, error: HeldBackError) -> None:
+    def _held(self, progress: TaskState, error: HeldBackError) -> None:
         with self._lock:
             is_new = not progress.is_held
             progress.held(self._elapsed(), error, self._pauses)
         if is_new:
             self._warn(error.message, task=progress.task.name)
 
-    def _failed(self, progress: Progress, error: BaseException) -> None:
+    def _failed(self, progress: TaskState, error: BaseException) -> None:
         with self._lock:
             is_news = progress.failed(self._clock(), self._elapsed(), error, self._pauses)
         if not is_news:

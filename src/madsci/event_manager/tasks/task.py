@@ -56,7 +56,7 @@ class Pauses:
     longest_retry: float = 3600.0
 
 
-class Progress:
+class TaskState:
     """What is known about a task in this process. Not thread-safe.
 
     Slots are microseconds of the clock, which may be set. When it may be tried again is told in seconds

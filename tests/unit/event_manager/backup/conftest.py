@@ -14,7 +14,7 @@ from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import EventStore
-from madsci.event_manager.stores.factory import Place, open_store, open_upkeep
+from madsci.event_manager.stores.factory import StoreAddress, open_store, open_upkeep
 from madsci.event_manager.stores.upkeep import Upkeep
 
 
@@ -40,7 +40,7 @@ class Clock:
 class Database:
     """A database that is opened for each thing that is done with it."""
 
-    place: Place
+    place: StoreAddress
     upkeep: Upkeep
     folder: Path
     clock: Clock
@@ -73,11 +73,11 @@ def make_database(request, engine, tmp_path):
         def make(folder: str = "lab") -> Database:
             (tmp_path / folder).mkdir(exist_ok=True)
             url = f"sqlite:///{tmp_path / folder / 'events.db'}"
-            place = Place(url, tmp_path / "unused.db")
+            place = StoreAddress(url, tmp_path / "unused.db")
             if engine == "mongodb":
                 url = request.getfixturevalue("mongo_url")
                 name = request.getfixturevalue("mongo_database")
-                place = Place(url, tmp_path / "unused.db", database=name)
+                place = StoreAddress(url, tmp_path / "unused.db", database=name)
             upkeep = open_upkeep(place)
             stack.callback(upkeep.close)
             return Database(place, upkeep, tmp_path / "backups", Clock())

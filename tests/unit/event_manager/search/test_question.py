@@ -7,9 +7,9 @@ import pytest
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.export.projection import parse_fields
 from madsci.event_manager.model.query import MAX_PAGE
-from madsci.event_manager.model.selector import EVERYTHING, And, Equals
+from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Equals
 from madsci.event_manager.model.sorting import parse_sort
-from madsci.event_manager.search.question import NOT_ARCHIVED, Question, read_question
+from madsci.event_manager.search.question import Question, read_question
 
 LEVEL = Equals(("log_level",), 40)
 

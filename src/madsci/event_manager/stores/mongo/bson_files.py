@@ -44,7 +44,7 @@ _LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True)
-class Dumped:
+class DumpedCollection:
     """A collection in a dump: the file of its documents, and what is said about it."""
 
     name: str
@@ -84,7 +84,7 @@ def documents_file(folder: Path, collection: str) -> Path:
     return folder / f"{file_stem(collection)}.bson"
 
 
-def collections(folder: Path) -> list[Dumped]:
+def collections(folder: Path) -> list[DumpedCollection]:
     """Return the collections in a dump by their names; those of the server itself are left out.
 
     Raises:
@@ -100,7 +100,7 @@ def collections(folder: Path) -> list[Dumped]:
     return sorted(found, key=lambda one: one.name)
 
 
-def _collection(path: Path) -> Dumped:
+def _collection(path: Path) -> DumpedCollection:
     stem = path.name.removesuffix(".gz").removesuffix(".bson")
     for metadata in (path.with_name(stem + _METADATA), path.with_name(f"{stem}{_METADATA}.gz")):
         if not metadata.exists():
@@ -110,7 +110,7 @@ def _collection(path: Path) -> Dumped:
             text = gzip.decompress(content) if metadata.suffix == ".gz" else content
             said = json_util.loads(text.decode())
             name = str(said.get("collectionName") or unquote(stem))
-            return Dumped(name, path, dict(said.get("options") or {}), list(said["indexes"]))
+            return DumpedCollection(name, path, dict(said.get("options") or {}), list(said["indexes"]))
         except OSError as error:
             if isinstance(error, gzip.BadGzipFile):
                 raise _damaged(metadata, 0, str(error)) from error
@@ -122,7 +122,7 @@ def _collection(path: Path) -> Dumped:
             raise StoreDamagedError(
                 f"{metadata} cannot be read ({error}). Nothing was changed. Use another backup."
             ) from error
-    return Dumped(unquote(stem), path, {}, [])
+    return DumpedCollection(unquote(stem), path, {}, [])
 
 
 def documents(path: Path) -> Iterator[bytes]:

@@ -30,7 +30,7 @@ from madsci.event_manager.stores.mongo.connection import (
 )
 from madsci.event_manager.stores.mongo.dump import ordinary_collections
 from madsci.event_manager.stores.mongo.turns import TURNS
-from madsci.event_manager.stores.mongo.versions import JOURNAL, REPLACED, RESTORING
+from madsci.event_manager.stores.mongo.versions import JOURNAL, REPLACED, RESTORING_END
 from madsci.event_manager.stores.upkeep import Progress
 
 _logger = logging.getLogger(__name__)
@@ -86,13 +86,15 @@ def restore_database(
     return events
 
 
-def _load_all(database: Database, sources: list[bson_files.Dumped], progress: Progress) -> int:
+def _load_all(
+    database: Database, sources: list[bson_files.DumpedCollection], progress: Progress
+) -> int:
     """Load everything beside the database, or nothing; return how many events that are."""
     is_loaded = False
     try:
         events = 0
         for source in sources:
-            number = _load(database[source.name + RESTORING], source, progress)
+            number = _load(database[source.name + RESTORING_END], source, progress)
             events += number if source.holds_events else 0
         is_loaded = True
     except KeyboardInterrupt as error:
@@ -109,11 +111,11 @@ def _load_all(database: Database, sources: list[bson_files.Dumped], progress: Pr
 def _forget_interrupted(database: Database) -> None:
     """Drop what a restore loaded that did not come to the swapping."""
     for name in database.list_collection_names():
-        if name.endswith(RESTORING):
+        if name.endswith(RESTORING_END):
             database[name].drop()
 
 
-def _load(side: Collection, source: bson_files.Dumped, progress: Progress) -> int:
+def _load(side: Collection, source: bson_files.DumpedCollection, progress: Progress) -> int:
     _create(side, source.options)
     sent = Fingerprint()
     for documents in _requests(source.path):
@@ -217,15 +219,15 @@ def _swap(database: Database, names: list[str], stale: list[str]) -> None:
     replaces = is_mongodb(database.client)
     for name in names:
         there = database.list_collection_names()
-        if name + RESTORING not in there:
+        if name + RESTORING_END not in there:
             continue  # done already
         if replaces:
-            database[name + RESTORING].rename(name, dropTarget=True)
+            database[name + RESTORING_END].rename(name, dropTarget=True)
             continue
         if name in there:
             database[name + REPLACED].drop()
             database[name].rename(name + REPLACED)
-        database[name + RESTORING].rename(name)
+        database[name + RESTORING_END].rename(name)
     for name in [*stale, *(name + REPLACED for name in names)]:
         database[name].drop()
     database[JOURNAL].drop()

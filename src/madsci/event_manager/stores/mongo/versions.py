@@ -24,7 +24,7 @@ from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion, i
 _logger = logging.getLogger(__name__)
 
 VERSIONS: Final = "schema_versions"
-RESTORING: Final = "__restoring"
+RESTORING_END: Final = "__restoring"
 REPLACED: Final = "__replaced"
 JOURNAL: Final = "restore_journal"
 """Names of what a restore needs for a while; see ``restoring``. The journal also says where the backup
@@ -43,7 +43,7 @@ def content(database: Database) -> list[str]:
         for name in database.list_collection_names()
         if not name.startswith("system.")
         and name not in (TURNS, JOURNAL)
-        and not name.endswith((RESTORING, REPLACED))
+        and not name.endswith((RESTORING_END, REPLACED))
     )
 
 

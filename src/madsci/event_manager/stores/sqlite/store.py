@@ -82,10 +82,10 @@ class SqliteStore:
             raise
         self._writer = opened.writer
         self._count, self._last_seq, self._missing = opened.events, opened.last_seq, opened.missing
-        self._turn = threading.Lock()
+        self._writing = threading.Lock()
         """Held by the thread that uses the writing connection."""
         self._presence = Presence(path)
-        self._rescue = Rescue(path, self._writer, self._turn)
+        self._rescue = Rescue(path, self._writer, self._writing)
         self._noting = Noting(self.location, self._change, quarantine.number(self._writer))
         self._noting.say(opened.damaged)
         self._reader = SqliteReader(self.location, self.note_damage)
@@ -284,7 +284,7 @@ class SqliteStore:
 
         What is committed while the file vanishes is saved with all the rest that is open.
         """
-        with self._turn, translated(self.location):
+        with self._writing, translated(self.location):
             self._check_open()
             with self._rescuing():
                 self._presence.check()
@@ -341,7 +341,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """Write everything into the one file and let others open it."""
-        with self._turn:
+        with self._writing:
             if self._closed:
                 return
             self._closed = True

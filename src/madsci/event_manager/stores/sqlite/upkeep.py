@@ -26,7 +26,11 @@ from madsci.event_manager.stores.sqlite.damage.inspecting import inspect, list_d
 from madsci.event_manager.stores.sqlite.faults import FOR_NOW, translated, unavailable
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
 from madsci.event_manager.stores.sqlite.file.lock import StoreLock
-from madsci.event_manager.stores.sqlite.file.swapping import RESTORING, forget_interrupted, replace_file
+from madsci.event_manager.stores.sqlite.file.swapping import (
+    RESTORING_SUFFIX,
+    forget_interrupted,
+    replace_file,
+)
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 from madsci.event_manager.stores.upkeep import (
     DatabaseState,
@@ -135,7 +139,7 @@ class SqliteUpkeep:
 
         The file that it replaces stays beside it as ``<path>.replaced-<time>``, also a damaged one.
         """
-        source, beside = _copy_in(folder), Path(f"{self._path}{RESTORING}")
+        source, beside = _copy_in(folder), Path(f"{self._path}{RESTORING_SUFFIX}")
         try:
             progress(f"copying {source.name}", 0, None)
             shutil.copyfile(source, beside)

@@ -106,7 +106,7 @@ class Checkpointer:
     def measure(self, writer: apsw.Connection) -> None:
         """Look at the room on the disk, and fit the length of the log to it.
 
-        For the holder of the turn.
+        For the holder of the writing connection.
         """
         self._measured_at = self._pages
         try:
@@ -139,7 +139,7 @@ class Checkpointer:
     def cut(self, writer: apsw.Connection) -> bool:
         """Copy all of the log and give its room back; tell whether that was done.
 
-        For the holder of the turn. Who reads is waited for briefly.
+        For the holder of the writing connection. Who reads is waited for briefly.
         """
         writer.set_busy_timeout(_CUT_MS)
         before, self._pages = self._pages, 0  # from before it is short: others look at its length

@@ -59,7 +59,7 @@ def forget_mark(path: Path) -> None:
 
 
 class CommitMarker:
-    """Writes the mark of one event file. Used by the holder of the writer's turn."""
+    """Writes the mark of one event file. Used by the holder of the writing connection."""
 
     def __init__(self, path: Path, seq: int, events: int) -> None:
         """Open the file, make it if it is missing, and write the first mark.

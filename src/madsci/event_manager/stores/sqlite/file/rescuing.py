@@ -27,14 +27,14 @@ _PART: Final = ".part"
 
 
 class Rescue:
-    """Copies the file of a store once, in a thread of its own. ``turn`` is held while it does."""
+    """Copies the file of a store once, in a thread of its own. Meanwhile ``writing`` is held."""
 
     def __init__(
-        self, path: Path, writer: apsw.Connection, turn: AbstractContextManager[object]
+        self, path: Path, writer: apsw.Connection, writing: AbstractContextManager[object]
     ) -> None:
         self._path = path.absolute()
         self._writer = writer
-        self._turn = turn
+        self._writing = writing
         self._once = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -46,7 +46,7 @@ class Rescue:
                 self._thread.start()
 
     def close(self) -> None:
-        """Return when a rescue that has begun is done; called without the turn."""
+        """Return when a rescue that has begun is done; called without the lock."""
         if self._thread is not None:
             self._thread.join()
 
@@ -56,7 +56,7 @@ class Rescue:
         part = Path(f"{target}{_PART}")
         try:
             make_private_folders(target.parent)
-            with self._turn, snapshot(self._writer):
+            with self._writing, snapshot(self._writer):
                 count = self._writer.execute("SELECT count(*) FROM events").get
                 copy_file(self._writer, part)
             part.rename(target)

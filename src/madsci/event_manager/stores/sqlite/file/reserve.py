@@ -19,7 +19,10 @@ _BLOCK: Final = bytes(4096)
 
 
 class Reserve:
-    """A file beside an event file that is there for its size only. Used by the holder of the turn."""
+    """A file beside an event file that is there for its size only.
+
+    Used by the holder of the writing connection.
+    """
 
     def __init__(self, path: Path, disk_bytes: int) -> None:
         self._path = Path(f"{path}{RESERVE}")

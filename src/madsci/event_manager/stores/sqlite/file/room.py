@@ -26,7 +26,7 @@ from madsci.event_manager.stores.sqlite.transaction import transaction
 Done = TypeVar("Done")
 Work = Callable[[], Done]
 Using = Callable[[], AbstractContextManager[apsw.Connection]]
-"""Lends the writing connection, in its turn."""
+"""Lends the writing connection."""
 
 _LEAST: Final = 1024 * 1024
 """Bytes that must be free: what a few large events, their log and its index take."""
@@ -35,7 +35,9 @@ _LEAST_SHARE: Final = 64
 
 
 class Room:
-    """Knows whether there is room for events. Used by the holder of the turn, but for ``is_full``.
+    """Knows whether there is room for events.
+
+    All but ``is_full`` is for the holder of the writing connection.
 
     Making it releases the reserve if the disk is full, so that the file can be opened: SQLite needs
     some room for that.
@@ -85,7 +87,7 @@ class Room:
     def with_room(self, work: Work[Done], using: Using, *, for_deleting: bool = False) -> Done:
         """Return what the work gives; where it finds no room, make some and do it once more.
 
-        Called without the turn, which ``using`` gives.
+        Called without the writing connection, which ``using`` gives.
         """
         try:
             return work()

@@ -43,7 +43,7 @@ _LEAST_REST: Final = 0.01
 
 
 class _Steps(Protocol):
-    """Does a step with the writing connection, in its turn; raises ``StoreError``."""
+    """Does a step with the writing connection; raises ``StoreError``."""
 
     def __call__(self, step: Callable[[apsw.Connection], int]) -> int: ...
 

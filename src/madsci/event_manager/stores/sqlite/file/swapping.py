@@ -24,7 +24,7 @@ from madsci.event_manager.stores.sqlite.file.commit_mark import forget_mark
 _logger = logging.getLogger(__name__)
 
 _LOGS: Final = ("-wal", "-journal")
-RESTORING: Final = ".restoring"
+RESTORING_SUFFIX: Final = ".restoring"
 """Ends the name of the file that is to take the place of another one."""
 _KEPT: Final = 3
 """Replaced files that stay: somebody who restores the wrong backup does so more than once."""
@@ -57,7 +57,7 @@ def replace_file(path: Path, new: Path, *, keeps_log: bool = False) -> Path | No
 
 def forget_interrupted(path: Path) -> None:
     """Remove what a killed restore left: the half of a copy, second names of the file and its logs."""
-    Path(f"{path}{RESTORING}").unlink(missing_ok=True)
+    Path(f"{path}{RESTORING_SUFFIX}").unlink(missing_ok=True)
     for ending in ("", *_LOGS):
         named = Path(f"{path}{ending}")
         for kept in _kept_files(path, ending):

@@ -21,7 +21,7 @@ from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.file.commit_mark import CommitMark, read_mark
 from madsci.event_manager.stores.sqlite.file.lock import StoreLock
 from madsci.event_manager.stores.sqlite.file.opening import DAMAGED
-from madsci.event_manager.stores.sqlite.file.swapping import RESTORING, replace_file
+from madsci.event_manager.stores.sqlite.file.swapping import RESTORING_SUFFIX, replace_file
 from madsci.event_manager.stores.sqlite.salvage.pages import Pages
 from madsci.event_manager.stores.sqlite.salvage.raw_file import RawFile
 from madsci.event_manager.stores.sqlite.salvage.rows import RowReader
@@ -57,7 +57,7 @@ class SqliteSalvage:
     def save_in_place(self, progress: Progress) -> Salvaged:
         """Put the new file in the place of the damaged one; see ``Salvage``."""
         self._refuse_nothing()
-        part = Path(f"{self._path}{RESTORING}")
+        part = Path(f"{self._path}{RESTORING_SUFFIX}")
         with self._alone(), self._disk_errors(self._path):
             try:
                 salvaged = self._save(self._path, part, progress)
