@@ -28,7 +28,7 @@ def serve(lab):
     """Make clients of servers with given settings, and with a given store if one is given."""
     with contextlib.ExitStack() as stack:
 
-        def make(store=None, **values) -> TestClient:
+        def make(store=None, middleware=None, **values) -> TestClient:
             values.setdefault("db_url", f"sqlite:///{lab / 'events.db'}")
             values.setdefault("query_processes", 0)  # the same answers, without starting processes
             settings = EventManagerSettings(**values)
@@ -38,9 +38,11 @@ def serve(lab):
                 writer = Writer(store, max_events=settings.ingest_queue_events)
                 search = Search(store, seconds=settings.query_timeout_seconds)
                 parts = Parts(settings, store, writer, search, "manager")
-            app, _ = build_app(parts)
+            app = build_app(parts)
+            if middleware is not None:
+                app.add_middleware(middleware)
             return stack.enter_context(
-                TestClient(app, base_url=settings.server_url, raise_server_exceptions=False)
+                TestClient(app, base_url=settings.server_url.rstrip("/"), raise_server_exceptions=False)
             )
 
         yield make

@@ -173,12 +173,6 @@ def test_the_documentation_pages_need_nothing_from_the_internet(client, page):
         assert client.get(asset).status_code == 200
 
 
-def test_pages_of_other_origins_may_call_the_api(client):
-    reply = client.post("/event", json={}, headers={"Origin": "http://dashboard.lab"})
-    assert reply.headers["Access-Control-Allow-Origin"] == "*"
-    assert reply.json()["event_type"] == "unknown"
-
-
 def test_sending_is_not_limited_by_default_nor_by_the_rate_limit(serve):
     client = serve(rate_limit_enabled=True, rate_limit_exempt_ips=[], rate_limit_short_requests=3)
     replies = [client.get("/health") for _ in range(5)]

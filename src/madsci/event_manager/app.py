@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from madsci.common.clock import zone_named
 from madsci.common.ids import new_ulid
 from madsci.common.settings import resolve_madsci_path
 from madsci.common.types.backup_settings import DEFAULT_SCHEDULE
 from madsci.common.types.manager_settings import EventManagerSettings
-from madsci.event_manager.api import problems
-from madsci.event_manager.api.backup import backup_router
-from madsci.event_manager.api.events import events_router
-from madsci.event_manager.api.exporting import export_router
-from madsci.event_manager.api.head import HeadRequests
+from madsci.event_manager.api.application import Application
+from madsci.event_manager.api.backup import backup_operations
+from madsci.event_manager.api.events import event_operations
+from madsci.event_manager.api.exporting import export_operations
+from madsci.event_manager.api.guard import Guard
 from madsci.event_manager.api.ingest import IngestRoutes
-from madsci.event_manager.api.manager import manager_router
-from madsci.event_manager.api.openapi import describe_hot_routes
+from madsci.event_manager.api.manager import manager_operations
+from madsci.event_manager.api.operations import Operations
 from madsci.event_manager.api.rate_limit import RateLimit, Window
-from madsci.event_manager.api.retention import retention_router
-from madsci.event_manager.api.summaries import summaries_router
+from madsci.event_manager.api.retention import retention_operations
+from madsci.event_manager.api.summaries import summary_operations
 from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.routine import Backups, BackupTask
 from madsci.event_manager.backup.service import BackupService
@@ -203,14 +204,10 @@ def _backup_schedule(settings: EventManagerSettings) -> Cron:
     return Cron(settings.backup_schedule or DEFAULT_SCHEDULE, zone_named(settings.naive_timezone))
 
 
-def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
-    """Return the web application over the parts; its lifespan starts and closes them.
-
-    With it come the routes that ``HotRoutes`` may answer in its place.
-    """
+def build_app(parts: Parts) -> FastAPI:
+    """Return the web application over the parts; its lifespan starts and closes them."""
     settings = parts.settings
     name = settings.manager_name or "EventManager"
-    zone = zone_named(settings.naive_timezone)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -222,27 +219,44 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
             parts.writer.refuse()
             await run_in_threadpool(parts.close)
 
-    app = FastAPIOffline(
+    return Application(
+        _operations(parts),
+        Guard(settings.cors_origins, [settings.host, *settings.allowed_hosts]),
+        prefix=settings.root_path,
         title=name,
         description=settings.manager_description or f"{name} Manager",
         version=package_version(),
         lifespan=lifespan,
+        limit=_rate_limit(settings) if settings.rate_limit_enabled else None,
     )
+
+
+def _operations(parts: Parts) -> Operations:
+    settings, zone = parts.settings, zone_named(parts.settings.naive_timezone)
     definition: dict[str, Any] = {**settings.definition(), "manager_id": parts.manager_id}
-    app.include_router(events_router(parts.store, parts.search, zone, _encoding(settings)))
-    app.include_router(summaries_router(parts.search, zone))
-    app.include_router(export_router(parts.search, zone))
-    app.include_router(retention_router(parts.retention, parts.search, parts.runner, settings, zone))
-    app.include_router(backup_router(parts.backups, settings))
-    app.include_router(manager_router(settings, definition, parts.monitor))
-    problems.install(app)
+    table = Operations()
+    for topic in (
+        _ingest(parts, zone).operations(),
+        event_operations(parts.store, parts.search, zone, _encoding(settings)),
+        summary_operations(parts.search, zone),
+        export_operations(parts.search, zone),
+        retention_operations(parts.retention, parts.search, parts.runner, settings, zone),
+        backup_operations(parts.backups, settings),
+        manager_operations(settings, definition, parts.monitor),
+    ):
+        table.extend(topic)
+    return table
+
+
+def _ingest(parts: Parts, zone: tzinfo | None) -> IngestRoutes:
+    settings = parts.settings
     intake = Intake(
         own_source={"manager_id": parts.manager_id},
         naive_zone=zone,
         promote_event_type=settings.promote_event_type,
         max_event_bytes=settings.max_event_bytes,
     )
-    ingest = IngestRoutes(
+    return IngestRoutes(
         intake,
         replace(intake, keep_received_at=True, promote_event_type=False),
         parts.writer,
@@ -252,38 +266,21 @@ def build_app(parts: Parts) -> tuple[FastAPI, IngestRoutes]:
         ),
         _encoding(settings).one,
     )
-    app.router.routes.extend(ingest.routes())
-    describe_hot_routes(app)
-    # The middleware added last is the outermost.
-    app.add_middleware(HeadRequests)
-    if settings.rate_limit_enabled:
-        _add_rate_limit(app, settings, ingest)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=[
-            "X-Next-Cursor",
-            "X-Event-Duplicate",
-            "X-Event-Warning",
-            "X-Total-Count",
-            "Content-Disposition",
-        ],
-    )
-    return app, ingest
 
 
-def _add_rate_limit(app: FastAPI, settings: EventManagerSettings, ingest: IngestRoutes) -> None:
+def _rate_limit(settings: EventManagerSettings) -> Callable[[ASGIApp], ASGIApp]:
     windows = [Window(settings.rate_limit_requests, settings.rate_limit_window)]
     if settings.rate_limit_short_requests and settings.rate_limit_short_window:
         windows.append(
             Window(settings.rate_limit_short_requests, settings.rate_limit_short_window, "Burst")
         )
     exempt = settings.rate_limit_exempt_ips
-    app.add_middleware(
-        RateLimit,
-        windows=windows,
-        exempt=frozenset(["127.0.0.1", "::1"] if exempt is None else exempt),
-        unlimited=ingest.table.keys(),
-    )
+
+    def limited(app: ASGIApp) -> ASGIApp:
+        limit = RateLimit(
+            app, windows=windows, exempt=frozenset(["127.0.0.1", "::1"] if exempt is None else exempt)
+        )
+        # Who asks through a proxy of this machine is told by its headers.
+        return ProxyHeadersMiddleware(limit)  # type: ignore[arg-type,return-value]
+
+    return limited

@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import ipaddress
 import logging
 import socket
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from madsci.common.errors import MadsciError, SettingsError
 from madsci.common.settings import settings_of_flags
 from madsci.common.types.manager_settings import EventManagerSettings
-from madsci.event_manager.api.hot_routes import HotRoutes
 from madsci.event_manager.api.one_write import OneWriteProtocol
 from madsci.event_manager.app import Parts, build_app, package_version
 
@@ -25,6 +25,12 @@ _logger = logging.getLogger(__name__)
 
 _COLLECT_AFTER = 20_000
 """New containers between two collections: a large body makes thousands of them, and none is a cycle."""
+
+
+_OPEN: Final = (
+    "\n  open to       everybody who reaches this machine: they can read and delete events. Keep it in"
+    "\n                the lab's own network, or behind a proxy that asks who somebody is"
+)
 
 
 class EventManager:
@@ -41,8 +47,7 @@ class EventManager:
 
     def create_server(self) -> FastAPI:
         """Return the web application, for a server of your own or a test client."""
-        app, _ = build_app(self.parts)
-        return app
+        return build_app(self.parts)
 
     def run_server(self) -> None:
         """Serve until the process is told to stop; then finish what was accepted.
@@ -55,11 +60,8 @@ class EventManager:
         except SettingsError:
             self.parts.close()
             raise
-        app, ingest = build_app(self.parts)
-        # The headers of a proxy matter to the rate limit only, which sits on the long way.
-        front = HotRoutes(ProxyHeadersMiddleware(app), ingest.table)  # type: ignore[arg-type]
         config = uvicorn.Config(
-            front,
+            self.create_server(),
             proxy_headers=False,
             http=OneWriteProtocol,
             log_config=None,
@@ -85,6 +87,7 @@ class EventManager:
             f"  listening on  {url}\n"
             f"  events        {store.count():,} in {store.location} ({store.engine})\n"
             f"  pages         {url}docs  {url}redoc  {url}health"
+            f"{'' if _is_loopback(self.settings.host) else _OPEN}"
         )
 
 
@@ -99,6 +102,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             print(self._announcement, flush=True)  # noqa: T201 - for the person at the terminal
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether only this machine itself reaches a host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def bind(host: str, port: int, url: str) -> list[socket.socket]:

@@ -278,8 +278,14 @@ class EventManagerSettings(BackupSettings, RetentionSettings, HealthSettings, Ma
     )
 
     cors_origins: list[str] = Field(
-        default_factory=lambda: ["*"],
-        description="Web origins that may call the API; all, since dashboards run anywhere in a lab.",
+        default_factory=list,
+        description="Web origins whose pages may read, send and delete, such as http://dashboard:3000;"
+        " * for all. None but the server's own, since any page in a lab's browser could.",
+    )
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Further names by which the server may be called; *.example.org for all below one,"
+        " * for all. Addresses, names without a dot and local ones are known.",
     )
     rate_limit_enabled: bool = Field(
         default=False, description="Limit requests per client; off, since a flight recorder records."
@@ -337,6 +343,11 @@ class EventManagerSettings(BackupSettings, RetentionSettings, HealthSettings, Ma
     def port(self) -> int:
         """The port to serve at."""
         return urlsplit(self.server_url).port or 80
+
+    @property
+    def root_path(self) -> str:
+        """The prefix under which a proxy shows the server: the path of its URL."""
+        return urlsplit(self.server_url).path.rstrip("/")
 
     def definition(self) -> dict[str, Any]:
         """Return who this manager is and what else its definition file says, secrets masked."""

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any, Final
 
-from fastapi import APIRouter, Body
+from fastapi import Request
+from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from madsci.common.errors import InvalidInputError
 from madsci.common.types.backup_settings import BackupSettings
 from madsci.event_manager.api.models import (
     BackupReply,
     BackupRequest,
     BackupStatusReply,
-    problem_responses,
 )
+from madsci.event_manager.api.operations import Operations, Scope
+from madsci.event_manager.api.parameters import bounded_body
 from madsci.event_manager.backup.routine import Backups
+from madsci.event_manager.model.json_reading import read_json
 
 MANUAL = "manual_backup"
 """The description of a backup that was asked for without one."""
 
 
-def backup_router(backups: Backups, settings: BackupSettings) -> APIRouter:
-    """Return the routes about backups. What takes long runs in a thread, to its end."""
-    router = APIRouter(tags=["backup"])
+def backup_operations(backups: Backups, settings: BackupSettings) -> Operations:
+    """Return the operations about backups. What takes long runs in a thread, to its end."""
+    operations = Operations()
 
-    @router.post(
+    @operations.add(
+        "POST",
         "/backup",
-        summary="Make a backup",
+        "create_backup",
+        "Make a backup",
+        Scope.MANAGE,
+        "backup",
+        (400, 409, 413, 415),
         response_model=BackupReply,
-        responses=problem_responses(409, 422, 500, 503),
+        openapi_extra=_BODY,
     )
-    async def create_backup(
-        request: Annotated[BackupRequest | None, Body()] = None,
-    ) -> dict[str, Any]:
+    async def create_backup(request: Request) -> dict[str, Any]:
         """Write everything that was acknowledged before into the backup folder, and read it back."""
-        description = (request.description if request else None) or MANUAL
+        wanted = read_backup_request(await bounded_body(request))
+        description = wanted.description or MANUAL
         backup = await run_in_threadpool(backups.create, description)
         return {"backup_path": str(backup.path), "status": "completed", **backup.as_json()}
 
@@ -48,11 +56,62 @@ def backup_router(backups: Backups, settings: BackupSettings) -> APIRouter:
             "available_backups": [backup.as_json() for backup in found],
         }
 
-    for path in ("/backup/status", "/backup"):
-        router.get(
+    for path, name in (("/backup/status", "get_backup_status"), ("/backup", "get_backups")):
+        operations.add(
+            "GET",
             path,
-            summary="Which backups there are",
+            name,
+            "Which backups there are",
+            Scope.READ,
+            "backup",
             response_model=BackupStatusReply,
-            responses=problem_responses(503),
         )(backup_status)
-    return router
+    return operations
+
+
+def read_backup_request(body: bytes) -> BackupRequest:
+    """Read what a backup is made for; nothing is said by an empty body, or by ``null``.
+
+    Raises:
+        InvalidInputError: the body is something else.
+    """
+    document = read_json(body)[0] if body.strip() else None
+    if not isinstance(document, dict | None):
+        raise InvalidInputError(
+            f"What a backup is made for is a JSON object with a description, not {document!r:.40}."
+        )
+    try:
+        return BackupRequest.model_validate({} if document is None else document)
+    except ValidationError as error:
+        errors = [{"loc": ["body", *one["loc"]], "msg": one["msg"]} for one in error.errors()]
+        sentence = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
+        raise InvalidInputError(
+            f'{sentence}. A backup takes {{"description": "…"}}, or no body.', errors
+        ) from error
+
+
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        {
+                            "type": "object",
+                            "title": "BackupRequest",
+                            "additionalProperties": False,
+                            "properties": {
+                                "description": {
+                                    "type": ["string", "null"],
+                                    "description": "A few words that become part of its name.",
+                                }
+                            },
+                        },
+                        {"type": "null"},
+                    ]
+                },
+                "example": {"description": "before the move"},
+            }
+        }
+    }
+}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from madsci.common.errors import EventNotFoundError
-from madsci.event_manager.api.models import StoredEventReply, problem_responses
+from madsci.event_manager.api.models import StoredEventReply
+from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import (
     QUERY_PAGE,
     Cursor,
@@ -22,6 +22,7 @@ from madsci.event_manager.api.parameters import (
     parse_question,
     read_instant,
 )
+from madsci.event_manager.api.question_schema import QUESTION_BODY
 from madsci.event_manager.api.streams import NDJSON, stream_of
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.sorting import NEWEST_FIRST
@@ -37,21 +38,25 @@ CURSOR_HEADER = {
 }
 
 
-def events_router(
+def event_operations(
     store: EventStore, search: Search, naive_zone: tzinfo | None, encoding: Encoding = AS_STORED
-) -> APIRouter:
-    """Return the routes that read events.
+) -> Operations:
+    """Return the operations that read events.
 
     Times without an offset are read in ``naive_zone``, by default the zone of this machine. ``search``
     encodes the answers to selectors.
     """
-    router = APIRouter(tags=["events"])
+    operations = Operations()
 
-    @router.get(
+    @operations.add(
+        "GET",
         "/event/{event_id:path}",  # ids are free text, slashes included
-        summary="Get one event",
+        "get_event",
+        "Get one event",
+        Scope.READ,
+        "events",
+        (404,),
         response_model=StoredEventReply,
-        responses=problem_responses(404, 503),
     )
     def get_event(event_id: str) -> Response:
         """Return the event with this id, archived or not."""
@@ -60,11 +65,16 @@ def events_router(
             raise EventNotFoundError(event_id)
         return Response(encoding.one(event), media_type="application/json")
 
-    @router.get(
+    @operations.add(
+        "GET",
         "/events",
-        summary="Get the latest events",
+        "get_events",
+        "Get the latest events",
+        Scope.READ,
+        "events",
+        (400, 504),
         response_model=dict[str, StoredEventReply],
-        responses={200: {"headers": CURSOR_HEADER}, **problem_responses(400, 422, 503, 504)},
+        responses={200: {"headers": CURSOR_HEADER}},
     )
     def get_events(  # noqa: PLR0913 - the query parameters of the route
         *,
@@ -87,13 +97,17 @@ def events_router(
         page = search.find(queries.Query(selector, number, offset, after))
         return page_of(encoding.by_id(page.events), page.next_cursor)
 
-    @router.post(
+    @operations.add(
+        "POST",
         "/events/query",
-        summary="Find events by a selector",
+        "query_events",
+        "Find events by a selector",
+        Scope.READ,
+        "events",
+        (400, 413, 415, 504),
         response_model=dict[str, StoredEventReply],
         responses={
-            200: {"headers": CURSOR_HEADER, "content": {NDJSON: {"schema": {"type": "string"}}}},
-            **problem_responses(400, 413, 422, 503, 504),
+            200: {"headers": CURSOR_HEADER, "content": {NDJSON: {"schema": {"type": "string"}}}}
         },
         openapi_extra=QUESTION_BODY,
     )
@@ -122,50 +136,10 @@ def events_router(
         page = await search.page(query, question.fields)
         return page_of(page.body, page.next_cursor)
 
-    return router
+    return operations
 
 
 def page_of(body: bytes, next_cursor: str | None) -> Response:
     """Return the reply with a page; a header tells the cursor of the next one."""
     headers = {} if next_cursor is None else {"X-Next-Cursor": next_cursor}
     return Response(body, headers=headers, media_type="application/json")
-
-
-QUESTION_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {"type": "object", "title": "Selector", "additionalProperties": True},
-                "examples": {
-                    "node": {
-                        "summary": "Everything of one node from INFO upwards",
-                        "value": {
-                            "source.node_id": "01JJ4S0WNGEF5FQAZG5KDGJRBV",
-                            "log_level": {"$gte": 20},
-                        },
-                    },
-                    "time": {
-                        "summary": "Failed steps and errors of one night",
-                        "value": {
-                            "event_timestamp": {"$gte": "2026-11-23T20:00:00Z"},
-                            "$or": [
-                                {"event_type": "workflow_step_failed"},
-                                {"log_level": {"$gte": "ERROR"}},
-                            ],
-                        },
-                    },
-                    "words": {
-                        "summary": "The slowest steps in which something jammed",
-                        "value": {
-                            "selector": {"$text": {"$search": "jam jammed"}},
-                            "sort": {"event_data.duration_ms": -1},
-                            "limit": 10,
-                            "fields": ["event_timestamp", "event_data.message"],
-                        },
-                    },
-                },
-            }
-        },
-    }
-}

@@ -6,14 +6,14 @@ import contextlib
 from datetime import datetime, tzinfo
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import StreamingResponse
 
 from madsci.common.clock import UTC
 from madsci.common.errors import QueryTimeoutError
-from madsci.event_manager.api.events import QUESTION_BODY
-from madsci.event_manager.api.models import problem_responses
+from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import question_of_request
+from madsci.event_manager.api.question_schema import QUESTION_BODY
 from madsci.event_manager.api.streams import stream_of
 from madsci.event_manager.export.formats import FORMATS, format_named
 from madsci.event_manager.export.projection import parse_fields
@@ -28,9 +28,9 @@ FieldNames = Annotated[
 ]
 
 
-def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
-    """Return the route that streams a selection as a file; GET for people, POST for programs."""
-    router = APIRouter(tags=["events"])
+def export_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
+    """Return the operation that streams a selection as a file; GET for people, POST for programs."""
+    operations = Operations()
     asked = question_of_request(naive_zone)
     content = {
         kind.media_type.split(";")[0]: {"schema": {"type": "string"}} for kind in FORMATS.values()
@@ -62,15 +62,20 @@ def export_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
                 headers["X-Total-Count"] = str(min(limit, matching))
         return await stream_of(search, format, query, chosen, headers)
 
-    for register, extra in ((router.get, None), (router.post, QUESTION_BODY)):
-        register(
+    for method, name, body in (("GET", "export_events", None), ("POST", "export_query", QUESTION_BODY)):
+        operations.add(
+            method,
             "/events/export",
-            summary="Export events as a file",
+            name,
+            "Export events as a file",
+            Scope.READ,
+            "events",
+            (400, 413, 415, 504),
             response_class=StreamingResponse,
-            responses={200: {"content": content}, **problem_responses(400, 413, 422, 503, 504)},
-            openapi_extra=extra,
+            responses={200: {"content": content}},
+            openapi_extra=body,
         )(export_events)
-    return router
+    return operations
 
 
 def _file_name(suffix: str) -> str:

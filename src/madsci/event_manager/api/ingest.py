@@ -12,9 +12,11 @@ from typing import Final
 
 import msgspec
 from starlette.requests import ClientDisconnect
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Send
+from starlette.types import Scope as Request
 
+from madsci.event_manager.api.ingest_documents import POST_EVENT, POST_EVENTS, POST_IMPORT
+from madsci.event_manager.api.operations import FastOperation, Operations, Scope
 from madsci.event_manager.ingest.admission import Admission, Ticket
 from madsci.event_manager.ingest.body import unpack
 from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, read_bulk
@@ -45,7 +47,7 @@ class BulkReply(msgspec.Struct):
 
 @dataclass(frozen=True)
 class IngestRoutes:
-    """The routes by which events come in. Errors are raised before a reply is begun.
+    """The operations by which events come in. Errors are raised before a reply is begun.
 
     ``import_intake`` reads events that another server had, as they were there; ``encode`` makes the
     reply to a single event.
@@ -58,23 +60,36 @@ class IngestRoutes:
     encode: Callable[[StoredEvent], bytes] = encode_event
     unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKING))
 
-    @property
-    def table(self) -> dict[tuple[str, str], ASGIApp]:
-        """The routes by method and path."""
-        return {
-            ("POST", "/event"): self.post_event,
-            ("POST", "/events"): self.post_events,
-            ("POST", "/events/import"): self.post_import,
-        }
+    def operations(self) -> Operations:
+        """Return the operations of sending."""
+        table = Operations()
+        for path, name, summary, handler, document in (
+            ("/event", "post_event", "Send one event", self.post_event, POST_EVENT),
+            ("/events", "post_events", "Send many events", self.post_events, POST_EVENTS),
+            (
+                "/events/import",
+                "import_events",
+                "Import events of another store",
+                self.post_import,
+                POST_IMPORT,
+            ),
+        ):
+            table.put(
+                FastOperation(
+                    "POST",
+                    path,
+                    name,
+                    summary,
+                    Scope.SEND,
+                    handler,
+                    "events",
+                    (400, 413, 415),
+                    document=document,
+                )
+            )
+        return table
 
-    def routes(self) -> list[Route]:
-        """Return the routes for a Starlette application."""
-        return [
-            Route(path, endpoint=_AsgiEndpoint(call), methods=[method])
-            for (method, path), call in self.table.items()
-        ]
-
-    async def post_event(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def post_event(self, scope: Request, receive: Receive, send: Send) -> None:
         """Store one event and answer with it, once it is on disk."""
         ticket = self.admission.ticket()
         try:
@@ -92,15 +107,15 @@ class IngestRoutes:
         headers.extend((b"x-event-warning", _header_text(one)) for one in accepted.repairs)
         await _reply(send, self.encode(outcome.event), headers)
 
-    async def post_events(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def post_events(self, scope: Request, receive: Receive, send: Send) -> None:
         """Store many events and answer what became of each, once they are on disk."""
         await self._post_many(self.intake, scope, receive, send)
 
-    async def post_import(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def post_import(self, scope: Request, receive: Receive, send: Send) -> None:
         """Do the same with events of another store: their times of receipt stay what they are."""
         await self._post_many(self.import_intake, scope, receive, send)
 
-    async def _post_many(self, intake: Intake, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _post_many(self, intake: Intake, scope: Request, receive: Receive, send: Send) -> None:
         ticket = self.admission.ticket()
         try:
             body = await self._body(scope, receive, ticket)
@@ -127,7 +142,7 @@ class IngestRoutes:
             warnings=reading.warnings,
         )
 
-    async def _body(self, scope: Scope, receive: Receive, ticket: Ticket) -> bytes:
+    async def _body(self, scope: Request, receive: Receive, ticket: Ticket) -> bytes:
         """Return the whole body, unpacked; never holds more than admission allows."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         announced = headers.get(b"content-length", b"")
@@ -149,15 +164,6 @@ class IngestRoutes:
         ticket.give_back()
         ticket.take(len(whole))
         return whole
-
-
-class _AsgiEndpoint:
-    # Starlette takes functions for request handlers and objects for ASGI applications.
-    def __init__(self, call: ASGIApp) -> None:
-        self.call = call
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.call(scope, receive, send)
 
 
 async def _rest_of(start: bytes, receive: Receive, ticket: Ticket) -> bytes:

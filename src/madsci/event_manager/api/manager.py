@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import JSONResponse, Response
 
 from madsci.common.types.health import EventManagerHealth
 from madsci.common.types.manager_settings import EventManagerSettings
-from madsci.event_manager.api.models import DefinitionModel, SettingsReply
+from madsci.event_manager.api.models import Definition, SettingsReply
+from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.health.monitor import Monitor
 
 
-def manager_router(
+def manager_operations(
     settings: EventManagerSettings, definition: dict[str, Any], health: Monitor
-) -> APIRouter:
-    """Return the routes about the manager itself."""
-    router = APIRouter(tags=["manager"])
+) -> Operations:
+    """Return the operations about the manager itself."""
+    operations = Operations()
 
-    @router.get(
+    @operations.add(
+        "GET",
         "/health",
-        summary="How the server is",
+        "get_health",
+        "How the server is",
+        Scope.OPEN,
+        "manager",
         response_model=EventManagerHealth,
         responses={503: {"model": EventManagerHealth, "description": "Something is in trouble."}},
     )
@@ -30,19 +35,28 @@ def manager_router(
         state = await health.asked()  # on the event loop: questions may keep all threads busy
         return JSONResponse(state.model_dump(mode="json"), 200 if state.healthy else 503)
 
-    @router.get("/definition", summary="Who this manager is", response_model=DefinitionModel)
     def get_definition() -> dict[str, Any]:
         """Return the manager's definition, secrets masked."""
         return definition
 
-    @router.get("/", summary="Who this manager is", response_model=DefinitionModel)
-    def get_root() -> dict[str, Any]:
-        """Return the manager's definition, secrets masked."""
-        return definition
+    for path, name in (("/definition", "get_definition"), ("/", "get_root")):
+        operations.add(
+            "GET",
+            path,
+            name,
+            "Who this manager is",
+            Scope.OPEN,
+            "manager",
+            response_model=Definition,
+        )(get_definition)
 
-    @router.get(
+    @operations.add(
+        "GET",
         "/settings",
-        summary="The settings in force",
+        "get_settings",
+        "The settings in force",
+        Scope.READ,
+        "manager",
         response_model=SettingsReply,
         response_model_exclude_none=True,
     )
@@ -58,4 +72,4 @@ def manager_router(
             reply["schema_title"] = type(settings).__name__
         return JSONResponse(reply)
 
-    return router
+    return operations

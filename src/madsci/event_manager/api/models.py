@@ -37,11 +37,10 @@ class RepairedEvent(BaseModel):
     detail: str = Field(description="What could not be read and where it was kept.")
 
 
-class BulkReplyModel(BaseModel):
+class BulkReply(BaseModel):
     """What became of the events of a body."""
 
     model_config = ConfigDict(
-        title="BulkReply",
         json_schema_extra={
             "example": {
                 "received": 3,
@@ -72,11 +71,10 @@ class BulkReplyModel(BaseModel):
     warnings: list[RepairedEvent] = Field(description="Repairs, up to 1,000 of them.")
 
 
-class ProblemModel(BaseModel):
+class Problem(BaseModel):
     """Problem details of RFC 9457."""
 
     model_config = ConfigDict(
-        title="Problem",
         json_schema_extra={
             "example": {
                 "type": "about:blank",
@@ -98,10 +96,10 @@ class ProblemModel(BaseModel):
     )
 
 
-class DefinitionModel(BaseModel):
+class Definition(BaseModel):
     """Who this manager is, and what else its definition file says."""
 
-    model_config = ConfigDict(title="Definition", extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     name: str
     description: str | None
@@ -239,33 +237,10 @@ class RetentionReply(BaseModel):
     preview: RetentionPreview | None = Field(description="On request.")
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI description of error replies with these statuses."""
-    return {
-        status: {
-            "model": ProblemModel,
-            "description": _MEANINGS[status],
-            "content": {"application/problem+json": {}},
-        }
-        for status in statuses
-    }
-
-
-_MEANINGS = {
-    400: "The request cannot be understood.",
-    404: "There is no such event.",
-    409: "It is being done already.",
-    413: "The body, or an event in it, is too large.",
-    415: "The content encoding is not supported.",
-    422: "The values of the request cannot be used.",
-    500: "The store failed; the detail says how.",
-    504: "The question took too long; the detail says what to narrow.",
-    503: "The server cannot take this now; send it again after `Retry-After` seconds.",
-}
-
-
 class BackupRequest(BaseModel):
     """What a backup is made for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     description: str | None = Field(
         default=None, description="A few words that become part of its name."

@@ -1,14 +1,14 @@
 """An optional limit of requests per address, for labs that want it. Off by default.
 
-It never applies to sending events: a flight recorder that turns evidence away because there is much
-of it fails when it is needed most. Overload is what the ingest queue's bound is for.
+It never stands before sending: a flight recorder that turns evidence away because there is much of it
+fails when it is needed most. Overload is what the ingest queue's bound is for.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,24 +42,18 @@ class RateLimit:
         *,
         windows: list[Window],
         exempt: frozenset[str],
-        unlimited: Collection[tuple[str, str]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._app = app
         self._windows = windows
         self._exempt = exempt
-        self._unlimited = unlimited
         self._clock = clock
         self._counts: OrderedDict[str, list[tuple[int, int]]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
         address = scope["client"][0] if scope.get("client") else ""
-        if (
-            scope["type"] != "http"
-            or address in self._exempt
-            or (scope["method"], scope["path"]) in self._unlimited
-        ):
+        if scope["type"] != "http" or address in self._exempt:
             await self._app(scope, receive, send)
             return
         counts, exceeded = self._count(address)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -18,8 +18,8 @@ from madsci.event_manager.api.models import (
     PurgeReply,
     RetentionReply,
     StoredEventReply,
-    problem_responses,
 )
+from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import Cursor, Number, Offset, bounded_body
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
@@ -54,26 +54,30 @@ DryRun = Annotated[bool, Query(description="Only count.")]
 Preview = Annotated[bool, Query(description="Whether to count what a run would do now.")]
 
 
-def retention_router(
+def retention_operations(
     retention: Retention,
     search: Search,
     runner: TaskRunner,
     settings: RetentionSettings,
     naive_zone: tzinfo | None,
-) -> APIRouter:
-    """Return the routes about how long events are kept.
+) -> Operations:
+    """Return the operations about how long events are kept.
 
     What changes events works in a thread until it is done, also when the client has gone away; asked
     again, it goes on. Times without an offset are read in ``naive_zone``.
     """
-    router = APIRouter(tags=["retention"])
+    operations = Operations()
 
-    @router.post(
+    @operations.add(
+        "POST",
         "/events/archive",
-        summary="Archive events",
+        "archive_events",
+        "Archive events",
+        Scope.MANAGE,
+        "retention",
+        (400, 413, 415, 504),
         response_model=ArchiveReply,
         response_model_exclude_defaults=True,
-        responses=problem_responses(400, 413, 422, 503, 504),
         openapi_extra=_ARCHIVE_BODY,
     )
     async def archive_events(request: Request) -> dict[str, Any]:
@@ -90,11 +94,16 @@ def retention_router(
         count = await run_in_threadpool(lambda: _archive(retention, wanted))
         return _archived(count, f"Successfully archived {count} events")
 
-    @router.get(
+    @operations.add(
+        "GET",
         "/events/archived",
-        summary="Get archived events",
+        "get_archived_events",
+        "Get archived events",
+        Scope.READ,
+        "retention",
+        (400, 504),
         response_model=dict[str, StoredEventReply],
-        responses={200: {"headers": CURSOR_HEADER}, **problem_responses(400, 422, 503, 504)},
+        responses={200: {"headers": CURSOR_HEADER}},
     )
     async def get_archived_events(
         number: Number = queries.DEFAULT_PAGE, offset: Offset = 0, cursor: Cursor = None
@@ -105,12 +114,16 @@ def retention_router(
         page = await search.page(queries.Query(ARCHIVED, number, offset, after, sort))
         return page_of(page.body, page.next_cursor)
 
-    @router.delete(
+    @operations.add(
+        "DELETE",
         "/events/archived",
-        summary="Delete archived events for good",
+        "purge_events",
+        "Delete archived events for good",
+        Scope.MANAGE,
+        "retention",
+        (409, 504),
         response_model=PurgeReply,
         response_model_exclude_defaults=True,
-        responses=problem_responses(409, 422, 500, 503, 504),
     )
     async def purge_events(
         older_than_days: Days = 365, *, dry_run: DryRun = False, backup: BackUpBefore = True
@@ -129,11 +142,15 @@ def retention_router(
         made = None if purged.backup is None else str(purged.backup)
         return {"deleted_count": purged.deleted, "message": message, "backup_path": made}
 
-    @router.get(
+    @operations.add(
+        "GET",
         "/retention",
-        summary="How long events are kept",
+        "get_retention",
+        "How long events are kept",
+        Scope.READ,
+        "retention",
+        (504,),
         response_model=RetentionReply,
-        responses=problem_responses(422, 503, 504),
     )
     async def get_retention(*, preview: Preview = False) -> dict[str, Any]:
         """Return the policy, what the last run did, and what one would do now if `preview` is true."""
@@ -151,9 +168,13 @@ def retention_router(
             "preview": await _preview(search, retention) if preview else None,
         }
 
-    @router.post(
+    @operations.add(
+        "POST",
         "/retention/confirm",
-        summary="Confirm that the clock is right",
+        "confirm_clock",
+        "Confirm that the clock is right",
+        Scope.MANAGE,
+        "retention",
         response_model=ConfirmReply,
     )
     async def confirm_clock() -> dict[str, Any]:
@@ -162,7 +183,7 @@ def retention_router(
         message = f"The clock is right: it is {clock}. Retention goes on within a minute"
         return {"clock": clock, "message": message}
 
-    return router
+    return operations
 
 
 def _document(body: bytes) -> object:

@@ -5,23 +5,17 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
-from madsci.event_manager.api.events import QUESTION_BODY
-from madsci.event_manager.api.models import (
-    CountReply,
-    FacetsReply,
-    HistogramReply,
-    problem_responses,
-)
+from madsci.event_manager.api.models import CountReply, FacetsReply, HistogramReply
+from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import question_of_request
+from madsci.event_manager.api.question_schema import QUESTION_BODY
 from madsci.event_manager.model.selector import Compare, conjuncts
 from madsci.event_manager.model.tally import Tally
 from madsci.event_manager.search import facets, histogram
 from madsci.event_manager.search.question import Question
 from madsci.event_manager.search.service import Search
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = problem_responses(400, 413, 422, 503, 504)
 
 Interval = Annotated[
     str | None,
@@ -40,9 +34,9 @@ Names = Annotated[
 Top = Annotated[int, Query(ge=1, le=facets.MAX_TOP, description="Values of each.")]
 
 
-def summaries_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
-    """Return the routes that count; each as GET for people, and as POST for large selectors."""
-    router = APIRouter(tags=["events"])
+def summary_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
+    """Return the operations that count; each as GET for people, and as POST for large selectors."""
+    operations = Operations()
     asked = question_of_request(naive_zone)
 
     async def count_events(question: Question = asked) -> dict[str, Any]:
@@ -80,20 +74,27 @@ def summaries_router(search: Search, naive_zone: tzinfo | None) -> APIRouter:
             },
         }
 
-    for path, call, summary, reply in (
-        ("/events/count", count_events, "Count events", CountReply),
-        ("/events/histogram", histogram_of_events, "Count events over time", HistogramReply),
-        ("/events/facets", facets_of_events, "The most frequent values", FacetsReply),
+    for what, call, summary, reply in (
+        ("count", count_events, "Count events", CountReply),
+        ("histogram", histogram_of_events, "Count events over time", HistogramReply),
+        ("facets", facets_of_events, "The most frequent values", FacetsReply),
     ):
-        router.get(path, summary=summary, response_model=reply, responses=_PROBLEMS)(call)
-        router.post(
-            path,
-            summary=summary,
-            response_model=reply,
-            responses=_PROBLEMS,
-            openapi_extra=QUESTION_BODY,
-        )(call)
-    return router
+        for method, name, body in (
+            ("GET", f"{what}_events", None),
+            ("POST", f"{what}_query", QUESTION_BODY),
+        ):
+            operations.add(
+                method,
+                f"/events/{what}",
+                name,
+                summary,
+                Scope.READ,
+                "events",
+                (400, 413, 415, 504),
+                response_model=reply,
+                openapi_extra=body,
+            )(call)
+    return operations
 
 
 async def _span(search: Search, question: Question) -> tuple[int, int] | None:

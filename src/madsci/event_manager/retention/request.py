@@ -50,7 +50,7 @@ def read_archive_request(document: object, naive_zone: tzinfo | None) -> Archive
     size = document.get("batch_size")
     if size is not None and (type(size) is not int or size < 0):
         raise _invalid("batch_size", f"it is a whole number from 0 on, not {size!r:.40}")
-    dry_run = document.get("dry_run") or False
+    dry_run = document.get("dry_run", False)
     if not isinstance(dry_run, bool):
         raise _invalid("dry_run", f"it is true or false, not {dry_run!r:.40}")
     return ArchiveRequest(ids or None, None if ids else selector, size or None, dry_run)

@@ -1,0 +1,108 @@
+"""What OpenAPI says of a question: a selector alone, or with what goes with it around it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from madsci.event_manager.model.query import MAX_PAGE
+
+_SCHEMAS: Final = "#/components/schemas/"
+
+QUESTION_SCHEMAS: Final[dict[str, Any]] = {
+    "Selector": {
+        "title": "Selector",
+        "type": "object",
+        "description": "A MongoDB-style selector: members by dotted paths, operators with `$`. An empty"
+        " one matches every event.",
+        "additionalProperties": True,
+    },
+    "Question": {
+        "title": "Question",
+        "type": "object",
+        "description": "A selector, and what goes with it. All of them may be left out.",
+        "additionalProperties": False,
+        "required": ["selector"],
+        "properties": {
+            "selector": {"$ref": f"{_SCHEMAS}Selector"},
+            "sort": {
+                "description": "A path, with `-` before it for descending, `{path: 1 or -1}`, or a list"
+                " of these.",
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "object", "additionalProperties": {"enum": [1, -1]}},
+                    {
+                        "type": "array",
+                        "items": {
+                            "anyOf": [
+                                {"type": "string"},
+                                {"type": "object", "additionalProperties": {"enum": [1, -1]}},
+                            ]
+                        },
+                    },
+                ],
+            },
+            "limit": {
+                "type": "integer",
+                "minimum": 0,
+                "description": f"Events in the reply; 0 for as many as a page holds ({MAX_PAGE:,}).",
+            },
+            "cursor": {"type": "string", "description": "The `X-Next-Cursor` of the last reply."},
+            "fields": {
+                "description": "Paths of the members to take, or `{path: 0}` for all but these.",
+                "anyOf": [
+                    {"type": "array", "items": {"type": "string"}},
+                    {"type": "object", "additionalProperties": {"enum": [0, 1]}},
+                ],
+            },
+            "include_archived": {
+                "type": "boolean",
+                "default": True,
+                "description": "Whether archived events are found too.",
+            },
+        },
+    },
+}
+
+QUESTION_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "anyOf": [
+                        {"$ref": f"{_SCHEMAS}Selector"},
+                        {"$ref": f"{_SCHEMAS}Question"},
+                    ]
+                },
+                "examples": {
+                    "node": {
+                        "summary": "Everything of one node from INFO upwards",
+                        "value": {
+                            "source.node_id": "01JJ4S0WNGEF5FQAZG5KDGJRBV",
+                            "log_level": {"$gte": 20},
+                        },
+                    },
+                    "time": {
+                        "summary": "Failed steps and errors of one night",
+                        "value": {
+                            "event_timestamp": {"$gte": "2026-11-23T20:00:00Z"},
+                            "$or": [
+                                {"event_type": "workflow_step_failed"},
+                                {"log_level": {"$gte": "ERROR"}},
+                            ],
+                        },
+                    },
+                    "words": {
+                        "summary": "The slowest steps in which something jammed",
+                        "value": {
+                            "selector": {"$text": {"$search": "jam jammed"}},
+                            "sort": {"event_data.duration_ms": -1},
+                            "limit": 10,
+                            "fields": ["event_timestamp", "event_data.message"],
+                        },
+                    },
+                },
+            }
+        },
+    }
+}
