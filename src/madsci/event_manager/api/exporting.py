@@ -7,13 +7,14 @@ from datetime import datetime, tzinfo
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import WithJsonSchema
 from starlette.responses import StreamingResponse
 
 from madsci.common.clock import UTC
 from madsci.common.errors import QueryTimeoutError
 from madsci.event_manager.api.operations import Operations, Scope
-from madsci.event_manager.api.parameters import question_of_request
-from madsci.event_manager.api.question_schema import QUESTION_BODY
+from madsci.event_manager.api.parameters import OR_NONE, question_of_request
+from madsci.event_manager.api.question_schema import OPTIONAL_BODY
 from madsci.event_manager.api.streams import stream_of
 from madsci.event_manager.export.formats import FORMATS, format_named
 from madsci.event_manager.export.projection import parse_fields
@@ -22,9 +23,16 @@ from madsci.event_manager.model.sorting import OLDEST_FIRST
 from madsci.event_manager.search.question import Question
 from madsci.event_manager.search.service import Search
 
-Format = Annotated[str, Query(description=f"One of {', '.join(FORMATS)}.")]
+Format = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "enum": list(FORMATS)}),
+    Query(description=f"One of {', '.join(FORMATS)}."),
+]
 FieldNames = Annotated[
-    str | None, Query(description="Members to take, between commas; none for all of them.")
+    str | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string", "examples": ["event_timestamp,event_data.message"]}),
+    Query(description="Members to take, between commas; none for all of them."),
 ]
 
 
@@ -62,7 +70,7 @@ def export_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
                 headers["X-Total-Count"] = str(min(limit, matching))
         return await stream_of(search, format, query, chosen, headers)
 
-    for method, name, body in (("GET", "export_events", None), ("POST", "export_query", QUESTION_BODY)):
+    for method, name, body in (("GET", "export_events", None), ("POST", "export_query", OPTIONAL_BODY)):
         operations.add(
             method,
             "/events/export",

@@ -10,6 +10,7 @@ send no origin. See https://fetch.spec.whatwg.org/#http-cors-protocol.
 from __future__ import annotations
 
 import ipaddress
+import json
 import logging
 import socket
 from collections.abc import Iterable, Mapping
@@ -76,7 +77,8 @@ class Guard:
             return problem(
                 421,
                 f"The request is for {_shown(host)}, which is not a name that this server knows as its"
-                " own. Use its address, or name it with EVENT_ALLOWED_HOSTS.",
+                " own. Use its address, or start the server with"
+                f" {_setting('EVENT_ALLOWED_HOSTS', host)}.",
                 "unknown-host",
             )
         origin = headers.get(b"origin")
@@ -85,7 +87,8 @@ class Guard:
         page = "another site" if origin is None else _shown(origin)
         return problem(
             403,
-            f"A page of {page} may not do this. If it should, name its origin with EVENT_CORS_ORIGINS.",
+            f"A page of {page} may not do this. If it should, start the server with"
+            f" {_setting('EVENT_CORS_ORIGINS', origin or b'null')}.",
             "foreign-origin",
         )
 
@@ -111,8 +114,9 @@ class Guard:
                 self._told += 1
                 _logger.warning(
                     "A request calls this server %s, which is not a name that it knows as its own. If"
-                    " it is, name it with EVENT_ALLOWED_HOSTS.",
+                    " it is one, start the server with %s.",
                     _shown(host),
+                    _setting("EVENT_ALLOWED_HOSTS", host),
                 )
         return judged
 
@@ -172,3 +176,9 @@ def _is_address(name: str) -> bool:
 
 def _shown(value: bytes) -> str:
     return repr(value.decode("latin-1"))[:100]
+
+
+def _setting(name: str, value: bytes) -> str:
+    """Return how a setting is written in a shell."""
+    text = value.decode("latin-1") if b"://" in value else _name_in(value.decode("latin-1"))
+    return f"{name}='{json.dumps([text[:100]])}'"

@@ -6,6 +6,18 @@ from typing import Any, Final
 
 from madsci.event_manager.api.openapi import SCHEMAS, json_reply
 
+_EVENT: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"$ref": SCHEMAS + "Event"},
+        {
+            "type": "object",
+            "title": "AnyObject",
+            "description": "Anything else is kept, too: members that events do not have, and values"
+            " that cannot be read, which the reply tells.",
+        },
+    ]
+}
+
 POST_EVENT: Final[dict[str, Any]] = {
     "description": (
         "Stores an event and answers with it once it is on disk. An event whose id is stored already"
@@ -17,7 +29,7 @@ POST_EVENT: Final[dict[str, Any]] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"$ref": SCHEMAS + "Event"},
+                "schema": _EVENT,
                 "example": {
                     "event_type": "LOG_INFO",
                     "log_level": 20,
@@ -31,6 +43,12 @@ POST_EVENT: Final[dict[str, Any]] = {
         "200": json_reply(
             "StoredEventReply",
             "The stored event.",
+            links={
+                "StoredEvent": {
+                    "operationId": "get_event",
+                    "parameters": {"event_id": "$response.body#/_id"},
+                }
+            },
             headers={
                 "X-Event-Duplicate": {
                     "description": "`true` if the id was stored before.",
@@ -58,7 +76,7 @@ POST_EVENTS: Final[dict[str, Any]] = {
                 "schema": {"type": "string"},
                 "example": '{"event_type":"log_info","event_data":"first"}\n{"event_data":"second"}\n',
             },
-            "application/json": {"schema": {"type": "array", "items": {"$ref": SCHEMAS + "Event"}}},
+            "application/json": {"schema": {"type": "array", "items": _EVENT}},
         },
     },
     "responses": {

@@ -12,7 +12,7 @@ from madsci.common.types.event import Event
 from madsci.event_manager.api import models
 from madsci.event_manager.api.documented_problems import problem_responses
 from madsci.event_manager.api.operations import FastOperation, Operation, Operations, Scope
-from madsci.event_manager.api.question_schema import QUESTION_SCHEMAS
+from madsci.event_manager.api.question_schema import QUESTION_SCHEMAS, SELECTOR
 
 SCHEMAS: Final = "#/components/schemas/"
 _OF_ALL: Final = frozenset({421, 422, 500, 503})
@@ -33,7 +33,7 @@ def document(app: FastAPI, operations: Operations) -> dict[str, Any]:
     )
     _, schemas = models_json_schema(
         [
-            (Event, "validation"),
+            (Event, "serialization"),
             (models.StoredEventReply, "serialization"),
             (models.BulkReply, "serialization"),
             (models.RejectedEvent, "serialization"),
@@ -48,9 +48,19 @@ def document(app: FastAPI, operations: Operations) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         known.pop(unused, None)
     for row in operations:
+        methods = whole["paths"].setdefault(row.path.replace(":path", ""), {})
         if isinstance(row, FastOperation):
-            whole["paths"].setdefault(row.path, {})[row.method.lower()] = _described(row)
+            methods[row.method.lower()] = _described(row)
+        else:
+            _write_json_parameters(methods[row.method.lower()])
     return whole
+
+
+def _write_json_parameters(operation: dict[str, Any]) -> None:
+    """Say of parameters that are selectors that they hold them as JSON, which the framework cannot."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["schema"].get("$ref") == SELECTOR:
+            parameter["content"] = {"application/json": {"schema": parameter.pop("schema")}}
 
 
 def _described(row: FastOperation) -> dict[str, Any]:

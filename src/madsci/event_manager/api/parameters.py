@@ -7,11 +7,12 @@ from datetime import tzinfo
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from madsci.common.clock import parse_instant
 from madsci.common.errors import InvalidInputError, TooLargeError
-from madsci.common.types.log_level import level_number
+from madsci.common.types.log_level import EventLogLevel, level_number
+from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
 from madsci.event_manager.model.selector import And
@@ -34,8 +35,18 @@ def _level(value: Any) -> int:
 Level = Annotated[
     int,
     BeforeValidator(_level),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": -999_999_999, "maximum": 999_999_999},
+                {"type": "string", "enum": [level.name for level in EventLogLevel]},
+            ]
+        }
+    ),
     Query(description="The lowest level, as a number or a name."),
 ]
+OR_NONE: Final = BeforeValidator(lambda text: text or None)
+"""Reads an empty parameter as one that is not given, as forms send it."""
 Number = Annotated[
     int,
     Query(
@@ -47,22 +58,23 @@ Number = Annotated[
 ]
 Time = Annotated[
     str | None,
-    Query(
-        description="ISO 8601, inclusive. Without an offset it is in the server's zone.",
-        json_schema_extra={"format": "date-time"},
-    ),
+    OR_NONE,
+    WithJsonSchema({"type": "string", "examples": ["2026-11-23T20:00:00Z"]}),
+    Query(description="ISO 8601, inclusive. Without an offset it is in the server's zone."),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**53, description="Events to skip; a cursor is faster.")]
 Cursor = Annotated[
-    str | None, Query(description="Where to go on: the `X-Next-Cursor` of the last reply.")
+    str | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string"}),
+    Query(description="Where to go on: the `X-Next-Cursor` of the last reply."),
 ]
 IncludeArchived = Annotated[bool, Query(description="Whether archived events are found too.")]
 SelectorText = Annotated[
     str | None,
-    Query(
-        description="A MongoDB-style selector as JSON text.",
-        json_schema_extra={"example": '{"source.node_id": "01JJ4S0WNGEF5FQAZG5KDGJRBV"}'},
-    ),
+    OR_NONE,
+    WithJsonSchema({"$ref": SELECTOR}),  # as JSON; ``openapi`` says so
+    Query(description="A MongoDB-style selector as JSON text."),
 ]
 
 
@@ -93,7 +105,13 @@ def question_of_request(naive_zone: tzinfo | None) -> Any:
         end_time: Time = None,
         include_archived: IncludeArchived = True,  # noqa: FBT002 - a query parameter
     ) -> Question:
-        text = (selector or "").encode() or await bounded_body(request)
+        body = await bounded_body(request)
+        if selector is not None and body.strip():
+            problem = "give the selector in the URL or in the body, not in both"
+            raise InvalidInputError(
+                f"selector: {problem}.", [{"loc": ["query", "selector"], "msg": problem}]
+            )
+        text = body if selector is None else selector.encode()
         question = parse_question(text, naive_zone) if text.strip() else Question()
         bounds = queries.latest(
             level=level,

@@ -7,6 +7,7 @@ from typing import Any, Final
 from madsci.event_manager.model.query import MAX_PAGE
 
 _SCHEMAS: Final = "#/components/schemas/"
+SELECTOR: Final = f"{_SCHEMAS}Selector"
 
 QUESTION_SCHEMAS: Final[dict[str, Any]] = {
     "Selector": {
@@ -23,7 +24,7 @@ QUESTION_SCHEMAS: Final[dict[str, Any]] = {
         "additionalProperties": False,
         "required": ["selector"],
         "properties": {
-            "selector": {"$ref": f"{_SCHEMAS}Selector"},
+            "selector": {"$ref": SELECTOR},
             "sort": {
                 "description": "A path, with `-` before it for descending, `{path: 1 or -1}`, or a list"
                 " of these.",
@@ -63,46 +64,39 @@ QUESTION_SCHEMAS: Final[dict[str, Any]] = {
     },
 }
 
-QUESTION_BODY: Final[dict[str, Any]] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "anyOf": [
-                        {"$ref": f"{_SCHEMAS}Selector"},
-                        {"$ref": f"{_SCHEMAS}Question"},
-                    ]
+_CONTENT: Final[dict[str, Any]] = {
+    "application/json": {
+        "schema": {"anyOf": [{"$ref": SELECTOR}, {"$ref": f"{_SCHEMAS}Question"}]},
+        "examples": {
+            "node": {
+                "summary": "Everything of one node from INFO upwards",
+                "value": {
+                    "source.node_id": "01JJ4S0WNGEF5FQAZG5KDGJRBV",
+                    "log_level": {"$gte": 20},
                 },
-                "examples": {
-                    "node": {
-                        "summary": "Everything of one node from INFO upwards",
-                        "value": {
-                            "source.node_id": "01JJ4S0WNGEF5FQAZG5KDGJRBV",
-                            "log_level": {"$gte": 20},
-                        },
-                    },
-                    "time": {
-                        "summary": "Failed steps and errors of one night",
-                        "value": {
-                            "event_timestamp": {"$gte": "2026-11-23T20:00:00Z"},
-                            "$or": [
-                                {"event_type": "workflow_step_failed"},
-                                {"log_level": {"$gte": "ERROR"}},
-                            ],
-                        },
-                    },
-                    "words": {
-                        "summary": "The slowest steps in which something jammed",
-                        "value": {
-                            "selector": {"$text": {"$search": "jam jammed"}},
-                            "sort": {"event_data.duration_ms": -1},
-                            "limit": 10,
-                            "fields": ["event_timestamp", "event_data.message"],
-                        },
-                    },
+            },
+            "time": {
+                "summary": "Failed steps and errors of one night",
+                "value": {
+                    "event_timestamp": {"$gte": "2026-11-23T20:00:00Z"},
+                    "$or": [
+                        {"event_type": "workflow_step_failed"},
+                        {"log_level": {"$gte": "ERROR"}},
+                    ],
                 },
-            }
+            },
+            "words": {
+                "summary": "The slowest steps in which something jammed",
+                "value": {
+                    "selector": {"$text": {"$search": "jam jammed"}},
+                    "sort": {"event_data.duration_ms": -1},
+                    "limit": 10,
+                    "fields": ["event_timestamp", "event_data.message"],
+                },
+            },
         },
     }
 }
+QUESTION_BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _CONTENT}}
+OPTIONAL_BODY: Final[dict[str, Any]] = {"requestBody": {"required": False, "content": _CONTENT}}
+"""Where the selector may stand in the URL instead, or be left out."""

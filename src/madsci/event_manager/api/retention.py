@@ -21,6 +21,7 @@ from madsci.event_manager.api.models import (
 )
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import Cursor, Number, Offset, bounded_body
+from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
 from madsci.event_manager.model.selector import And, In, Selector
@@ -245,16 +246,39 @@ _ARCHIVE_BODY: dict[str, Any] = {
                     "title": "ArchiveRequest",
                     "additionalProperties": False,
                     "properties": {
-                        "event_ids": {"type": "array", "items": {"type": "string"}},
-                        "before_date": {"type": "string", "format": "date-time"},
-                        "selector": {"type": "object", "additionalProperties": True},
+                        "event_ids": {"type": ["array", "null"], "items": {"type": "string"}},
+                        "before_date": {
+                            "type": ["string", "null"],
+                            "format": "date-time",
+                            "description": "Exclusive, of the events' own time.",
+                        },
+                        "selector": {"anyOf": [{"$ref": SELECTOR}, {"type": "null"}]},
                         "batch_size": {
-                            "type": "integer",
+                            "type": ["integer", "null"],
                             "minimum": 0,
                             "description": "Events changed at once; 0 or none for the server's.",
                         },
                         "dry_run": {"type": "boolean", "description": "Only count."},
                     },
+                    "anyOf": [
+                        {
+                            "required": ["event_ids"],
+                            "properties": {
+                                "event_ids": {"type": "array", "minItems": 1},
+                                "selector": {"type": "null"},
+                            },
+                        },
+                        *(
+                            {
+                                "required": [name],
+                                "properties": {
+                                    name: {"not": {"type": "null"}},
+                                    "event_ids": {"type": ["array", "null"], "maxItems": 0},
+                                },
+                            }
+                            for name in ("before_date", "selector")
+                        ),
+                    ],
                 },
                 "examples": {
                     "date": {

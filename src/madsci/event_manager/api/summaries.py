@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Query
+from pydantic import WithJsonSchema
 
 from madsci.event_manager.api.models import CountReply, FacetsReply, HistogramReply
 from madsci.event_manager.api.operations import Operations, Scope
-from madsci.event_manager.api.parameters import question_of_request
-from madsci.event_manager.api.question_schema import QUESTION_BODY
+from madsci.event_manager.api.parameters import OR_NONE, question_of_request
+from madsci.event_manager.api.question_schema import OPTIONAL_BODY
 from madsci.event_manager.model.selector import Compare, conjuncts
-from madsci.event_manager.model.tally import Tally
+from madsci.event_manager.model.tally import GROUPINGS, Tally
 from madsci.event_manager.search import facets, histogram
 from madsci.event_manager.search.question import Question
 from madsci.event_manager.search.service import Search
 
+_GROUPINGS: Final = "|".join(GROUPINGS)
 Interval = Annotated[
     str | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,5}(ms|s|m|h|d|w)?$"}),
     Query(description="Length of a bucket: `30s`, `5m`, `1h`, `1d`, `1w`; none for a round one."),
 ]
 By = Annotated[
     str | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string", "enum": list(GROUPINGS)}),
     Query(description="Count by type, level, node, workcell, experiment, workflow or user, too."),
 ]
 Names = Annotated[
     str | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string", "pattern": f"^({_GROUPINGS})(,({_GROUPINGS}))*$"}),
     Query(
         description="Which of type, level, node, workcell, experiment, workflow, user; none for all."
     ),
@@ -81,7 +89,7 @@ def summary_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
     ):
         for method, name, body in (
             ("GET", f"{what}_events", None),
-            ("POST", f"{what}_query", QUESTION_BODY),
+            ("POST", f"{what}_query", OPTIONAL_BODY),
         ):
             operations.add(
                 method,
