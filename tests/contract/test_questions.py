@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 
 import pytest
 
@@ -305,3 +306,11 @@ def test_processes_beside_the_server_give_the_same_answers(serve, plates, tmp_pa
         assert reply.content == plates.post(f"/events/{path}", json=selector).content
     refused = beside.post("/events/export?format=csv", json={"selector": {}, "cursor": "x"})
     assert refused.status_code == 400
+
+
+def test_a_format_whose_library_is_missing_is_told_before_anything_is_sent(client, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    reply = client.get("/events/export?format=parquet")
+    assert (reply.status_code, reply.json()["code"]) == (501, "format-unavailable")
+    assert "pip install" in reply.json()["detail"]
+    assert client.get("/events/export?format=csv").status_code == 200

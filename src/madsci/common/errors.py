@@ -9,6 +9,7 @@
     │   └── InvalidCursorError      not a cursor that this server gave out
     ├── NotAcceptedError            understood, but not taken now or in this form
     │   ├── TooLargeError           larger than this server takes
+    │   ├── FormatUnavailableError  a library for the format is missing
     │   ├── UnsupportedBodyError    a content encoding that this server does not read
     │   ├── OverloadedError         the queue is full or the server is stopping: come back later
     │   └── HeldBackError           it might do harm now: somebody has to look first
@@ -105,6 +106,12 @@ class UnsupportedBodyError(NotAcceptedError):
     """The body is in an encoding that this server does not read."""
 
     code = "unsupported-body"
+
+
+class FormatUnavailableError(NotAcceptedError):
+    """A format of files needs a library that this server does not have."""
+
+    code = "format-unavailable"
 
 
 class OverloadedError(NotAcceptedError):

@@ -68,6 +68,11 @@ _PROBLEMS: Final = {
         "store-error",
         "The event store failed unexpectedly.",
     ),
+    501: _Problem(
+        "The format needs a library that this server does not have.",
+        "format-unavailable",
+        "This server cannot write Parquet, because pyarrow is not installed.",
+    ),
     503: _Problem(
         "The server cannot do this now; send it again after `Retry-After` seconds.",
         "overloaded",

@@ -78,7 +78,7 @@ def export_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
             "Export events as a file",
             Scope.READ,
             "events",
-            (400, 413, 415, 504),
+            (400, 413, 415, 501, 504),
             response_class=StreamingResponse,
             responses={200: {"content": content}},
             openapi_extra=body,

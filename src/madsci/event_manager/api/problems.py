@@ -21,6 +21,7 @@ _STATUS: Final[dict[type[errors.MadsciError], int]] = {
     errors.EventNotFoundError: 404,
     errors.TooLargeError: 413,
     errors.UnsupportedBodyError: 415,
+    errors.FormatUnavailableError: 501,
     errors.QueryTimeoutError: 504,
     errors.OverloadedError: 503,
     errors.StoreUnavailableError: 503,

@@ -52,6 +52,6 @@ def export(name: str, pages: Pages, fields: Fields | None = None) -> Iterator[by
 
     Raises:
         InvalidInputError: there is no such format.
-        NotAcceptedError: the format needs a library that is not installed.
+        FormatUnavailableError: the format needs a library that is not installed.
     """
     return chunked(format_named(name).write(pages, fields))

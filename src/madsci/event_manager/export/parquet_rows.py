@@ -14,7 +14,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, Final
 
-from madsci.common.errors import NotAcceptedError
+from madsci.common.errors import FormatUnavailableError
 from madsci.event_manager.export.columns import OTHER, Kind, find_columns, kind_of_cell
 from madsci.event_manager.export.flat_rows import Row, row_maker
 from madsci.event_manager.export.pages import Pages, each_event
@@ -56,7 +56,7 @@ def parquet_rows(pages: Pages, fields: Fields | None = None) -> Iterator[bytes]:
     The columns are those of ``columns``, and the selection is gone through twice.
 
     Raises:
-        NotAcceptedError: pyarrow is not installed. Raised at once, not with the first piece.
+        FormatUnavailableError: pyarrow is not installed. Raised at once, not with the first piece.
     """
     arrow, parquet = _pyarrow()
     return _pieces(arrow, parquet.ParquetWriter, pages, fields)
@@ -67,7 +67,7 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow as pa  # noqa: PLC0415 - see the module's docstring
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
-        raise NotAcceptedError(
+        raise FormatUnavailableError(
             "This server cannot write Parquet, because pyarrow is not installed. Install it with"
             " pip install 'madsci.event_manager[parquet]', or ask for csv or ndjson."
         ) from error
