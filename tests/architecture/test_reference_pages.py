@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from madsci.common import errors
+from madsci.common.types import foreign_event, log_level
 from madsci.common.types.event_types import Event, EventType
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -22,6 +23,13 @@ def test_every_event_type_stands_in_the_reference_with_its_meaning():
 def test_every_member_of_an_event_stands_in_the_reference():
     text = page("events.md")
     assert [name for name in Event.model_fields if f"`{name}`" not in text] == []
+
+
+def test_every_name_of_other_loggers_and_of_levels_stands_in_the_reference():
+    text = page("events.md").lower()
+    tables = (foreign_event.MESSAGES, foreign_event.LEVELS, foreign_event.TIMES, log_level.OTHER_NAMES)
+    names = sorted({name.lower() for table in tables for name in table})
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_every_error_code_that_the_server_gives_stands_in_the_reference():

@@ -24,9 +24,24 @@ def test_a_level_is_read_from_its_number_and_its_name(level):
     assert EventLogLevel(f"EventLogLevel.{name}") is level
 
 
-@pytest.mark.parametrize(("name", "level"), [("warn", 30), ("fatal", 50), ("ERR", 40), ("trace", 10)])
-def test_names_of_other_libraries_are_read(name, level):
-    assert level_number(name) == level
+@pytest.mark.parametrize(
+    ("names", "level"),
+    [
+        ("all", 0),
+        ("trace Verbose FINEST finer fine dbg V t d", 10),
+        ("Information informational notice CONFIG success inf i", 20),
+        ("warn WRN w", 30),
+        ("err error SEVERE fail e", 40),
+        ("crit Critical fatal alert emerg emergency panic dpanic FTL f c", 50),
+    ],
+)
+def test_names_of_other_libraries_are_read(names, level):
+    assert {name: level_number(name) for name in names.split()} == dict.fromkeys(names.split(), level)
+
+
+@pytest.mark.parametrize("name", ["OFF", "None", "LOUD", "EROR", "n"])
+def test_what_is_no_level_of_events_is_none(name):
+    assert level_number(name) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any, Final
 from madsci.client.writing import find_event
 from madsci.common.clock import from_us
 from madsci.common.types.event import Event
-from madsci.common.types.log_level import EventLogLevel
+from madsci.common.types.foreign_event import as_event
 
 MADE_ID: Final = "line-"
 """Begins the ids of lines that have none."""
@@ -53,20 +53,6 @@ def _made_event(line: str, fields: Any, moment: float) -> Event:
         "event_data": line,
     }
     if isinstance(fields, dict):
-        document.update(_read_structured(fields))
+        read, _ = as_event(fields)
+        document.update(read if "event_data" in read else {"event_data": fields})
     return Event.read(document)
-
-
-def _read_structured(fields: dict[str, Any]) -> dict[str, Any]:
-    """Read a line as structured loggers write it: the text under ``event``, the rest beside it."""
-    document: dict[str, Any] = {}
-    if "timestamp" in fields:
-        document["event_timestamp"] = fields.pop("timestamp")
-    level = str(fields.get("level", "")).upper()
-    if level in EventLogLevel.__members__:
-        document["log_level"] = fields.pop("level")
-    if "event_type" in fields:
-        document["event_type"] = fields["event_type"]
-    if "event" in fields and "message" not in fields:
-        fields["message"] = fields.pop("event")
-    return {**document, "event_data": fields}

@@ -41,7 +41,8 @@ def read_entry(entry: Mapping[Any, Any]) -> tuple[str, dict[str, Any]]:
 def take_level_name(fields: dict[str, Any]) -> int | None:
     """Take the level that a processor wrote; any other ``level`` is the program's datum."""
     name = fields.get("level")
-    named = level_number(name) if type(name) is str and name.isalpha() else None
+    # A single letter is rather a column of a plate.
+    named = level_number(name) if type(name) is str and name.isalpha() and name[1:] else None
     if named is not None:
         del fields["level"]
     return named

@@ -16,14 +16,14 @@ from madsci.common.clock import parse_instant
 from madsci.common.errors import InvalidEventError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
-from madsci.common.types.extended_json import from_extended, is_extended
+from madsci.common.types.extended_json import plain_document
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.common.types.ownership import OWNERSHIP_IDS, id_text
 
 MAX_ID_LENGTH: Final = 255
 """Characters in an event id: it is a key of every index, and a ULID has 26."""
 
-_MEMBERS: Final = frozenset(
+MEMBERS: Final = frozenset(
     {
         "_id", "event_id", "event_type", "log_level", "alert", "event_timestamp", "source",
         "event_data", "trace_id", "span_id", "archived", "archived_at", "received_at", "extra",
@@ -78,7 +78,7 @@ def read_event(document: object, naive_zone: tzinfo | None = None) -> EventReadi
             f"An event is a JSON object, this is {_kind(document)}: {document!r:.80}",
             [{"loc": [], "msg": "not an object"}],
         )
-    return _read(from_extended(document) if is_extended(document) else document, naive_zone)
+    return _read(plain_document(document), naive_zone)
 
 
 def _read(document: Mapping[str, Any], naive_zone: tzinfo | None) -> EventReading:
@@ -137,7 +137,7 @@ def _read_extra(document: Mapping[str, Any], reading: EventReading) -> None:
     elif given is not None:
         reading.extra["extra"] = given
     for name, value in document.items():
-        if name not in _MEMBERS:
+        if name not in MEMBERS:
             reading.extra[name] = value
 
 

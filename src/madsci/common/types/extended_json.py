@@ -32,6 +32,11 @@ def is_extended(document: Mapping[str, Any]) -> bool:
     )
 
 
+def plain_document(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a document as what it says, whether or not it is written in extended JSON."""
+    return from_extended(document) if is_extended(document) else document
+
+
 def from_extended(value: Any) -> Any:
     """Return a value with every wrapper of extended JSON replaced by what JSON has for it."""
     if isinstance(value, Mapping):

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, Final
 
-_OTHER_NAMES = {"WARN": "WARNING", "FATAL": "CRITICAL", "ERR": "ERROR", "TRACE": "DEBUG"}
+_NAMES_ELSEWHERE: Final = {
+    "NOTSET": "ALL",
+    "DEBUG": "TRACE VERBOSE FINE FINER FINEST DBG DBUG TRC TRCE VRB D T V",
+    "INFO": "INFORMATION INFORMATIONAL NOTICE CONFIG SUCCESS INF I",
+    "WARNING": "WARN WRN W",
+    "ERROR": "ERR SEVERE FAIL FAILURE E",
+    "CRITICAL": "FATAL CRIT ALERT EMERG EMERGENCY PANIC DPANIC FTL C F",
+}
+"""What syslog, .NET, Java, Rust, Go and their loggers call the levels; CONFIG as SLF4J reads it.
+
+OFF and NONE are thresholds above every event, and no levels of events.
+"""
+OTHER_NAMES: Final = {
+    other: name for name, others in _NAMES_ELSEWHERE.items() for other in others.split()
+}
 
 
 class EventLogLevel(IntEnum):
@@ -32,7 +46,8 @@ class EventLogLevel(IntEnum):
 def level_number(value: Any) -> int | None:
     """Read a level threshold: any integer, a numeric text or a level name in any letter case.
 
-    Returns ``None`` for everything else. Names may carry the prefix ``EventLogLevel.``.
+    Names are those of Python and of other loggers; they may carry the prefix ``EventLogLevel.``.
+    Returns ``None`` for everything else.
     """
     if isinstance(value, bool):
         return None
@@ -43,7 +58,7 @@ def level_number(value: Any) -> int | None:
     if not isinstance(value, str):
         return None
     name = value.strip().upper().removeprefix("EVENTLOGLEVEL.")
-    name = _OTHER_NAMES.get(name, name)
+    name = OTHER_NAMES.get(name, name)
     if name in EventLogLevel.__members__:
         return int(EventLogLevel[name])
     digits = name.removeprefix("-")

@@ -10,7 +10,7 @@ import msgspec
 
 from madsci.common.errors import InvalidInputError, MadsciError, MalformedJsonError, TooLargeError
 from madsci.event_manager.ingest.intake import Accepted, Intake
-from madsci.event_manager.model.json_reading import read_damaged_list
+from madsci.event_manager.model.json_reading import as_utf8, read_damaged_list
 from madsci.event_manager.model.stored_event import StoredEvent
 
 MAX_NOTES: Final = 1000
@@ -28,7 +28,7 @@ class Rejection(msgspec.Struct):
 
 
 class Remark(msgspec.Struct):
-    """An event of the body that was kept after a repair."""
+    """An event of the body that was kept after a repair, or that was said in other words than ours."""
 
     line: int
     event_id: str
@@ -71,13 +71,16 @@ def read_bulk(body: bytes, intake: Intake) -> BulkReading:
     Raises:
         MalformedJsonError: the body is empty, or an array that is not JSON.
     """
+    body, repairs = as_utf8(body)
     body = body.removeprefix(codecs.BOM_UTF8)
     start = body.lstrip()[:1]
     if not start:
         raise MalformedJsonError("The body is empty. Send a JSON array, or one JSON event a line.")
-    if start == b"[":
-        return _read_array(body, intake)
-    return _read_lines(body, intake)
+    reading = _read_array(body, intake) if start == b"[" else _read_lines(body, intake)
+    if reading.events:  # said once, of all of them
+        first = reading.events[0].event_id
+        reading.warnings[:0] = [Remark(1, first, sentence) for sentence in repairs]
+    return reading
 
 
 def _read_lines(body: bytes, intake: Intake) -> BulkReading:

@@ -1,7 +1,8 @@
 """From the JSON of one event to the event that is kept: parsed and validated once.
 
 A well-formed event takes the fast path, a decoder of exactly the expected types. Anything else, be it
-an unknown member or a half-broken value, takes the patient one, which keeps all that can be kept.
+an unknown member, a half-broken value or a log line of another logger, takes the patient one, which
+keeps all that can be kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from madsci.common.errors import InvalidEventError, InvalidInputError, TooLargeE
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_reading import MAX_ID_LENGTH, read_event
 from madsci.common.types.event_type import EventType
+from madsci.common.types.foreign_event import as_event
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json, visible_names
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json, json_size
@@ -100,7 +102,11 @@ class Intake:
         repairs = list(repairs)
         document = visible_names(document, repairs)
         self.check_size(json_size(document))
+        if isinstance(document, dict):
+            document, understood = as_event(document, self.naive_zone)
+            repairs += understood
         reading = read_event(document, self.naive_zone)
+        check_depth(reading.event_data)
         received_at = self.clock()
         if self.keep_received_at and reading.received_at is not None:
             received_at = reading.received_at

@@ -2,12 +2,13 @@
 
 Well-formed JSON goes through the fast decoder. What that one refuses is read once more with patience:
 NaN and infinities become text, halves of surrogate pairs and NULs in names become visible escapes,
-bytes that are not UTF-8 are read as Latin-1. Each such repair is told in a sentence. What cannot be
-read either way raises an error that names the place.
+UTF-16 and UTF-32 are read as such, other bytes that are not UTF-8 as Latin-1. Each such repair is told
+in a sentence. What cannot be read either way raises an error that names the place.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Iterator
@@ -24,7 +25,45 @@ _ANY_DEPTH: Final = 300
 _MAX_DIGITS: Final = 4000
 """Digits of an integer; Python itself refuses to read more than 4,300."""
 
+_MARKED: Final = (
+    # That of UTF-32 begins with that of UTF-16.
+    (codecs.BOM_UTF32_LE, "UTF-32-LE"),
+    (codecs.BOM_UTF32_BE, "UTF-32-BE"),
+    (codecs.BOM_UTF16_LE, "UTF-16-LE"),
+    (codecs.BOM_UTF16_BE, "UTF-16-BE"),
+)
+_UNMARKED: Final = {
+    b"\1\0\0\0": "UTF-32-LE",
+    b"\0\0\0\1": "UTF-32-BE",
+    b"\1\0\1\0": "UTF-16-LE",
+    b"\0\1\0\1": "UTF-16-BE",
+}
+"""Which of the first four bytes are not zero: JSON begins with two ASCII characters (RFC 4627)."""
+
 _decoder = msgspec.json.Decoder()
+
+
+def as_utf8(data: bytes) -> tuple[bytes, list[str]]:
+    """Return JSON text as UTF-8, and a sentence if it was UTF-16 or UTF-32, as PowerShell writes it.
+
+    Other text is returned as it is.
+
+    Raises:
+        MalformedJsonError: it is UTF-16 or UTF-32, and broken.
+    """
+    mark, name = next(((mark, name) for mark, name in _MARKED if data.startswith(mark)), (b"", ""))
+    name = name or _UNMARKED.get(bytes(byte != 0 for byte in data[:4]), "")
+    if not name:
+        return data, []
+    try:
+        text = data[len(mark) :].decode(name)
+    except UnicodeDecodeError as error:
+        place = len(mark) + error.start
+        raise MalformedJsonError(
+            f"This is {name}, and broken at byte {place} ({error.reason}). Send UTF-8.",
+            [{"loc": [place], "msg": f"broken {name}"}],
+        ) from error
+    return text.encode(), [f"The text is {name} and was read as that. Send UTF-8."]
 
 
 def read_json(data: bytes) -> tuple[Any, list[str]]:
@@ -34,12 +73,14 @@ def read_json(data: bytes) -> tuple[Any, list[str]]:
         MalformedJsonError: the text is not JSON.
         InvalidInputError: it is nested too deeply.
     """
+    data, repairs = as_utf8(data)
     try:
         value = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError):
-        return _read_patiently(data)
+        value, others = _read_patiently(data)
+        return value, repairs + others
     check_depth(value, _ANY_DEPTH)
-    return value, []
+    return value, repairs
 
 
 def read_damaged_list(data: bytes) -> list[tuple[Any, list[str]]]:

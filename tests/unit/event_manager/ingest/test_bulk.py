@@ -242,3 +242,20 @@ def test_warnings_are_listed_up_to_the_bound_and_every_event_is_kept(form):
     assert len(reading.events) == MAX_NOTES
     assert [note.line for note in reading.warnings] == [n // 2 + 1 for n in range(MAX_NOTES)]
     assert reading.rejected == 0
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("text", ['{"_id":"a"}\r\n{"_id":"b"}\r\n', '[{"_id":"a"}, {"_id":"b"}]'])
+def test_a_body_that_powershell_wrote_is_read_and_that_is_told_once(codec, text):
+    reading = read_bulk(text.encode(codec), INTAKE)
+    assert ids(reading) == ["a", "b"]
+    assert [(one.line, one.event_id) for one in reading.warnings] == [(1, "a")]
+    assert "was read as that. Send UTF-8" in reading.warnings[0].detail
+
+
+def test_lines_of_other_loggers_stand_among_events_and_each_is_told():
+    body = b'{"_id":"a"}\n{"msg":"jam","level":50,"time":1700000000123}\n{"_id":"b","level":"warn"}'
+    reading = read_bulk(body, INTAKE)
+    assert [event.log_level for event in reading.events] == [20, 40, 30]
+    assert decode_json(reading.events[1].event_data) == {"message": "jam", "level": 50}
+    assert [one.line for one in reading.warnings] == [2, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 
@@ -10,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.common.errors import InvalidInputError, MalformedJsonError
-from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json, visible_names
+from madsci.event_manager.model.json_reading import (
+    MAX_DEPTH,
+    as_utf8,
+    check_depth,
+    read_json,
+    visible_names,
+)
 from madsci.event_manager.model.stored_event import encode_json
 
 json_values = st.recursive(
@@ -150,3 +157,28 @@ def test_a_nul_in_a_text_stays():
     repairs = []
     assert visible_names({"a": ["\0"]}, repairs) == {"a": ["\0"]}
     assert repairs == []
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [("utf-16", "UTF-16-LE"), ("utf-16-le", "UTF-16-LE"), ("utf-16-be", "UTF-16-BE"),
+     ("utf-32", "UTF-32-LE"), ("utf-32-le", "UTF-32-LE"), ("utf-32-be", "UTF-32-BE")],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [{"a": "ä😀"}, [1, 2], {}])
+def test_utf_16_and_32_are_read_as_such_with_or_without_their_mark_and_told(codec, name, value):
+    read, repairs = read_json(json.dumps(value, ensure_ascii=False).encode(codec))
+    assert read == value
+    assert repairs == [f"The text is {name} and was read as that. Send UTF-8."]
+
+
+def test_broken_utf_16_is_refused_by_its_name_and_place():
+    with pytest.raises(MalformedJsonError, match="UTF-16-LE, and broken at byte 10") as caught:
+        read_json('{"a":'.encode("utf-16")[2:] + b"\x00")
+    assert caught.value.errors[0]["loc"] == [10]
+
+
+@given(st.binary(max_size=12))
+def test_text_that_is_not_marked_so_is_left_as_it_is(data):
+    with contextlib.suppress(MalformedJsonError):
+        text, told = as_utf8(data)
+        assert bool(told) or text is data
