@@ -24,6 +24,7 @@ from madsci.event_manager.stores.mongo.finding import Events
 from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.store import MongoStore
 from support import mongo_servers
+from support.questions import under_event_data
 
 DATA = Path(__file__).parents[1] / "data"
 CASES = [
@@ -32,7 +33,6 @@ CASES = [
     for case in json.loads((DATA / name).read_text("utf-8"))
     if not case.get("expected_error")
 ]
-LOGICAL = {"$and", "$or", "$nor"}
 
 DIFFERENCES_OF_FERRETDB = {
     "arrays inside arrays are refused, so the document holds a message only": [
@@ -118,16 +118,6 @@ DIFFERENCES_OF_FERRETDB = {
     "a newline in a name": ["names in Unicode, with a backslash, with a newline"],
 }
 DIFFERENT = {name for names in DIFFERENCES_OF_FERRETDB.values() for name in names}
-
-
-def under_event_data(selector: dict) -> dict:
-    return {
-        key: [under_event_data(part) for part in value] if key in LOGICAL else value
-        for key, value in (
-            (key if key in LOGICAL or key == "$comment" else f"event_data.{key}", value)
-            for key, value in selector.items()
-        )
-    }
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ class TestQuery:
             ({"selector": {}, "fields": {"alert": 2}}, 422, "fields"),
             ({"selector": {}, "include_archived": 1}, 422, "include_archived"),
             ({"selector": []}, 400, "selector"),
-            ({"selector": {"a": {"$foo": 1}}}, 400, "$foo"),
+            ({"selector": {"event_data.a": {"$foo": 1}}}, 400, "$foo"),
             ({"$where": "1"}, 400, "$where"),
             ([], 400, "selector"),
             ("text", 400, "selector"),

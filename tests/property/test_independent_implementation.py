@@ -21,7 +21,7 @@ from montydb.engine.queries import QueryFilter
 
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.selector_parser import parse_selector
-from support.questions import document_selectors, plain_documents
+from support.questions import document_selectors, plain_documents, under_event_data
 
 pytestmark = pytest.mark.filterwarnings(
     # montydb leaves a generator that yields while it is closed.
@@ -47,7 +47,7 @@ def own_garbage():
 
 
 def ours(selector: dict[str, Any], document: dict[str, Any]) -> bool:
-    return matches(parse_selector(selector), document)
+    return matches(parse_selector(under_event_data(selector)), {"event_data": document})
 
 
 def theirs(selector: dict[str, Any], document: dict[str, Any]) -> bool | str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
+from madsci.common.errors import InvalidSelectorError
 from madsci.common.flattening import column_name
+from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
 # Few keys and values, so that questions often meet what is there.
@@ -32,7 +36,7 @@ data_paths = st.lists(names.filter(lambda name: "." not in name), max_size=3).ma
 ) | st.lists(names, max_size=3).map(lambda path: column_name(["event_data", *path]))
 paths = data_paths | data_paths | st.sampled_from(
     ["source.node_id", "source.a", "source.a.b", "extra", "extra.a", "trace_id", "log_level", "alert",
-     "archived", "event_type", "_id", "event_id", "nothing", "_id.a", "log_level.0", "span_id"]
+     "archived", "event_type", "_id", "event_id", "extra.b", "_id.a", "log_level.0", "span_id"]
 )  # fmt: skip
 plain_values = values.filter(
     lambda value: not isinstance(value, dict) or not any(key.startswith("$") for key in value)
@@ -109,6 +113,29 @@ def is_of_operators(value: object) -> bool:
     return isinstance(value, dict) and bool(value) and all(key.startswith("$") for key in value)
 
 
+def under_event_data(selector: Any) -> Any:
+    """The same question about a document that lies in `event_data`."""
+    if not isinstance(selector, dict):
+        return selector
+    wrapped = {}
+    for key, value in selector.items():
+        if key in ("$and", "$or", "$nor") and isinstance(value, list):
+            wrapped[key] = [under_event_data(part) for part in value]
+        else:
+            wrapped[key if key.startswith("$") else f"event_data.{key}"] = value
+    return wrapped
+
+
+def asks_for_what_there_is(selector: Any) -> bool:
+    """Whether a question has no word that is no level, no type and no flag, which is refused."""
+    try:
+        parse_selector(selector)
+    except InvalidSelectorError as error:
+        words = ("is no level", "is no type", "has no text", "finds no type", "is true or false")
+        return not any(word in error.message for word in words)
+    return True
+
+
 searches = st.lists(
     st.sampled_from(["a", "jam", "É", "-jam", '"a jam"', '-"b"', "A_b", "1", "ß", "a-b", "-"]),
     max_size=3,
@@ -133,6 +160,7 @@ selectors = searching | st.recursive(
     ),
     max_leaves=4,
 )
+selectors = selectors.filter(asks_for_what_there_is)
 # The same questions about plain documents, which are not events.
 top_names = st.sampled_from(["a", "a", "b"]) | names
 plain_documents = st.dictionaries(top_names, values, min_size=1, max_size=3)

@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from madsci.common.errors import SettingsError
-from madsci.common.time_text import read_calendar, unix_number
+from madsci.common.time_text import Written, read_calendar, unix_number
 
 UTC: Final = timezone.utc
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -118,13 +118,22 @@ def _parse_text(text: str, zone: tzinfo | None) -> int:
         return _parse_unix(number)
     try:
         written = read_calendar(text)
-        zone = zone_named(written.zone) if written and written.zone else zone
+        if written is not None:
+            return instant_of(written, zone)
     except ValueError as error:
         raise ValueError(f"{text!r:.80} is not a time: {error}") from error
-    if written is None:
-        raise ValueError(f"{text!r:.80} is not a time; send ISO 8601 text such as {iso(0)}")
+    raise ValueError(f"{text!r:.80} is not a time; send ISO 8601 text such as {iso(0)}")
+
+
+def instant_of(written: Written, zone: tzinfo | None) -> int:
+    """Return the instant that a text says; without an offset or a zone of its own it is in ``zone``.
+
+    Raises:
+        ValueError: there is no zone of the name that the text says.
+    """
     if written.offset is not None:
         return _instant(written.moment, written.later, written.offset)
+    zone = zone_named(written.zone) if written.zone else zone
     return _in_zone(written.moment, zone, written.later)
 
 

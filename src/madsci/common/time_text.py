@@ -34,12 +34,14 @@ class Written(NamedTuple):
 
     ``later`` holds what a ``datetime`` cannot: a leap second, an hour 24, half a microsecond that
     rounds up into the year 10000. ``offset`` goes before ``zone``, an IANA name; either may be missing.
+    ``days`` is how many days a date without a time is: one, or seven of an ISO week; else 0.
     """
 
     moment: datetime
     later: timedelta
     offset: timedelta | None
     zone: str | None
+    days: int
 
 
 def unix_number(text: str) -> int | float | None:
@@ -63,7 +65,9 @@ def read_calendar(text: str) -> Written | None:
         return None
     part = match.groupdict(default="0")
     day = _day(match)
-    return Written(day, _time_of_day(match), _offset(part) if match["z"] else None, match["zone"])
+    offset = _offset(part) if match["z"] else None
+    days = 0 if match["H"] else 7 if match["w"] and not match["wd"] else 1
+    return Written(day, _time_of_day(match), offset, match["zone"], days)
 
 
 def _day(match: re.Match[str]) -> datetime:

@@ -159,6 +159,13 @@ def test_a_damaged_gzip_file_is_said_so(client, damage):
         client.import_events(io.BytesIO(damage(gzip.compress(noise))))
 
 
+def test_a_file_of_powershell_is_said_so_before_anything_is_sent(client, peer):
+    for codec in ("utf-16", "utf-32"):
+        with pytest.raises(InvalidInputError, match=r"The file is UTF-16.*iconv"):
+            client.import_events(io.BytesIO('{"_id": "a"}\n'.encode(codec)))
+    assert peer.requests == []
+
+
 def test_a_file_that_is_not_there_or_empty(client, peer, tmp_path):
     with pytest.raises(FileNotFoundError):
         client.import_events(tmp_path / "nowhere.ndjson")

@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.client.reading.selector_json import MAX_DEPTH, id_text, instant_text, selector_json
-from madsci.common.clock import iso, parse_instant
+from madsci.common.clock import iso, now_us, parse_instant
 from madsci.common.jsonable import to_jsonable
 from madsci.common.types.event_types import EventLogLevel, EventType
 from madsci.common.types.ownership import OwnershipInfo
@@ -285,3 +285,27 @@ def test_ids_of_other_libraries_are_their_text():
     for wrong in ("", 5, None, b"a", ["a"]):
         with pytest.raises((TypeError, ValueError), match=r"^id: "):
             id_text(wrong, "id")
+
+
+def test_a_day_includes_itself_where_it_is_an_end():
+    day = date(2026, 7, 1)
+    first = iso(parse_instant("2026-07-01T00:00:00"))
+    last = iso(parse_instant("2026-07-02T00:00:00") - 1)
+    for one in (day, "2026-07-01"):
+        assert [instant_text(one, name) for name in ("start_time", "end_time", "before_date")] == [
+            first, last, first,
+        ]  # fmt: skip
+    for operator, bound in {"$gte": first, "$lt": first, "$lte": last, "$gt": last}.items():
+        assert selector_json({"received_at": {operator: day}}) == {"received_at": {operator: bound}}
+
+
+def test_relative_times_are_read_where_a_time_is_an_argument_and_sent_where_it_is_in_a_selector():
+    assert abs(parse_instant(instant_text("-1h", "start_time")) + 3_600_000_000 - now_us()) < 60_000_000
+    selector = {"event_timestamp": {"$gte": "-1h"}}
+    assert selector_json(selector) == selector
+
+
+def test_a_length_of_time_is_no_time():
+    with pytest.raises(ValueError, match=r"event_timestamp \$gte: 1:00:00 is a length.*'-1h'"):
+        selector_json({"event_timestamp": {"$gte": timedelta(hours=1)}})
+    assert selector_json({"event_data.a": timedelta(hours=1)}) == {"event_data.a": 3600.0}

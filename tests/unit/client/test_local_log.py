@@ -169,3 +169,15 @@ def test_reading_while_others_write_and_rotate_misses_nothing_that_was_there(mak
         assert list(client.get_events(level="ERROR")) == ["first"]
     thread.join()
     assert len(client.get_log()) == 1001
+
+
+def test_a_line_of_another_logger_is_the_event_that_it_tells_of(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_text(
+        '{"msg": "jam", "level": 50, "time": 1700000000123, "plate": "P7"}\n{"plate": "P8"}\n'
+    )
+    line, other = read_log(path).values()
+    assert (line.log_level, str(line.event_type)) == (40, "log_error")
+    assert line.event_data == {"message": "jam", "level": 50, "plate": "P7"}
+    assert line.event_timestamp.isoformat() == "2023-11-14T22:13:20.123000+00:00"
+    assert other.event_data == {"plate": "P8"}

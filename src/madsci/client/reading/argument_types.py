@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 Moment = datetime | date | str | float
-"""A time, of this machine's zone if it has none. ``datetime.min`` and ``max`` mean no bound."""
+"""A time, of this machine's zone if it has none, a day, or a relative time (``-1h``, ``today``).
+
+``datetime.min`` and ``max`` mean no bound.
+"""
 SortKey = str | Mapping[str, int] | tuple[str, int]
 Sort = SortKey | Sequence[SortKey]
 """A path, with ``-`` in front for descending; or ``{path: 1 or -1}``; or several of these."""

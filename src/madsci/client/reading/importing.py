@@ -201,8 +201,8 @@ def _numbered_lines(file: io.BufferedIOBase) -> Iterator[tuple[int, bytes | None
         while piece := file.readline(MAX_BYTES + 1):
             if number == 1 and piece.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 raise InvalidInputError(
-                    "The file is UTF-16, as PowerShell writes it. Write it as UTF-8: iconv -f UTF-16 -t"
-                    " UTF-8, or Out-File -Encoding utf8."
+                    "The file is UTF-16 or UTF-32, as PowerShell writes it. Write it as UTF-8: iconv -f"
+                    " UTF-16 -t UTF-8, or Out-File -Encoding utf8."
                 )
             if len(piece) > MAX_BYTES and not piece.endswith(b"\n"):
                 _skip_line(file)

@@ -75,7 +75,8 @@ class Questions:
     ) -> dict[str, Event]:
         """Return the newest events by id, the newest first, of this level and above if one is given.
 
-        Times are inclusive; ``number=0`` asks for all. Raises what ``get_event`` raises.
+        Times are inclusive, and may be days or relative (``"-1h"``, ``"today"``); ``number=0`` asks for
+        all. Raises what ``get_event`` raises.
         """
         from madsci.client.reading.request_parts import checked_number, events_params  # noqa: PLC0415
 

@@ -21,7 +21,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from madsci.client.reading.argument_types import Moment
-from madsci.common.clock import FIRST_US, LAST_US, iso, parse_instant
+from madsci.common.asked_time import read_asked_time
+from madsci.common.clock import FIRST_US, LAST_US, iso
 from madsci.common.jsonable import to_jsonable
 
 MAX_DEPTH: Final = 100
@@ -31,6 +32,8 @@ _TIMES: Final = ("event_timestamp", "received_at", "archived_at")
 _LOGIC: Final = ("$and", "$or", "$nor")
 _LISTING: Final = ("$in", "$nin", "$all")
 _BOUNDS: Final = ("$gt", "$gte", "$lt", "$lte")
+_ENDS: Final = (" $gt", " $lte", "end_time")
+"""Where a day means its last instant."""
 _FLAGS: Final = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s", re.VERBOSE: "x"}
 _READ_BEFORE: Final = re.UNICODE | re.ASCII | re.DEBUG
 """Flags that tell how a pattern is read, which ``_as_pcre`` sees to."""
@@ -60,20 +63,24 @@ def selector_json(selector: Any) -> dict[str, Any]:
 def instant_text(moment: Moment, place: str) -> str:
     """Return a time in canonical form; ``datetime.min`` and ``max`` are the first and the last instant.
 
+    Of a day, ``end_time``, ``$lte`` and ``$gt`` mean its last instant, others its first. Relative times
+    are relative to this call.
+
     Raises:
         TypeError, ValueError: it is no time.
     """
     if isinstance(moment, date) and not isinstance(moment, datetime):
-        moment = datetime.max if moment == date.max else datetime.combine(moment, time.min)  # noqa: DTZ901
+        moment = datetime.max if moment == date.max else moment.isoformat()  # noqa: DTZ901
     if isinstance(moment, datetime):
         # In whichever zone they are: who writes them means no bound.
         bare = moment.replace(tzinfo=None)
         if bare in (datetime.min, datetime.max):  # noqa: DTZ901
             return iso(LAST_US if bare.year > 1 else FIRST_US)
     try:
-        return iso(parse_instant(moment))
+        span = read_asked_time(moment)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{place}: {error}.") from None
+    return iso(span.last if place.endswith(_ENDS) else span.first)
 
 
 def id_text(value: Any, place: str) -> str:
@@ -118,6 +125,10 @@ def _plain(value: Any, place: str, depth: int) -> Any:
         return _plain(value.value, place, depth + 1)
     if isinstance(value, date) or type(value).__name__ == "datetime64":
         return _time(value, place)
+    if isinstance(value, timedelta) and place.startswith(_TIMES):
+        raise ValueError(
+            f"{place}: {value} is a length of time. Write when: '-1h', or datetime.now() - it."
+        )
     if isinstance(value, float) and not math.isfinite(value) and place.endswith(_BOUNDS):
         raise ValueError(f"{place}: {value} is no bound. Leave it out.")
     if value is None or isinstance(value, _AS_EVENTS_HOLD):

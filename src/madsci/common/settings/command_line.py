@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from madsci.common.errors import SettingsError
+from madsci.common.nearest import nearest
 from madsci.common.settings.files import Layer
 from madsci.common.settings.masking import mask_url
 from madsci.common.settings.model import MadsciSettings
@@ -65,10 +66,8 @@ def split_flag(word: str, rest: list[str]) -> tuple[str, str | None]:
 
 def unknown_flag(name: str, known: Iterable[str]) -> SettingsError:
     """Return the error that there is no such flag, with the one that may have been meant."""
-    from difflib import get_close_matches  # noqa: PLC0415  (only mistakes need it)
-
-    close = get_close_matches(name, [one.replace("_", "-") for one in known], 1)
-    remedy = f"; did you mean --{close[0]}?" if close else ". --help lists those that there are."
+    close = nearest(name, [one.replace("_", "-") for one in known])
+    remedy = f"; did you mean --{close}?" if close else ". --help lists those that there are."
     return SettingsError(f"Unknown flag --{name}{remedy}")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from madsci.common.nearest import did_you_mean
 from madsci.common.settings.files import Layer
 from madsci.common.settings.masking import REDACTED, mask_member
 from madsci.common.settings.traits import SettingsModel, holds_secrets, object_model, setting_traits
@@ -27,11 +28,8 @@ def no_such_setting(model: type[SettingsModel], subject: str, given: str, known:
     """Say that a name is no setting, or none in this version, and which one may have been meant."""
     if is_unimplemented(model, given):
         return f"{subject} is not implemented in this version and has no effect. Remove it."
-    from difflib import get_close_matches  # noqa: PLC0415  (only mistakes need it)
-
-    close = get_close_matches(given, list(known), 1)
-    remedy = f"Did you mean {close[0]}?" if close else "Remove it."
-    return f"{subject} is not a setting of {model.__name__} and has no effect. {remedy}"
+    remedy = did_you_mean(given, known) or " Remove it."
+    return f"{subject} is not a setting of {model.__name__} and has no effect.{remedy}"
 
 
 def problem_lines(model: type[SettingsModel], error: ValidationError, reading: Layer) -> list[str]:

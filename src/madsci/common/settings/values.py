@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from madsci.common.nearest import nearest
 from madsci.common.settings.files import resolve_madsci_path
 from madsci.common.types.log_level import EventLogLevel, level_number
 
@@ -44,8 +45,10 @@ def log_level(value: Any) -> EventLogLevel:
     for level in EventLogLevel:
         if number is not None and number <= level:
             return level
+    meant = nearest(str(value), EventLogLevel.__members__)
+    rest = f", perhaps {meant}" if meant else ""
     raise ValueError(
-        "it should be a log level: DEBUG, INFO, WARNING, ERROR, CRITICAL or a number up to 50"
+        f"it should be a log level: DEBUG, INFO, WARNING, ERROR, CRITICAL or a number up to 50{rest}"
     )
 
 

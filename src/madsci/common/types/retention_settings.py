@@ -7,9 +7,21 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from madsci.common.nearest import nearest
 from madsci.common.settings import LevelSetting, SettingTraits
 from madsci.common.types.event_type import EventType
 
+
+def _event_type(value: Any) -> EventType:
+    try:
+        return EventType(value)
+    except ValueError:
+        meant = nearest(str(value), [kind.value for kind in EventType])
+        rest = f", perhaps {meant}" if meant else ""
+        raise ValueError(f"it should be a type of events{rest}; the reference lists them") from None
+
+
+EventTypeSetting = Annotated[EventType, BeforeValidator(_event_type)]
 _DAYS = SettingTraits(unit="days")
 _MAX_RULES: Final = 20
 """All of them stand in one question to the store, each with those before it."""
@@ -20,7 +32,7 @@ class RetentionRule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    event_types: list[EventType] | None = Field(
+    event_types: list[EventTypeSetting] | None = Field(
         default=None, min_length=1, description="The types it is about; none for every type."
     )
     min_level: LevelSetting | None = Field(

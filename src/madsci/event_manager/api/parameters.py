@@ -9,8 +9,9 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from madsci.common.clock import parse_instant
+from madsci.common.asked_time import read_asked_time
 from madsci.common.errors import InvalidInputError, TooLargeError
+from madsci.common.nearest import did_you_mean
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
@@ -26,8 +27,9 @@ QUERY_PAGE: Final = 1_000
 def _level(value: Any) -> int:
     number = level_number(value)
     if number is None:
+        names = list(EventLogLevel.__members__)
         raise ValueError(
-            "it should be an integer or one of NOTSET, DEBUG, INFO, WARNING, ERROR, CRITICAL"
+            f"it should be an integer or one of {', '.join(names)}.{did_you_mean(str(value), names)}"
         )
     return number
 
@@ -59,8 +61,11 @@ Number = Annotated[
 Time = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "examples": ["2026-11-23T20:00:00Z"]}),
-    Query(description="ISO 8601, inclusive. Without an offset it is in the server's zone."),
+    WithJsonSchema({"type": "string", "examples": ["2026-11-23T20:00:00Z", "-90m", "today"]}),
+    Query(
+        description="ISO 8601, or relative: `-90m`, `-2d`, `now`, `today`, `today+8h`. Inclusive, a day"
+        " as a whole. Without an offset it is in the server's zone."
+    ),
 ]
 Offset = Annotated[int, Query(ge=0, le=2**53, description="Events to skip; a cursor is faster.")]
 Cursor = Annotated[
@@ -79,16 +84,19 @@ SelectorText = Annotated[
 
 
 def read_instant(name: str, value: str | None, naive_zone: tzinfo | None) -> int | None:
-    """Read a time of a URL as microseconds.
+    """Read a time of a URL as microseconds; an ``end_time`` that is a day is the end of it.
 
     Raises:
         InvalidInputError: it is no time.
     """
     try:
-        return None if value is None else parse_instant(value, naive_zone)
+        span = None if value is None else read_asked_time(value, naive_zone)
     except ValueError as error:
         problem = {"loc": ["query", name], "msg": str(error)}
         raise InvalidInputError(f"{name}: {error}.", [problem]) from error
+    if span is None:
+        return None
+    return span.last if name == "end_time" else span.first
 
 
 def question_of_request(naive_zone: tzinfo | None) -> Any:

@@ -18,6 +18,7 @@ import msgspec
 from madsci.common.clock import iso
 from madsci.common.errors import InvalidInputError
 from madsci.common.flattening import column_name, column_path, split_names
+from madsci.event_manager.model.right_words import is_member, no_member
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json
 
@@ -27,7 +28,6 @@ MAX_PATH: Final = 1_000
 """Characters of a path."""
 
 _IDS: Final = ("_id", "event_id")
-_MEMBERS: Final = frozenset({*_IDS, *StoredEvent.__struct_fields__})
 _EXAMPLE: Final = '"event_timestamp,event_data.message" or {"event_data.raw": 0}'
 
 _NOTHING: Final[dict[str, Any]] = {}
@@ -137,12 +137,14 @@ def _path(name: object) -> Path:
     if path == ("_id",):
         return ("event_id",)
     # An empty name is meant only where brackets show it.
-    if not (all(path) or '["' in name) or path[0] not in _MEMBERS:
-        raise _invalid(
-            f"{name!r:.80} leads nowhere. Use a member of events, or a path that begins with source,"
-            " event_data or extra"
-        )
-    return path
+    if all(path) or '["' in name:
+        if not is_member(path):
+            raise _invalid(no_member(path))
+        return path
+    raise _invalid(
+        f"{name!r:.80} leads nowhere. Use a member of events, or a path that begins with source,"
+        " event_data or extra"
+    )
 
 
 def _invalid(problem: str) -> InvalidInputError:

@@ -102,11 +102,13 @@ class Intake:
         repairs = list(repairs)
         document = visible_names(document, repairs)
         self.check_size(json_size(document))
+        understood: list[str] = []
         if isinstance(document, dict):
             document, understood = as_event(document, self.naive_zone)
             repairs += understood
         reading = read_event(document, self.naive_zone)
-        check_depth(reading.event_data)
+        if understood:  # members have become data, and lie deeper than they did
+            check_depth(reading.event_data)
         received_at = self.clock()
         if self.keep_received_at and reading.received_at is not None:
             received_at = reading.received_at

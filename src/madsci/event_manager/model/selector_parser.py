@@ -1,8 +1,9 @@
 """From the JSON of a MongoDB-style selector to the tree of ``selector``.
 
-The language is an allow-list: what is not written here is refused, with its name and place. Three
-conveniences over MongoDB: ``event_id`` means ``_id``; a plain object given for ``source`` means its
-members one by one; times, levels and types are read in any of their usual forms.
+The language is an allow-list: what is not written here is refused, with its name and place. So are
+paths that begin with nothing that events have, and words that are no level or type. Three conveniences
+over MongoDB: ``event_id`` means ``_id``; a plain object given for ``source`` means its members one by
+one; times, levels and types are read in any of their usual forms, times relative to now among them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any, Final
 
-from madsci.common.clock import parse_instant
+from madsci.common.asked_time import Span, is_relative, read_asked_time
+from madsci.common.clock import now_us
+from madsci.common.errors import InvalidSelectorError
 from madsci.common.flattening import column_path
-from madsci.common.types.event_type import EventType
-from madsci.common.types.log_level import level_number
-from madsci.event_manager.model import operands
+from madsci.common.nearest import did_you_mean
+from madsci.event_manager.model import operands, right_words
 from madsci.event_manager.model.operands import invalid, is_operators
 from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.selector import (
@@ -57,15 +59,18 @@ _BITS: Final = ("$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear")
 _JAVASCRIPT: Final = frozenset({"$where", "$function", "$accumulator", "$expr"})
 _AT_THE_TOP: Final = ("$and", "$or", "$nor", "$comment", "$text")
 _SUPPORTED: Final = (
-    "$eq $ne $gt $gte $lt $lte $in $nin $exists $type $regex $options $mod $all $size $elemMatch $not"
-    " $bitsAllSet $bitsAllClear $bitsAnySet $bitsAnyClear"
-)
+    "$eq", "$ne", *_COMPARISONS, "$in", "$nin", "$exists", "$type", "$regex", "$options", "$mod",
+    "$all", "$size", "$elemMatch", "$not", *_BITS,
+)  # fmt: skip
 
 
-def parse_selector(value: object, naive_zone: tzinfo | None = None) -> Selector:
+def parse_selector(
+    value: object, naive_zone: tzinfo | None = None, *, is_kept: bool = False
+) -> Selector:
     """Parse a decoded JSON value as a selector.
 
-    ``naive_zone`` is the zone of times without an offset, by default that of this machine.
+    ``naive_zone`` is the zone of times without an offset, by default that of this machine. Times
+    relative to now become instants here, once; a selector that ``is_kept`` to be asked later has none.
 
     Raises:
         InvalidSelectorError: names the operator and the path that cannot be used.
@@ -75,14 +80,16 @@ def parse_selector(value: object, naive_zone: tzinfo | None = None) -> Selector:
             'A selector is a JSON object such as {} or {"log_level": {"$gte": 30}},'
             f" not {value!r:.80}."
         )
-    return _Parser(naive_zone).document(value, 0)
+    return _Parser(naive_zone, is_kept=is_kept).document(value, 0)
 
 
 class _Parser:
     """One parse: counts terms, so that a selector cannot grow without bound."""
 
-    def __init__(self, naive_zone: tzinfo | None) -> None:
+    def __init__(self, naive_zone: tzinfo | None, *, is_kept: bool) -> None:
         self._zone = naive_zone
+        self._now = now_us()
+        self._is_kept = is_kept
         self._terms = 0
         self._segments = 0
         self._searches = 0
@@ -102,7 +109,7 @@ class _Parser:
         if key == "$text":
             return self._text(value)
         if key.startswith("$"):
-            raise _unsupported(key, "at the top of a selector", ", ".join(_AT_THE_TOP))
+            raise _unsupported(key, "at the top of a selector", _AT_THE_TOP)
         return self._field(self._path(key), self._prefix + key, value, depth)
 
     def _list(self, key: str, value: Any, depth: int) -> tuple[Selector, ...]:
@@ -137,14 +144,24 @@ class _Parser:
                     for key, member in value.items()
                 ]
             )
+        if isinstance(value, Mapping) and not self._prefix:
+            meant = right_words.forgotten_sign(path, value, _SUPPORTED)
+            if meant is not None:
+                raise invalid(f"{name} is no object, and has no members. Did you mean {meant}?", name)
         return self._is(path, name, value)
 
     def _is(self, path: Path, name: str, operand: Any) -> Selector:
         """Return what a value alone asks for: to be equal to it; or to match it, if it is a pattern."""
         value = self._value(path, name, operand)
-        if isinstance(value, Pattern):
-            return Matches(path, value, of_instant=self._is_time(path))
-        return Equals(path, value)
+        return self._matches(path, name, value) if isinstance(value, Pattern) else _equal(path, value)
+
+    def _matches(self, path: Path, name: str, pattern: Pattern) -> Selector:
+        if not self._prefix:
+            try:
+                right_words.check_pattern(path, pattern)
+            except ValueError as error:
+                raise invalid(f"{name}: {error}", name) from error
+        return Matches(path, pattern, of_instant=self._is_time(path))
 
     def _operators(self, path: Path, name: str, members: Mapping[str, Any], depth: int) -> Selector:
         if depth > MAX_DEPTH:
@@ -158,8 +175,7 @@ class _Parser:
                 continue
             if operator == "$regex":
                 self._count(1)
-                pattern = operands.pattern(operand, options, name)
-                parts.append(Matches(path, pattern, of_instant=self._is_time(path)))
+                parts.append(self._matches(path, name, operands.pattern(operand, options, name)))
             else:
                 parts.append(self._operator(path, name, operator, operand, depth))
         return _joined(parts)
@@ -176,7 +192,10 @@ class _Parser:
             value = self._value(path, name, operand)
             if isinstance(value, Pattern):
                 raise invalid(f"{operator} at {name} takes a value. Give the pattern to $regex.", name)
-            return Equals(path, value) if operator == "$eq" else Compare(path, operator, value)
+            if operator == "$eq":
+                return _equal(path, value)
+            bound = value.bound(operator) if isinstance(value, Span) else value
+            return Compare(path, operator, bound)
         self._count(1)
         return self._test(path, name, operator, operand)
 
@@ -256,23 +275,23 @@ class _Parser:
         return Or((values, *patterns)) if patterns else values
 
     def _value(self, path: Path, name: str, value: Any) -> Any:
-        """Read an operand as the field keeps it."""
+        """Read an operand as the field keeps it, a time as the ``Span`` that it means."""
         self._count(1)
         value = operands.plain_value(value, name)
         if self._prefix or len(path) != 1 or isinstance(value, Pattern):
             return value
-        if self._is_time(path) and value is not None:
-            try:
-                return parse_instant(value, self._zone)
-            except ValueError as error:
-                raise invalid(f"{name}: {error}", name) from error
-        if path == ("log_level",) and isinstance(value, str):
-            number = level_number(value)
-            return value if number is None else number
-        if path == ("event_type",) and isinstance(value, str):
-            kind = EventType._value2member_map_.get(value) or EventType._missing_(value)
-            return str(kind) if kind is not None else value
-        return value
+        try:
+            return self._time(value) if self._is_time(path) else right_words.member_value(path, value)
+        except ValueError as error:
+            raise invalid(f"{name}: {error}", name) from error
+
+    def _time(self, value: Any) -> Span | None:
+        if self._is_kept and is_relative(value):
+            raise ValueError(
+                f"{value!r:.40} would be read once, and never move. Write a date, or leave the age of"
+                " events to the rules."
+            )
+        return None if value is None else read_asked_time(value, self._zone, self._now)
 
     def _path(self, name: str) -> Path:
         try:
@@ -289,9 +308,11 @@ class _Parser:
             raise invalid(
                 f"The paths of the selector have more than {MAX_ALL_SEGMENTS} names. Ask in parts."
             )
-        if self._prefix or path[0] != "event_id":
+        if self._prefix:
             return path
-        return ("_id", *path[1:])
+        if not right_words.is_member(path):
+            raise invalid(f"{name:.80}: {right_words.no_member(path)}.", name)
+        return ("_id", *path[1:]) if path[0] == "event_id" else path
 
     def _count(self, terms: int) -> None:
         self._terms += terms
@@ -316,7 +337,17 @@ def _is_true(value: Any) -> bool:
     return not (value is None or value is False or (isinstance(value, (int, float)) and value == 0))
 
 
-def _unsupported(operator: str, place: str, supported: str, path: str = "") -> Exception:
+def _equal(path: Path, value: Any) -> Selector:
+    if not isinstance(value, Span):
+        return Equals(path, value)
+    if value.first == value.last:
+        return Equals(path, value.first)
+    return And((Compare(path, "$gte", value.first), Compare(path, "$lte", value.last)))
+
+
+def _unsupported(
+    operator: str, place: str, supported: tuple[str, ...], path: str = ""
+) -> InvalidSelectorError:
     if operator in _JAVASCRIPT:
         return invalid(
             f"The operator {operator!r} {place} is not supported: it runs code in the server. Say it"
@@ -324,5 +355,7 @@ def _unsupported(operator: str, place: str, supported: str, path: str = "") -> E
             path,
         )
     return invalid(
-        f"The operator {operator!r:.40} {place} is not supported. Supported: {supported}.", path
+        f"The operator {operator!r:.40} {place} is not supported."
+        f"{did_you_mean(operator, supported)} Supported: {' '.join(supported)}.",
+        path,
     )

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from madsci.common.errors import InvalidInputError
 from madsci.common.flattening import column_path
+from madsci.event_manager.model.right_words import is_member, no_member
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.values import INT64, Kind, kind_of
 
@@ -94,6 +95,8 @@ def _key(name: object, direction: object) -> SortKey:
         raise _invalid(str(error)) from error
     if path[0] == "event_id":
         path = ("_id", *path[1:])
+    if not is_member(path):
+        raise _invalid(no_member(path))
     is_known = path[0] in _NESTED if len(path) > 1 else path[0] in PLAIN | NULLABLE | _NESTED
     if not is_known or len(name) > _MAX_PATH or not _UNSPEAKABLE.isdisjoint("".join(path)):
         raise _invalid(

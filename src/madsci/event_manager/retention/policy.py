@@ -169,7 +169,7 @@ def _about(rule: RetentionRule) -> Selector:
 
 def _held(number: int, selector: object, naive_zone: tzinfo | None) -> Selector:
     try:
-        return parse_selector(selector, naive_zone)
+        return parse_selector(selector, naive_zone, is_kept=True)
     except InvalidSelectorError as error:
         raise SettingsError(
             f"legal_hold: selector {number} cannot be used. {error.message} Correct it; no event is"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any, Final
 
-from madsci.common.clock import parse_instant
+from madsci.common.asked_time import read_asked_time
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.model.selector import And, Selector
 from madsci.event_manager.model.selector_parser import parse_selector
@@ -69,7 +69,7 @@ def _selector(document: Mapping[str, Any], naive_zone: tzinfo | None) -> Selecto
     date = document.get("before_date")
     if date is not None:
         try:
-            parts.append(before(parse_instant(date, naive_zone)))
+            parts.append(before(read_asked_time(date, naive_zone).first))
         except ValueError as error:
             raise _invalid("before_date", str(error)) from error
     if document.get("selector") is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
+from madsci.common.nearest import did_you_mean
 from madsci.event_manager.model.tally import GROUPINGS, Count, Grouping
 
 DEFAULT_TOP: Final = 10
@@ -31,8 +32,16 @@ def grouping_named(name: str) -> Grouping:
     """
     if name not in GROUPINGS:
         problem = f"{name!r:.40} is none of {', '.join(GROUPINGS)}"
-        raise InvalidInputError(f"by: {problem}.", [{"loc": ["query", "by"], "msg": problem}])
+        meant = _named_otherwise(name)
+        raise InvalidInputError(f"by: {problem}.{meant}", [{"loc": ["query", "by"], "msg": problem}])
     return GROUPINGS[name]
+
+
+def _named_otherwise(name: str) -> str:
+    """Ask for the grouping by whose path, or in whose name, one was meant."""
+    by_path = {path[-1]: one.name for one in GROUPINGS.values() for path in one.paths}
+    meant = by_path.get(name.rpartition(".")[2])
+    return f" Did you mean {meant}?" if meant else did_you_mean(name, GROUPINGS)
 
 
 def facet(grouping: Grouping, counts: list[Count], total: int) -> dict[str, Any]:

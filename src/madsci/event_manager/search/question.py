@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.export.projection import Fields, parse_fields
+from madsci.event_manager.model.operands import invalid
 from madsci.event_manager.model.query import MAX_PAGE
 from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Selector
 from madsci.event_manager.model.selector_parser import parse_selector
@@ -37,6 +38,11 @@ def read_question(document: object, naive_zone: tzinfo | None) -> Question:
         InvalidInputError: a member cannot be used.
     """
     if not isinstance(document, Mapping) or not document or not _is_envelope(document):
+        if isinstance(document, Mapping) and (misplaced := _MEMBERS.intersection(document)):
+            member = min(misplaced)
+            raise invalid(
+                f'{member} goes beside the selector: {{"selector": {{...}}, "{member}": ...}}.', member
+            )
         return Question(parse_selector(document, naive_zone))
     unknown = set(document) - _MEMBERS
     if unknown:

@@ -22,6 +22,7 @@ from madsci.common.errors import (
 from madsci.common.types.event_type import EventType
 from madsci.common.types.ownership import OWNERSHIP_IDS
 from madsci.event_manager.ingest.intake import Accepted, Intake
+from madsci.event_manager.model.json_reading import MAX_DEPTH
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_event
 
 NOW = 1_795_449_327_002_393
@@ -455,3 +456,21 @@ def test_lines_that_need_patience_or_are_long_are_not_read_together():
     for body in (b"{}\n{", b'{}\n{"note": 1}', b'{"event_type": "odd"}', b'{"event_data": "\xff"}'):
         assert intake().read_lines(body) is None
     assert intake(max_event_bytes=4).read_lines(b"{}\n{}") is None
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH - 1, MAX_DEPTH])
+def test_a_log_line_may_be_nested_as_deeply_as_data(levels):
+    line = b'{"message": "m", "x": ' + b"[" * levels + b"]" * levels + b"}"
+    if levels < MAX_DEPTH:
+        assert intake().read(line).event.event_type == "log"
+    else:
+        with pytest.raises(InvalidInputError, match="nested more than"):
+            intake().read(line)
+
+
+def test_a_log_line_in_extended_json_is_read_as_what_it_says():
+    line = {"_id": {"$oid": "65f0c0ffee65f0c0ffee65f0"}, "msg": "m", "n": {"$numberLong": "7"}}
+    event = intake().read(as_text(line)).event
+    assert (event.event_id, event.event_data) == (
+        "65f0c0ffee65f0c0ffee65f0", '{"message":"m","n":7}',
+    )  # fmt: skip

@@ -7,12 +7,14 @@ import pytest
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.values import Kind, kind_of
+from support.questions import under_event_data
 
 
 def found(selector, *documents):
-    """The places, from 0, of the documents that match."""
-    tree = parse_selector(selector)
-    return [place for place, document in enumerate(documents) if matches(tree, document)]
+    """The places, from 0, of the documents that match, each of them the data of an event."""
+    tree = parse_selector(under_event_data(selector))
+    events = [{"event_data": document} for document in documents]
+    return [place for place, event in enumerate(events) if matches(tree, event)]
 
 
 def test_null_means_missing_too():

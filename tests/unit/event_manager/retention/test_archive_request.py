@@ -51,7 +51,7 @@ def test_no_batch_size_is_that_of_the_server():
         ({"before_date": "soon"}, "before_date: 'soon' is not a time"),
         ({"before_date": True}, "before_date"),
         ({"selector": []}, "selector is a JSON object"),
-        ({"selector": {"a": {"$near": 1}}}, r"\$near"),
+        ({"selector": {"event_data.a": {"$near": 1}}}, r"\$near"),
         ({"event_ids": ["a"], "batch_size": -1}, "batch_size"),
         ({"event_ids": ["a"], "batch_size": True}, "batch_size"),
         ({"event_ids": ["a"], "dry_run": "yes"}, "dry_run"),

@@ -124,7 +124,17 @@ def test_an_empty_selector_holds_everything():
 
 def test_a_hold_that_cannot_be_read_is_refused_with_its_number():
     with pytest.raises(SettingsError, match=r"legal_hold: selector 2 .*'\$near'"):
-        policy(legal_hold=[{}, {"a": {"$near": 1}}])
+        policy(legal_hold=[{}, {"event_data.a": {"$near": 1}}])
+
+
+def test_a_hold_of_a_mistyped_level_or_of_the_last_days_does_not_let_the_server_start():
+    for hold, says in (
+        ({"log_level": "EROR"}, "Did you mean ERROR"),
+        ({"plate": "P7"}, "Did you mean event_data.plate"),
+        ({"event_timestamp": {"$gte": "-30d"}}, "would be read once"),
+    ):
+        with pytest.raises(SettingsError, match=f"legal_hold: selector 1 .*{says}"):
+            policy(legal_hold=[hold])
 
 
 def test_times_of_a_hold_without_an_offset_are_in_the_zone():

@@ -79,10 +79,14 @@ id_operands = (
     | plain
     | st.lists(plain, max_size=3).flatmap(lambda listed: st.sampled_from([listed, {"$in": listed}]))
 )
-id_selectors = st.dictionaries(
-    id_paths | st.just("event_type"), id_operands, min_size=1, max_size=2
-) | st.builds(
-    lambda text, path, value: {"$text": {"$search": text}, path: value}, searches, id_paths, ids
+types = st.sampled_from(["log", "node_start", None, {"$in": ["log", "test"]}, {"$in": []}])
+by_ids = st.dictionaries(id_paths, id_operands, min_size=1, max_size=2)
+id_selectors = (
+    by_ids
+    | st.builds(lambda rest, kind: {**rest, "event_type": kind}, st.just({}) | by_ids, types)
+    | st.builds(
+        lambda text, path, value: {"$text": {"$search": text}, path: value}, searches, id_paths, ids
+    )
 )
 
 
