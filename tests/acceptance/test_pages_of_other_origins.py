@@ -24,7 +24,8 @@ WRITES = {
     }""",
     "archive, by a form": """async ({url, id}) => new Promise(done => {
         document.body.innerHTML = `<iframe name=hole></iframe>
-            <form method=post enctype=text/plain target=hole action="${url}events/archive"><input></form>`
+            <form method=post enctype=text/plain target=hole action="${url}events/archive">
+            <input></form>`
         const [frame, form] = [document.querySelector('iframe'), document.forms[0]]
         form.elements[0].name = `{"event_ids": ["${id}", "`  // what is sent is: name=value
         form.elements[0].value = '"]}'
@@ -86,15 +87,16 @@ HIDDEN_WRITES = {
 READS = {
     "the latest": "async ({url}) => (await fetch(url + 'events')).text()",
     "one": "async ({url, id}) => (await fetch(url + 'event/' + id)).text()",
-    "by a selector": """async ({url, id}) => (await fetch(url + 'events/query', {method: 'POST',
-        headers: {'Content-Type': 'application/json'}, body: JSON.stringify({event_id: id})})).text()""",
+    "by a selector": """async ({url, id}) => (await fetch(url + 'events/query',
+        {method: 'POST', headers: {'Content-Type': 'application/json'},
+         body: JSON.stringify({event_id: id})})).text()""",
     "an export": "async ({url}) => (await fetch(url + 'events/export')).text()",
 }
 # Ways around the rule that a page reads only what it is let. They learn nothing anywhere.
 DETOURS = {
     "without asking": "async ({url}) => (await fetch(url + 'events', {mode: 'no-cors'})).text()",
-    "by a selector, as text": """async ({url, id}) => (await fetch(url + 'events/query', {method: 'POST',
-        mode: 'no-cors', body: JSON.stringify({event_id: id})})).text()""",
+    "by a selector, as text": """async ({url, id}) => (await fetch(url + 'events/query',
+        {method: 'POST', mode: 'no-cors', body: JSON.stringify({event_id: id})})).text()""",
     "as a script": """async ({url}) => new Promise(done => {
         const script = document.createElement('script')
         script.src = url + 'events'

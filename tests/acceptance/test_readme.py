@@ -36,7 +36,11 @@ def test_the_program_of_the_readme_finds_the_event_that_it_sent(tmp_path):
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     with running_server(tmp_path) as server:
         program = server.in_place_of_the_documented_one(program)
-        assert run([sys.executable, "-c", program], server, tmp_path).stdout.strip().endswith("Plate moved")
+        assert (
+            run([sys.executable, "-c", program], server, tmp_path)
+            .stdout.strip()
+            .endswith("Plate moved")
+        )
         types = [event["event_type"] for event in server.query({})]
         assert types == ["workflow_complete", "log_info"]
 
@@ -60,7 +64,13 @@ def test_make_serve_says_what_the_readme_prints(tmp_path):
     python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     server = ServerProcess(tmp_path)
-    make = ["make", f"--directory={ROOT}", f"VENV={tmp_path / 'venv'}", f"--old-file={installed}", "serve"]
+    make = [
+        "make",
+        f"--directory={ROOT}",
+        f"VENV={tmp_path / 'venv'}",
+        f"--old-file={installed}",
+        "serve",
+    ]
     with server.log.open("wb") as log:
         process = subprocess.Popen(
             make, env=server.environment, stdout=log, stderr=log, start_new_session=True

@@ -68,9 +68,15 @@ class SettledPage:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._under_way: set[Request] = set()
-        page.on("request", lambda request: self._under_way.add(request))
-        page.on("requestfinished", lambda request: self._under_way.discard(request))
-        page.on("requestfailed", lambda request: self._under_way.discard(request))
+        page.on("request", self._begun)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+
+    def _begun(self, request: Request) -> None:
+        self._under_way.add(request)
+
+    def _ended(self, request: Request) -> None:
+        self._under_way.discard(request)
 
     def goto(self, url: str) -> None:
         self._page.goto(url)
@@ -155,7 +161,7 @@ class PrefixProxy(ThreadingHTTPServer):
 class _Proxied(BaseHTTPRequestHandler):
     server: PrefixProxy
 
-    def _hand_on(self) -> None:
+    def do_GET(self) -> None:
         if not self.path.startswith(self.server.prefix + "/"):
             with self.server.lock:
                 self.server.missed.append(self.path)
@@ -181,7 +187,8 @@ class _Proxied(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_DELETE = _hand_on
+    def do_POST(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         pass

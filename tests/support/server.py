@@ -55,6 +55,9 @@ class ServerProcess:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
+        # Whatever it writes by default is here, and not in the home of whoever runs the tests.
+        (directory / ".madsci").mkdir(exist_ok=True)
+        self.program = ["-m", "madsci.event_manager.event_server"]
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.address = self.url  # what clients are told; a front before the server changes it
@@ -79,7 +82,7 @@ class ServerProcess:
         """Start the program without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "madsci.event_manager.event_server", *arguments],
+                [sys.executable, *self.program, *arguments],
                 cwd=self.directory,
                 env=self.environment,
                 stdout=log,
