@@ -3,22 +3,32 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
+from pathlib import Path
 
 import pytest
 
 from support import mongo_servers
 
+OWN = ("EVENT_", "MADSCI_", "MONGO_DB_URL", "DB_URL")
+"""Beginnings of the variables by which whoever runs the tests has set up a server or clients."""
+
 
 @pytest.fixture(scope="session", autouse=True)
-def own_spool(tmp_path_factory):
-    """Clients of tests keep their waiting events among the tests' files, not in the user's home."""
-    before = os.environ.get("EVENT_CLIENT_SPOOL_DIR")
+def own_lab(tmp_path_factory):
+    """Tests know no server, settings or files of whoever runs them, nor his home."""
+    lab = tmp_path_factory.getbasetemp()
+    # Searches for a lab go upwards from where a test works, and end here.
+    (lab / ".madsci").mkdir(exist_ok=True)
+    before = {name: value for name, value in os.environ.items() if name.startswith(OWN)}
+    for name in before:
+        del os.environ[name]
     os.environ["EVENT_CLIENT_SPOOL_DIR"] = str(tmp_path_factory.mktemp("spool"))
+    directory = Path.cwd()
+    os.chdir(lab)
     yield
-    if before is None:
-        del os.environ["EVENT_CLIENT_SPOOL_DIR"]
-    else:
-        os.environ["EVENT_CLIENT_SPOOL_DIR"] = before
+    os.chdir(directory)
+    del os.environ["EVENT_CLIENT_SPOOL_DIR"]
+    os.environ.update(before)
 
 
 def pytest_collection_finish(session):

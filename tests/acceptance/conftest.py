@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from support.browser import running_browser
 from support.disks import small_disk
 from support.server import ServerProcess, running_server
 
@@ -34,3 +35,10 @@ def server_on_disk(disk, tmp_path):
     yield server
     if server.process is not None and server.process.poll() is None:
         server.kill()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser without a window; see `support.browser`."""
+    with running_browser() as browser:
+        yield browser

@@ -1,4 +1,4 @@
-"""The Client code block of the mission's document, run as it is printed there."""
+"""The Client code block of the mission's document, run as it is printed there, but for the address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.server import server_at_the_usual_port
+from support.server import running_server
 
 MISSION = Path(__file__).resolve().parents[3] / "shared" / "mission" / "event-manager-readme.txt"
 NODE = "01JJ4S0WNGEF5FQAZG5KDGJRBV"
@@ -47,10 +47,10 @@ def answers(tmp_path_factory):
     if not MISSION.is_file():
         pytest.skip(f"needs the mission's document at {MISSION}")
     directory = tmp_path_factory.mktemp("mission")
-    with server_at_the_usual_port(directory) as server:
+    with running_server(directory) as server:
         server.post("event", {"event_id": "of-the-node", "source": {"node_id": NODE}, "log_level": 10})
         block = directory / "block.py"
-        block.write_text(client_block(), encoding="utf-8")
+        block.write_text(server.in_place_of_the_documented_one(client_block()), encoding="utf-8")
         run = subprocess.run(
             [sys.executable, "-c", RUNNER, str(block), NODE],
             cwd=directory,

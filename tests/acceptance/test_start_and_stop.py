@@ -18,8 +18,7 @@ def test_the_server_says_where_it_listens_where_the_data_lie_and_where_the_pages
 
 
 def test_without_configuration_the_data_lie_under_dot_madsci_of_the_lab(tmp_path):
-    (tmp_path / ".madsci").mkdir()
-    server = ServerProcess(tmp_path)
+    server = ServerProcess(tmp_path)  # makes the folder
     del server.environment["EVENT_DB_URL"]
     try:
         server.start()

@@ -10,13 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from madsci.common.file_lock import try_lock
 
 
 def free_port() -> int:
@@ -34,6 +31,10 @@ def wait_until(condition, seconds: float = 15.0, what: str = "the condition"):
             return value
         assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
         time.sleep(0.01)
+
+
+DOCUMENTED_ADDRESS = "http://localhost:8001"
+"""Where documents say that the server is; whoever runs the tests may have one of his own there."""
 
 
 class Reply:
@@ -54,6 +55,9 @@ class ServerProcess:
 
     def __init__(self, directory: Path, **environment: str) -> None:
         self.directory = directory
+        # Whatever it writes by default is here, and not in the home of whoever runs the tests.
+        (directory / ".madsci").mkdir(exist_ok=True)
+        self.program = ["-m", "madsci.event_manager.event_server"]
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.address = self.url  # what clients are told; a front before the server changes it
@@ -69,11 +73,16 @@ class ServerProcess:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
+    def in_place_of_the_documented_one(self, text: str) -> str:
+        """Return what a document prints, with the address of this server."""
+        assert DOCUMENTED_ADDRESS in text
+        return text.replace(DOCUMENTED_ADDRESS, self.url.rstrip("/"))
+
     def launch(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start the program without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "madsci.event_manager.event_server", *arguments],
+                [sys.executable, *self.program, *arguments],
                 cwd=self.directory,
                 env=self.environment,
                 stdout=log,
@@ -138,21 +147,6 @@ class ServerProcess:
             if reply.headers["X-Next-Cursor"] is None:
                 return
             cursor = "&cursor=" + reply.headers["X-Next-Cursor"]
-
-
-@contextlib.contextmanager
-def server_at_the_usual_port(directory: Path) -> Iterator[ServerProcess]:
-    """A server at the address that documents name, for one test at a time on this machine."""
-    with (Path(tempfile.gettempdir()) / "madsci-tests-port-8001.lock").open("ab") as lock:
-        wait_until(lambda: try_lock(lock.fileno()), 100, "the turn of this test")
-        server = ServerProcess(directory)
-        server.port = 8001
-        server.url = server.environment["EVENT_SERVER_URL"] = "http://localhost:8001/"
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,74 @@
+"""An honest sender alone, and beside everything rude at once: ``python bench/hostile.py [MINUTES]``.
+
+The clients are those of tests/acceptance/test_hostile_hours.py. Ceilings stand beside the figures; the
+exit code is 1 if one is broken.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from servers import event_manager
+
+from support.rude import Crowd, Honest, watched_memory
+
+FILES = 256
+ALONE_SECONDS = 20
+EVENTS = 20_000
+
+
+def main() -> int:
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The server inherits the limit; the rude raise theirs again.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
+    with tempfile.TemporaryDirectory() as name, event_manager(Path(name)) as server:
+        fill(server.port)
+        with Honest(server.port) as alone:
+            time.sleep(ALONE_SECONDS)
+        with (
+            watched_memory(server.pid) as sizes,
+            Honest(server.port) as beside,
+            Crowd(server.port) as crowd,
+        ):
+            time.sleep(60 * minutes)
+    print(f"alone:\n  {alone.sending}\n  {alone.health}")
+    print(f"beside, for {minutes:g} minutes:\n  {beside.sending}\n  {beside.health}")
+    for kind, seen in crowd.seen.items():
+        print(f"  {kind}: {seen}")
+    rows = [
+        ("memory, MB", max(sizes) / 1e6, 400.0),
+        ("p99 of POST /event, times alone", beside.sending.at(0.99) / alone.sending.at(0.99), 5.0),
+        ("p99 of GET /health, ms", beside.health.at(0.99), 50.0),
+        ("honest events refused", float(len(beside.sending.refused)), 0.0),
+        ("/health not answered", float(len(beside.health.refused)), 0.0),
+        ("kinds of 5xx but 503 and 504", float(len(crowd.of_the_server)), 0.0),
+    ]
+    for what, figure, ceiling in rows:
+        verdict = "" if figure <= ceiling else "  BROKEN"
+        print(f"{what:36} {figure:10.1f}  ceiling {ceiling:g}{verdict}")
+    return int(any(figure > ceiling for _, figure, ceiling in rows))
+
+
+def fill(port: int) -> None:
+    """Give the server events that replies can be long of."""
+    lines = [json.dumps({"event_data": {"message": "a" * 500, "n": one}}) for one in range(EVENTS)]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/events", "\n".join(lines))
+    reply = connection.getresponse()
+    reply.read()
+    connection.close()
+    if reply.status != 200:
+        raise SystemExit(f"The server could not be filled: {reply.status}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""The server keeps to its OpenAPI document, whatever is sent: all checks of schemathesis.
+
+Once served by its own program, once as an application within a user's program and middleware.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.behind_middleware import MARK
+from support.server import ServerProcess
+
+pytest.importorskip("schemathesis")
+
+TESTS = Path(__file__).resolve().parents[1]
+WITHIN_A_PROGRAM = [str(TESTS / "support" / "behind_middleware.py")]
+
+SHARDS = {
+    "what comes in": "^/event$|^/events/import$",
+    "what is found": "^/event/|^/events$|^/events/query$",
+    "what is counted": "^/events/(count|facets)$",
+    "what is counted in time": "^/events/histogram$",
+    "what is exported": "^/events/export$",
+    "what is managed": "^/events/archived?$|^/retention|^/backup",
+    "what the server is": "^/(health|definition|settings)?$",
+}
+
+
+@pytest.fixture(params=["its own program", "a user's program"])
+def fuzzed(request, tmp_path):
+    """A server with a store that may be filled and emptied."""
+    server = ServerProcess(tmp_path)
+    if request.param == "a user's program":
+        server.program = WITHIN_A_PROGRAM
+    server.start()
+    marked = server.post("event", {"event_data": "the first"}).headers[MARK] is not None
+    assert marked == (request.param == "a user's program")
+    yield server
+    server.stop()
+
+
+def run_schemathesis(server, *arguments):
+    """Run all checks against a server; fail with what schemathesis found."""
+    run = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli"),
+            *("--config-file", TESTS / "data" / "schemathesis.toml"),
+            *("run", f"{server.url}openapi.json", "--no-color", *arguments),
+        ],
+        cwd=server.directory,
+        env={**server.environment, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = run.stdout.partition(" FAILURES ")[2] or run.stdout
+    assert run.returncode == 0, f"{run.stderr}\n{found[-20_000:]}"
+    tested = re.search(r"Tested:\s+(\d+)", run.stdout)
+    assert tested is not None
+    assert int(tested[1]) > 0
+
+
+def test_a_few_examples_of_each_operation(tmp_path):
+    server = ServerProcess(tmp_path).start()
+    run_schemathesis(server, "--max-examples=10", "--phases=examples,coverage,fuzzing", "--no-shrink")
+    assert server.stop() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_examples_of_each_operation(fuzzed):
+    run_schemathesis(fuzzed, "--max-examples=60", "--phases=examples,coverage,fuzzing", "--no-shrink")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("shard", SHARDS)
+def test_1500_examples_of_each_operation(tmp_path, shard):
+    server = ServerProcess(tmp_path).start()
+    run_schemathesis(
+        server,
+        "--max-examples=1500",
+        "--phases=examples,coverage,fuzzing",
+        f"--include-path-regex={SHARDS[shard]}",
+        "--no-shrink",
+        "--workers=2",
+    )
+    assert server.stop() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_operations_one_after_another(fuzzed):
+    """What one reply says is used in the next request."""
+    run_schemathesis(fuzzed, "--max-examples=100", "--phases=stateful", "--no-shrink")
