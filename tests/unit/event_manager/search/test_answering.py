@@ -212,6 +212,8 @@ def test_a_question_beside_that_is_cancelled_ends_and_its_process_stays_if_it_he
     monkeypatch.setattr(Endless, "__module__", Path(__file__).stem)
     with pytest.raises(QueryTimeoutError):  # after which the process knows what an endless job is
         asked(beside, Endless(looks=True), 0.01)
+    if looks:  # be it late, on a machine that has much to do
+        monkeypatch.setattr(process, "_HEED", 60.0)
     before = processes(beside)
     cancelled_amid(
         beside, Endless(looks=looks), lambda budget: any(one._budget is budget for one in beside._all)
