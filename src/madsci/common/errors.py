@@ -15,6 +15,7 @@
     │   └── HeldBackError           it might do harm now: somebody has to look first
     ├── EventNotFoundError          no event with that id
     ├── QueryTimeoutError           a question that takes longer than it may
+    ├── AbandonedError              whoever asked has gone
     ├── StoreError                  the store cannot do what it was asked
     │   ├── StoreUnavailableError   for now: disk full, file locked, database away
     │   ├── StoreInUseError         another Event Manager has it open
@@ -146,6 +147,12 @@ class QueryTimeoutError(MadsciError):
     """The question takes longer than it may. Narrow it."""
 
     code = "query-timeout"
+
+
+class AbandonedError(MadsciError):
+    """Whoever asked has gone, and so the question was ended."""
+
+    code = "abandoned"
 
 
 class StoreError(MadsciError):

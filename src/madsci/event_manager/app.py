@@ -148,6 +148,7 @@ class Parts:
     def start(self) -> None:
         """Begin to write and to do what is due; called on the event loop."""
         self.writer.start()
+        self.search.start()
         self.runner.start()
         self.monitor.start()
 
@@ -237,7 +238,7 @@ def _operations(parts: Parts) -> Operations:
     table = Operations()
     for topic in (
         _ingest(parts, zone).operations(),
-        event_operations(parts.store, parts.search, zone, _encoding(settings)),
+        event_operations(parts.search, zone),
         summary_operations(parts.search, zone),
         export_operations(parts.search, zone),
         retention_operations(parts.retention, parts.search, parts.runner, settings, zone),

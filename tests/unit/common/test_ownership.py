@@ -19,6 +19,7 @@ from madsci.common.ownership import (
 )
 from madsci.common.types.event import Event
 from madsci.common.types.ownership import OwnershipInfo
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +31,10 @@ def process_ids():
 
 def ids():
     return get_current_ownership_info().model_dump()
+
+
+def test_the_known_ids_are_the_members_of_the_model():
+    assert tuple(OwnershipInfo.model_fields) == OWNERSHIP_IDS
 
 
 def test_all_names_are_there():

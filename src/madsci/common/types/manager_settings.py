@@ -256,10 +256,10 @@ class EventManagerSettings(BackupSettings, RetentionSettings, HealthSettings, Ma
         description="Longest time of one question; half of what clients wait.",
     )
     query_processes: Annotated[int, SettingTraits(unit="processes")] = Field(
-        default=2,
+        default=3,
         ge=0,
         le=64,
-        description="Questions answered at once, beside the server; 0 to answer in the server itself.",
+        description="Questions answered at once, one of them a quick one, beside the server; 0: in it.",
     )
     shutdown_timeout_seconds: Annotated[float, _SECONDS] = Field(
         default=30.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from pydantic import field_validator as _field_validator
@@ -37,10 +37,6 @@ class OwnershipInfo(BaseModel):
     @model_serializer(mode="wrap")
     def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in serialize(self).items() if value is not None}
-
-
-OWNERSHIP_IDS: Final = tuple(OwnershipInfo.model_fields)
-"""The names of the known ids."""
 
 
 def id_text(value: Any) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from functools import partial
 
 from fastapi import Request
 from starlette.responses import Response
 
 from madsci.common.errors import EventNotFoundError
+from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.models import StoredEventReply
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import (
@@ -19,16 +21,14 @@ from madsci.event_manager.api.parameters import (
     Offset,
     Time,
     bounded_body,
-    parse_question,
+    question_in,
     read_instant,
 )
 from madsci.event_manager.api.question_schema import QUESTION_BODY
 from madsci.event_manager.api.streams import NDJSON, stream_of
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.sorting import NEWEST_FIRST
-from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.service import Search
-from madsci.event_manager.stores.base import EventStore
 
 CURSOR_HEADER = {
     "X-Next-Cursor": {
@@ -38,13 +38,10 @@ CURSOR_HEADER = {
 }
 
 
-def event_operations(
-    store: EventStore, search: Search, naive_zone: tzinfo | None, encoding: Encoding = AS_STORED
-) -> Operations:
+def event_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
     """Return the operations that read events.
 
-    Times without an offset are read in ``naive_zone``, by default the zone of this machine. ``search``
-    encodes the answers to selectors.
+    Times without an offset are read in ``naive_zone``, by default the zone of this machine.
     """
     operations = Operations()
 
@@ -58,12 +55,12 @@ def event_operations(
         (404,),
         response_model=StoredEventReply,
     )
-    def get_event(event_id: str) -> Response:
+    async def get_event(event_id: str) -> Response:
         """Return the event with this id, archived or not."""
-        event = store.get(event_id)
-        if event is None:
+        body = await search.get(event_id)
+        if body is None:
             raise EventNotFoundError(event_id)
-        return Response(encoding.one(event), media_type="application/json")
+        return Response(body, media_type="application/json")
 
     @operations.add(
         "GET",
@@ -76,8 +73,9 @@ def event_operations(
         response_model=dict[str, StoredEventReply],
         responses={200: {"headers": CURSOR_HEADER}},
     )
-    def get_events(  # noqa: PLR0913 - the query parameters of the route
+    async def get_events(  # noqa: PLR0913 - the query parameters of the route
         *,
+        request: Request,
         number: Number = queries.DEFAULT_PAGE,
         level: Level = 0,
         offset: Offset = 0,
@@ -94,8 +92,9 @@ def event_operations(
             include_archived=include_archived,
         )
         after = None if cursor is None else queries.decode_cursor(cursor)
-        page = search.find(queries.Query(selector, number, offset, after))
-        return page_of(encoding.by_id(page.events), page.next_cursor)
+        query = queries.Query(selector, number, offset, after)
+        page = await attended(request.receive, search.latest(query))
+        return page_of(page.body, page.next_cursor)
 
     @operations.add(
         "POST",
@@ -123,17 +122,14 @@ def event_operations(
         `fields` and `include_archived`. Archived events are found too, unless that is false. With
         `Accept: application/x-ndjson` all matching events are streamed, one a line.
         """
-        question = parse_question(await bounded_body(request), naive_zone)
-        sort = question.sort or NEWEST_FIRST
-        place = question.cursor or cursor
-        after = None if place is None else queries.decode_cursor(place, sort)
-        limit = question.limit if number is None else number
+        question = await question_in(await bounded_body(request), naive_zone)
+        to_query = partial(question.query, NEWEST_FIRST, number=number, offset=offset, cursor=cursor)
         if NDJSON in request.headers.get("accept", ""):
-            query = queries.Query(question.selector, limit or queries.NO_LIMIT, offset, after, sort)
-            return await stream_of(search, "ndjson", query, question.fields)
-        limit = min(limit or QUERY_PAGE, queries.MAX_PAGE)
-        query = queries.Query(question.selector, limit, offset, after, sort)
-        page = await search.page(query, question.fields)
+            query = to_query(usual=queries.NO_LIMIT, most=queries.NO_LIMIT)
+            return await stream_of(request.receive, search, "ndjson", query, question.fields)
+        query = to_query(usual=QUERY_PAGE, most=queries.MAX_PAGE)
+        asked = search.page(query, question.fields, since=question.since)
+        page = await attended(request.receive, asked)
         return page_of(page.body, page.next_cursor)
 
     return operations

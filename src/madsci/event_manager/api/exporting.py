@@ -6,12 +6,13 @@ import contextlib
 from datetime import datetime, tzinfo
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import WithJsonSchema
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from madsci.common.clock import UTC
-from madsci.common.errors import QueryTimeoutError
+from madsci.common.errors import OverloadedError, QueryTimeoutError
+from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import OR_NONE, question_of_request
 from madsci.event_manager.api.question_schema import OPTIONAL_BODY
@@ -45,10 +46,11 @@ def export_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
     }
 
     async def export_events(
+        request: Request,
         question: Question = asked,
         format: Format = "ndjson",  # noqa: A002 - the name of the parameter
         fields: FieldNames = None,
-    ) -> StreamingResponse:
+    ) -> Response:
         """Stream everything that matches, the oldest first unless `sort` says otherwise.
 
         Only what was committed before the export began is in it. What fails on the way cuts the reply
@@ -56,19 +58,17 @@ def export_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
         begins amidst them.
         """
         kind = format_named(format)
-        sort = question.sort or OLDEST_FIRST
-        after = None if question.cursor is None else queries.decode_cursor(question.cursor, sort)
-        limit = question.limit or queries.NO_LIMIT
         fence = search.fence()
-        query = queries.Query(question.selector, limit, after=after, sort=sort, fence=fence)
+        query = question.query(OLDEST_FIRST, usual=queries.NO_LIMIT, most=queries.NO_LIMIT, fence=fence)
         chosen = question.fields if fields is None else parse_fields(fields)
         headers = {"Content-Disposition": f'attachment; filename="{_file_name(kind.suffix)}"'}
-        if after is None:
+        if query.after is None:
             # Each part of the stream has the budget for itself: it may be made where counting may not.
-            with contextlib.suppress(QueryTimeoutError):
-                matching = await search.count(question.selector, fence)
-                headers["X-Total-Count"] = str(min(limit, matching))
-        return await stream_of(search, format, query, chosen, headers)
+            with contextlib.suppress(QueryTimeoutError, OverloadedError):
+                counting = search.count(question.selector, fence, since=question.since)
+                matching = await attended(request.receive, counting)
+                headers["X-Total-Count"] = str(min(query.limit, matching))
+        return await stream_of(request.receive, search, format, query, chosen, headers)
 
     for method, name, body in (("GET", "export_events", None), ("POST", "export_query", OPTIONAL_BODY)):
         operations.add(

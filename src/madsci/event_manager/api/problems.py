@@ -23,6 +23,7 @@ _STATUS: Final[dict[type[errors.MadsciError], int]] = {
     errors.UnsupportedBodyError: 415,
     errors.FormatUnavailableError: 501,
     errors.QueryTimeoutError: 504,
+    errors.AbandonedError: 503,  # which nobody sees
     errors.OverloadedError: 503,
     errors.StoreUnavailableError: 503,
     errors.StoreInUseError: 409,

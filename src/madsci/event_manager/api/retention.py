@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from madsci.common.clock import iso, now_us
 from madsci.common.types.retention_settings import RetentionSettings
+from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.events import CURSOR_HEADER, page_of
 from madsci.event_manager.api.models import (
     ArchiveReply,
@@ -90,7 +91,7 @@ def retention_operations(
         body = await bounded_body(request, MAX_BODY_BYTES)
         wanted = await run_in_threadpool(lambda: read_archive_request(_document(body), naive_zone))
         if wanted.dry_run:
-            count = sum([await search.count(selector) for selector in _selectors(wanted)])
+            count = await attended(request.receive, _count(search, _selectors(wanted)))
             return _archived(count, f"{count} events would be archived", dry_run=True)
         count = await run_in_threadpool(lambda: _archive(retention, wanted))
         return _archived(count, f"Successfully archived {count} events")
@@ -107,12 +108,16 @@ def retention_operations(
         responses={200: {"headers": CURSOR_HEADER}},
     )
     async def get_archived_events(
-        number: Number = queries.DEFAULT_PAGE, offset: Offset = 0, cursor: Cursor = None
+        request: Request,
+        number: Number = queries.DEFAULT_PAGE,
+        offset: Offset = 0,
+        cursor: Cursor = None,
     ) -> Response:
         """Return archived events by id, those first that were archived last."""
         sort = _LATEST_ARCHIVED_FIRST
         after = None if cursor is None else queries.decode_cursor(cursor, sort)
-        page = await search.page(queries.Query(ARCHIVED, number, offset, after, sort))
+        asked = search.page(queries.Query(ARCHIVED, number, offset, after, sort))
+        page = await attended(request.receive, asked)
         return page_of(page.body, page.next_cursor)
 
     @operations.add(
@@ -127,7 +132,11 @@ def retention_operations(
         response_model_exclude_defaults=True,
     )
     async def purge_events(
-        older_than_days: Days = 365, *, dry_run: DryRun = False, backup: BackUpBefore = True
+        request: Request,
+        older_than_days: Days = 365,
+        *,
+        dry_run: DryRun = False,
+        backup: BackUpBefore = True,
     ) -> dict[str, Any]:
         """Delete what was archived so many days ago, but for what `legal_hold` holds.
 
@@ -135,7 +144,8 @@ def retention_operations(
         """
         age = f"older than {older_than_days:g} days"
         if dry_run:
-            count = await search.count(retention.purgeable(older_than_days))
+            counting = search.count(retention.purgeable(older_than_days))
+            count = await attended(request.receive, counting)
             message = f"{count} archived events {age} would be deleted for good"
             return {"deleted_count": count, "message": message, "dry_run": True}
         purged = await run_in_threadpool(lambda: retention.purge(older_than_days, backup=backup))
@@ -153,7 +163,7 @@ def retention_operations(
         (504,),
         response_model=RetentionReply,
     )
-    async def get_retention(*, preview: Preview = False) -> dict[str, Any]:
+    async def get_retention(request: Request, *, preview: Preview = False) -> dict[str, Any]:
         """Return the policy, what the last run did, and what one would do now if `preview` is true."""
         last_run = retention.last_run
         tasks = [one for one in runner.stats() if one.name == RetentionTask.name]
@@ -166,7 +176,9 @@ def retention_operations(
             "legal_hold": settings.legal_hold,
             "last_run": None if last_run is None else last_run.members(),
             "task": tasks[0] if tasks else None,
-            "preview": await _preview(search, retention) if preview else None,
+            "preview": (
+                await attended(request.receive, _preview(search, retention)) if preview else None
+            ),
         }
 
     @operations.add(
@@ -200,6 +212,10 @@ def _archive(retention: Retention, wanted: ArchiveRequest) -> int:
 
 def _archived(count: int, message: str, *, dry_run: bool = False) -> dict[str, Any]:
     return {"archived_count": count, "message": message, "dry_run": dry_run}
+
+
+async def _count(search: Search, selectors: list[Selector]) -> int:
+    return sum([await search.count(selector) for selector in selectors])
 
 
 def _selectors(wanted: ArchiveRequest) -> list[Selector]:

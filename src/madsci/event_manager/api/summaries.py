@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Annotated, Any, Final
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import WithJsonSchema
 
+from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.models import CountReply, FacetsReply, HistogramReply
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import OR_NONE, question_of_request
 from madsci.event_manager.api.question_schema import OPTIONAL_BODY
-from madsci.event_manager.model.selector import Compare, conjuncts
 from madsci.event_manager.model.tally import GROUPINGS, Tally
 from madsci.event_manager.search import facets, histogram
 from madsci.event_manager.search.question import Question
@@ -47,32 +47,32 @@ def summary_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
     operations = Operations()
     asked = question_of_request(naive_zone)
 
-    async def count_events(question: Question = asked) -> dict[str, Any]:
+    async def count_events(request: Request, question: Question = asked) -> dict[str, Any]:
         """Return how many events match a selector; archived ones too, unless left out."""
-        return {"count": await search.count(question.selector)}
+        counting = search.count(question.selector, since=question.since)
+        return {"count": await attended(request.receive, counting)}
 
     async def histogram_of_events(
-        question: Question = asked, interval: Interval = None, by: By = None
+        request: Request, question: Question = asked, interval: Interval = None, by: By = None
     ) -> dict[str, Any]:
         """Return how many events match in each interval between the first and the last of them."""
         width = None if interval is None else histogram.parse_interval(interval)
         grouping = None if by is None else facets.grouping_named(by)
-        span = await _span(search, question)
-        if span is None:
-            return histogram.answer(None, by, [])
-        buckets = histogram.buckets_between(*span, width)
-        (counts,) = await search.tally(Tally(question.selector, grouping, buckets))
+        counting = search.histogram(question.selector, grouping, width, since=question.since)
+        buckets, counts = await attended(request.receive, counting)
         return histogram.answer(buckets, by, counts)
 
     async def facets_of_events(
-        question: Question = asked, by: Names = None, top: Top = facets.DEFAULT_TOP
+        request: Request, question: Question = asked, by: Names = None, top: Top = facets.DEFAULT_TOP
     ) -> dict[str, Any]:
         """Return the most frequent values among the events that match."""
         groupings = facets.parse_groupings(by)
-        total, *counts = await search.tally(
+        counting = search.tally(
             Tally(question.selector),
             *(Tally(question.selector, grouping, top=top) for grouping in groupings),
+            since=question.since,
         )
+        total, *counts = await attended(request.receive, counting)
         number = sum(one.count for one in total)
         return {
             "total": number,
@@ -103,18 +103,3 @@ def summary_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
                 openapi_extra=body,
             )(call)
     return operations
-
-
-async def _span(search: Search, question: Question) -> tuple[int, int] | None:
-    """Return the times of the first and the last event, or of the bounds that were asked for."""
-    bounds: dict[str, int] = {}
-    for part in conjuncts(question.selector):
-        if isinstance(part, Compare) and part.path == ("event_timestamp",):
-            bounds[part.operator[:3]] = part.value
-    if "$gt" in bounds and "$lt" in bounds:
-        return bounds["$gt"], max(bounds["$gt"], bounds["$lt"])
-    span = await search.span(question.selector)
-    if span is None:
-        return None
-    first, last = bounds.get("$gt", span[0]), bounds.get("$lt", span[1])
-    return first, max(first, last)

@@ -12,12 +12,13 @@ from madsci.event_manager.export.formats import export
 from madsci.event_manager.export.projection import Fields, encode_projected_by_id
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import Page, Query
-from madsci.event_manager.model.selector import Selector
+from madsci.event_manager.model.selector import Compare, Selector, conjuncts
 from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.model.tally import Count, Tally
+from madsci.event_manager.model.tally import Buckets, Count, Grouping, Tally
 from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.advice import advice
+from madsci.event_manager.search.histogram import buckets_between
 from madsci.event_manager.stores.base import EventReader
 
 STREAM_PAGE: Final = 1_000
@@ -27,13 +28,17 @@ STREAM_PAGE: Final = 1_000
 class Job(Protocol):
     """A question with one answer."""
 
-    @property
-    def seconds(self) -> float:
-        """The budget in seconds."""
+    def run(self, events: EventReader, budget: Budget) -> Any:
+        """Return the answer; raise what ``budget.check`` raises when it is used up."""
         ...
 
-    def run(self, events: EventReader) -> Any:
-        """Return the answer; raise ``QueryTimeoutError`` when the budget is used up."""
+
+class QuestionJob(Job, Protocol):
+    """A job that somebody waits for."""
+
+    @property
+    def selector(self) -> Selector:
+        """What is looked for or counted."""
         ...
 
 
@@ -50,13 +55,17 @@ class PageJob:
     """One page of events, with all members or the chosen ones."""
 
     query: Query
-    fields: Fields | None
-    seconds: float
+    fields: Fields | None = None
     encoding: Encoding = AS_STORED
 
-    def run(self, events: EventReader) -> EncodedPage:
+    @property
+    def selector(self) -> Selector:
+        """What is looked for."""
+        return self.query.selector
+
+    def run(self, events: EventReader, budget: Budget) -> EncodedPage:
         """Return the page."""
-        page = find(events, self.query, self.seconds)
+        page = find(events, self.query, budget)
         if self.fields is None:
             body = self.encoding.by_id(page.events)
         else:
@@ -69,53 +78,85 @@ class TallyJob:
     """Counts, all of one moment."""
 
     tallies: Sequence[Tally]
-    seconds: float
 
-    def run(self, events: EventReader) -> list[list[Count]]:
+    @property
+    def selector(self) -> Selector:
+        """What is counted, which is the same for all of them."""
+        return self.tallies[0].selector
+
+    def run(self, events: EventReader, budget: Budget) -> list[list[Count]]:
         """Return the counts of each tally."""
-        with _advising(self.tallies[0].selector, self.seconds) as budget:
+        with _advising(self.selector, budget):
             return events.tally([replace(tally, budget=budget) for tally in self.tallies])
 
 
 @dataclass(frozen=True)
-class SpanJob:
-    """The times of the first and of the last event that match."""
+class HistogramJob:
+    """Counts in spans from the first event to the last, or between the times that are asked for.
+
+    Without a ``width``, in microseconds, a round one is chosen.
+    """
 
     selector: Selector
-    seconds: float
+    grouping: Grouping | None = None
+    width: int | None = None
 
-    def run(self, events: EventReader) -> tuple[int, int] | None:
-        """Return the times in microseconds; ``None`` without events."""
-        with _advising(self.selector, self.seconds) as budget:
-            found = [
-                events.find(Query(self.selector, 1, sort=sort, budget=budget)).events
-                for sort in (OLDEST_FIRST, NEWEST_FIRST)
-            ]
+    def run(self, events: EventReader, budget: Budget) -> tuple[Buckets | None, list[Count]]:
+        """Return the spans and what is in them; ``None`` and nothing without events.
+
+        Raises:
+            InvalidInputError: there would be too many spans.
+        """
+        with _advising(self.selector, budget):
+            span = self._span(events, budget)
+            if span is None:
+                return None, []
+            buckets = buckets_between(*span, self.width)
+            (counts,) = events.tally([Tally(self.selector, self.grouping, buckets, budget=budget)])
+        return buckets, counts
+
+    def _span(self, events: EventReader, budget: Budget) -> tuple[int, int] | None:
+        bounds: dict[str, int] = {}
+        for part in conjuncts(self.selector):
+            if isinstance(part, Compare) and part.path == ("event_timestamp",):
+                bounds[part.operator[:3]] = part.value
+        if "$gt" in bounds and "$lt" in bounds:
+            return bounds["$gt"], max(bounds["$gt"], bounds["$lt"])
+        found = [
+            events.find(Query(self.selector, 1, sort=sort, budget=budget)).events
+            for sort in (OLDEST_FIRST, NEWEST_FIRST)
+        ]
         if not all(found):
             return None
         first, last = (events[0].event_timestamp for events in found)
+        first, last = bounds.get("$gt", first), bounds.get("$lt", last)
         return first, max(first, last)
 
 
 @dataclass(frozen=True)
 class StreamJob:
-    """All that matches, up to the query's limit, in a format. Each page has a budget of its own."""
+    """All that matches, up to the query's limit, in a format. Each page has ``seconds`` for itself."""
 
     query: Query
     format: str
     fields: Fields | None
     seconds: float
 
-    def chunks(
-        self, events: EventReader, on_page: Callable[[], None] = lambda: None
+    def parts(
+        self,
+        events: EventReader,
+        budget: Callable[[float], Budget] = Budget,
+        on_page: Callable[[], None] = lambda: None,
     ) -> Iterator[bytes]:
         """Return the parts of the file; ``on_page`` is called whenever a page was read for them."""
-        return export(self.format, lambda: self._pages(events, on_page), self.fields)
+        return export(self.format, lambda: self._pages(events, budget, on_page), self.fields)
 
-    def _pages(self, events: EventReader, on_page: Callable[[], None]) -> Iterator[list[StoredEvent]]:
+    def _pages(
+        self, events: EventReader, budget: Callable[[float], Budget], on_page: Callable[[], None]
+    ) -> Iterator[list[StoredEvent]]:
         query, left = self.query, self.query.limit
         while left > 0:
-            page = find(events, replace(query, limit=min(left, STREAM_PAGE)), self.seconds)
+            page = find(events, replace(query, limit=min(left, STREAM_PAGE)), budget(self.seconds))
             on_page()
             yield page.events
             left -= len(page.events)
@@ -130,30 +171,32 @@ class VerifyJob:
 
     place: int | None
     work_seconds: float = 10.0
-    seconds: float = 60.0
-    """Until it counts as stuck: on a busy machine it hardly gets a turn."""
 
-    def run(self, events: EventReader) -> int | None:
+    def run(self, events: EventReader, budget: Budget) -> int | None:
         """Return the place at which to go on, ``None`` at the end."""
-        return events.verify(self.place, Budget(self.work_seconds))
+        return events.verify(self.place, Budget(min(self.work_seconds, budget.left)))
 
 
-def find(events: EventReader, query: Query, seconds: float) -> Page:
+def find(events: EventReader, query: Query, budget: Budget) -> Page:
     """Return a page within a budget.
 
     Raises:
         QueryTimeoutError: it takes longer; says what to narrow.
     """
-    with _advising(query.selector, seconds) as budget:
+    with _advising(query.selector, budget):
         return events.find(replace(query, budget=budget))
 
 
 @contextlib.contextmanager
-def _advising(selector: Selector, seconds: float) -> Iterator[Budget]:
-    budget = Budget(seconds)
+def _advising(selector: Selector, budget: Budget) -> Iterator[None]:
     try:
-        yield budget
+        yield
     except QueryTimeoutError as error:
         if not budget.is_over:
             raise  # a single regular expression took too long, and says so
-        raise QueryTimeoutError(f"{error.message} {advice(selector)}") from error
+        raise out_of_time(budget, selector) from error
+
+
+def out_of_time(budget: Budget, selector: Selector) -> QueryTimeoutError:
+    """Return the error of a question whose budget is used up; it says what to narrow."""
+    return QueryTimeoutError(f"The question was stopped after {budget.seconds:g} s. {advice(selector)}")

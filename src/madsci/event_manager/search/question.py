@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.export.projection import Fields, parse_fields
 from madsci.event_manager.model.operands import invalid
-from madsci.event_manager.model.query import MAX_PAGE
+from madsci.event_manager.model.query import MAX_PAGE, Query, decode_cursor
 from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import Sort, parse_sort
@@ -20,13 +20,39 @@ _MEMBERS: Final = frozenset({"selector", "sort", "limit", "cursor", "fields", "i
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it was sent. What is ``None`` was left open."""
+    """A question as it was sent. What is ``None`` was left open.
+
+    ``since`` is when it had arrived, in seconds of ``time.monotonic``: its time runs from there.
+    """
 
     selector: Selector = EVERYTHING
     sort: Sort | None = None
     limit: int | None = None
     cursor: str | None = None
     fields: Fields | None = None
+    since: float | None = field(default=None, compare=False)
+
+    def query(  # noqa: PLR0913 - what may stand in the URL instead of the question
+        self,
+        order: Sort,
+        *,
+        usual: int,
+        most: int,
+        number: int | None = None,
+        offset: int = 0,
+        cursor: str | None = None,
+        fence: int | None = None,
+    ) -> Query:
+        """Return it as one to a store; ``order`` and ``usual`` hold where order and limit are open.
+
+        Raises:
+            InvalidCursorError: its cursor, or ``cursor`` where it has none, is not one of this order.
+        """
+        sort = self.sort or order
+        place = self.cursor or cursor
+        after = None if place is None else decode_cursor(place, sort)
+        limit = self.limit if number is None else number
+        return Query(self.selector, min(limit or usual, most), offset, after, sort, fence=fence)
 
 
 def read_question(document: object, naive_zone: tzinfo | None) -> Question:

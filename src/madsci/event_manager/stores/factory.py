@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from madsci.common.errors import SettingsError
-from madsci.common.settings import resolve_madsci_path
 from madsci.event_manager.stores.base import SQLITE_SCHEME, Damage, EventReader, EventStore
 from madsci.event_manager.stores.salvage import Salvage
 from madsci.event_manager.stores.upkeep import Upkeep
@@ -43,6 +42,9 @@ class StoreAddress:
         """The event file of an embedded store; a leading ``.madsci/`` leads to the lab's own folder."""
         if self.url is None:
             return self.default_path
+        # Imported here, since the processes that answer questions need no settings.
+        from madsci.common.settings import resolve_madsci_path  # noqa: PLC0415
+
         return resolve_madsci_path(self.url.removeprefix(SQLITE_SCHEME))
 
 

@@ -20,7 +20,7 @@ from madsci.common.errors import (
     TooLargeError,
 )
 from madsci.common.types.event_type import EventType
-from madsci.common.types.ownership import OWNERSHIP_IDS
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.ingest.intake import Accepted, Intake
 from madsci.event_manager.model.json_reading import MAX_DEPTH
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_event

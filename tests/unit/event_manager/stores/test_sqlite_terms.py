@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from madsci.common.types.ownership import OWNERSHIP_IDS
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Query, latest
 from madsci.event_manager.model.selector import And

@@ -22,7 +22,7 @@ from bson.errors import InvalidDocument
 
 from madsci.common.clock import iso, to_us
 from madsci.common.errors import InvalidEventError
-from madsci.common.types import ownership
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
 from madsci.event_manager.model.text_search import message_of
 from madsci.event_manager.model.values import INT64
@@ -43,7 +43,7 @@ NO_EVENT: Final = (
 )  # fmt: skip
 """What reading a document as an event may raise, also one that nobody thought of."""
 
-_OWNERSHIP_IDS: Final = frozenset(ownership.OWNERSHIP_IDS)
+_OWNERSHIP_IDS: Final = frozenset(OWNERSHIP_IDS)
 _DECIMALS: Final = create_decimal128_context()
 _NAMES: Final = str.maketrans({"\0": "\N{SYMBOL FOR NULL}", ".": "\N{FULLWIDTH FULL STOP}"})
 _DOLLAR: Final = "\N{FULLWIDTH DOLLAR SIGN}"

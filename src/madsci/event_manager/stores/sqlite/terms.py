@@ -18,7 +18,7 @@ import apsw
 import msgspec
 
 from madsci.common.types.event_type import EventType
-from madsci.common.types.ownership import OWNERSHIP_IDS
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.model.matcher import values_at
 from madsci.event_manager.model.selector import Equals, In, Selector, Text, conjuncts
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
