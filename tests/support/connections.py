@@ -75,6 +75,10 @@ async def connected(
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
         server.close()
+        while state.connections:
+            for connection in list(state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
         await asyncio.gather(*state.tasks, return_exceptions=True)
         await server.wait_closed()
 

@@ -12,7 +12,6 @@ from typing import Any, Final, Protocol
 from madsci.event_manager.wire.bounds import HEALTH_PLACES, Bounds
 from madsci.event_manager.wire.progress import Phase
 
-
 _HEALTH: Final = b"/health"
 
 
@@ -80,7 +79,7 @@ class Connections:
         self._guests.pop(connection, None)
 
     def admits(self, connection: Connection, url: bytes) -> bool:
-        """Return whether a connection may ask for that: a guest may ask for the server's health only."""
+        """Return whether a connection may ask for that; a guest may for the server's health only."""
         if not self._guests or connection not in self._guests:
             return True
         if self._make_room(connection):

@@ -36,6 +36,8 @@ def _open_files(needed: int) -> int:
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return needed
     goal = needed if hard == resource.RLIM_INFINITY else min(hard, needed)
+    if goal == soft:
+        return soft
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (goal, hard))
     except (OSError, ValueError):  # some systems have a lower bound of their own

@@ -1,7 +1,7 @@
 """HTTP/1.1 of one connection, within bounds: uvicorn's protocol with an end to everything.
 
-uvicorn bounds neither heads nor trailers, neither requests sent ahead nor the time that any of it takes.
-Here heads are read in slices and measured after each; what takes too long is seen by a look at all
+uvicorn bounds neither heads nor trailers, neither requests sent ahead nor the time of any of it. Here
+heads are read in slices and measured after each; what takes too long is seen by a look at all
 connections once a second.
 """
 
@@ -56,6 +56,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """Bytes since a head, or a piece of a body, was complete."""
         self._received = 0
         self._requests = 0
+        self._left_out = 0
+        """Bytes of a body that the parser will not give."""
         self._body_began = 0
         self._running: RequestResponseCycle | None = None
         self._is_deaf = False
@@ -124,13 +126,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _feed(self, data: bytes) -> None:
         self._pending += len(data)
+        if self._left_out:
+            self._feed_body(data)
+            return
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
-            # No other protocol is spoken here; what follows is the next request.
-            rest = data[upgrade.args[0] :]
-            if rest:
-                self._feed(rest)
+            # No other protocol is spoken here: what follows is the body, or the next request.
+            self._feed_body(data[upgrade.args[0] :])
             return
         except HttpParserError as error:
             cause = error.__context__
@@ -142,6 +145,17 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         if self._pending > self._bounds.head_bytes or len(self.headers) > self._bounds.head_lines:
             self._refuse(self._too_large())
+
+    def _feed_body(self, data: bytes) -> None:
+        """Read the body of a request that offered another protocol, which the parser leaves out."""
+        body = data[: self._left_out]
+        if body:
+            self._left_out -= len(body)
+            self.on_body(body)
+        if not self._in_head and not self._left_out:
+            self.on_message_complete()
+        if len(body) < len(data):
+            self._feed(data[len(body) :])
 
     def _too_large(self) -> HeadTooLargeError:
         return HeadTooLargeError(
@@ -164,6 +178,8 @@ class BoundedProtocol(HttpToolsProtocol):
             )
         if len(self.pipeline) >= bounds.pipelined:
             raise OverloadedError  # closed behind the others, so that the client sends it again
+        if self.parser.should_upgrade():
+            self._left_out = _announced(self.headers)
         self._in_head = False
         self._pending = 0
         self._requests += 1
@@ -182,6 +198,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that the next byte begins another request."""
+        if self._left_out:
+            return
         self._in_head = True
         self._pending = 0
         super().on_message_complete()
@@ -292,6 +310,17 @@ class BoundedProtocol(HttpToolsProtocol):
         if running.scope["http_version"] == "1.1":
             self.transport.write(_PROBE)
         self.loop.call_later(_PROBE_SECONDS, self._probe)
+
+
+def _announced(headers: list[tuple[bytes, bytes]]) -> int:
+    """Return the length of a body; the parser has seen to it that it is a number, and the only one."""
+    names = dict(headers)
+    if b"transfer-encoding" in names:
+        raise MalformedRequestError(
+            "A body in chunks cannot be read of a request that offers another protocol. Leave out the"
+            " header Upgrade, or send Content-Length."
+        )
+    return int(names.get(b"content-length", 0))
 
 
 def _too_slow(part: str, seconds: float) -> RequestTimeoutError:
