@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from madsci.common.errors import OverloadedError, TooLargeError
@@ -27,13 +27,21 @@ _SLOW: Final = 10_000
 class Admission:
     """Counts the bytes in work. Used on the event loop only, so it needs no lock."""
 
-    def __init__(self, *, max_body_bytes: int, max_bytes_in_work: int, small: int = SMALL) -> None:
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int,
+        max_bytes_in_work: int,
+        small: int = SMALL,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.max_body_bytes = max_body_bytes
         self.bytes_in_work = 0
         self.dropped = 0
         """Bodies that made way for others, since the start."""
         self._max_bytes_in_work = max_bytes_in_work
         self._small = small
+        self._clock = clock
         self._arriving: dict[Ticket, None] = {}
 
     def ticket(self, limit: int | None = None) -> Ticket:
@@ -59,7 +67,7 @@ class Admission:
 
     def _make_way(self, ticket: Ticket, more: int) -> None:
         """Drop bodies that hardly arrive, the largest first, until there is room."""
-        now = time.monotonic()
+        now = self._clock()
         slow = [one for one in self._arriving if one is not ticket and one.is_slow(now)]
         for one in sorted(slow, key=lambda each: -each.size):
             if self._excess(ticket, more) <= 0:
@@ -123,7 +131,7 @@ class Ticket:
         Raises:
             OverloadedError: it had to.
         """
-        now = time.monotonic()
+        now = self._admission._clock()
         self._task: asyncio.Task[Any] | None = asyncio.current_task()
         self._moved_at = now
         self._marks = [(now, self.size)] * 2
@@ -142,7 +150,7 @@ class Ticket:
 
     def moved(self) -> None:
         """Note that a piece of the body arrived."""
-        now = self._moved_at = time.monotonic()
+        now = self._moved_at = self._admission._clock()
         if now - self._marks[1][0] >= _WATCHED_SECONDS:
             self._marks = [self._marks[1], (now, self.size)]
 

@@ -85,6 +85,8 @@ def _translated(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Iterator[bytes]:
     """Unpack all members of a body: compressed files may be strung together."""
+    if not body:
+        return
     ready = bytearray()
     member = new()
     start = members = total = 0
