@@ -54,7 +54,7 @@ class IngestRoutes:
     admission: Admission
     encode: Callable[[StoredEvent], bytes] = encode_event
     parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Large bodies are parsed one after the other: together they were no faster, and took more memory."""
+    """Large bodies are parsed one by one: together they were no faster, and took more memory."""
 
     @property
     def table(self) -> dict[tuple[str, str], ASGIApp]:

@@ -1,8 +1,8 @@
 """How much the server takes in at once: the size of one body, and of all bodies that are in work.
 
 A body counts from its first byte until its reply, with all that is made of it, so memory is bounded
-however many clients send however large batches. Only what is there counts, not what was announced. Where
-there is no room, bodies that hardly arrive any more make way for those that do; small ones need none.
+however many clients send however large batches. Only what is there counts, not what was announced.
+Where there is no room, bodies that hardly arrive make way for those that do; small ones need none.
 """
 
 from __future__ import annotations
@@ -41,14 +41,16 @@ class Admission:
         """Bodies that made way for others, since the start."""
         self._max_bytes_in_work = max_bytes_in_work
         self._small = small
-        self._clock = clock
-        self._arriving: dict[Ticket, None] = {}
+        self.clock = clock
+        self.arriving: dict[Ticket, None] = {}
+        """Bodies whose next piece somebody waits for."""
 
     def ticket(self, limit: int | None = None) -> Ticket:
         """Return the account of one request, whose body may have ``limit`` bytes."""
         return Ticket(self, self.max_body_bytes if limit is None else min(limit, self.max_body_bytes))
 
-    def _count(self, ticket: Ticket, more: int) -> None:
+    def count(self, ticket: Ticket, more: int) -> None:
+        """Count more bytes of a request, or raise ``OverloadedError`` and count none."""
         size = ticket.size + more
         if size > self._small and self._excess(ticket, more) > 0:
             self._make_way(ticket, more)
@@ -67,8 +69,8 @@ class Admission:
 
     def _make_way(self, ticket: Ticket, more: int) -> None:
         """Drop bodies that hardly arrive, the largest first, until there is room."""
-        now = self._clock()
-        slow = [one for one in self._arriving if one is not ticket and one.is_slow(now)]
+        now = self.clock()
+        slow = [one for one in self.arriving if one is not ticket and one.is_slow(now)]
         for one in sorted(slow, key=lambda each: -each.size):
             if self._excess(ticket, more) <= 0:
                 return
@@ -104,7 +106,7 @@ class Ticket:
             OverloadedError: all bodies together are more than the server holds.
         """
         self.announce(self.size + more)
-        self._admission._count(self, more)
+        self._admission.count(self, more)
 
     def hold(self, more: int) -> None:
         """Count bytes that are made of the body.
@@ -112,7 +114,7 @@ class Ticket:
         Raises:
             OverloadedError: all bodies together are more than the server holds.
         """
-        self._admission._count(self, more)
+        self._admission.count(self, more)
 
     def release(self, less: int) -> None:
         """Count bytes no more that were counted."""
@@ -131,11 +133,11 @@ class Ticket:
         Raises:
             OverloadedError: it had to.
         """
-        now = self._admission._clock()
+        now = self._admission.clock()
         self._task: asyncio.Task[Any] | None = asyncio.current_task()
         self._moved_at = now
         self._marks = [(now, self.size)] * 2
-        self._admission._arriving[self] = None
+        self._admission.arriving[self] = None
         try:
             yield
         except asyncio.CancelledError:
@@ -146,11 +148,11 @@ class Ticket:
                 " send it again, or in smaller parts."
             ) from None
         finally:
-            self._admission._arriving.pop(self, None)
+            self._admission.arriving.pop(self, None)
 
     def moved(self) -> None:
         """Note that a piece of the body arrived."""
-        now = self._moved_at = self._admission._clock()
+        now = self._moved_at = self._admission.clock()
         if now - self._marks[1][0] >= _WATCHED_SECONDS:
             self._marks = [self._marks[1], (now, self.size)]
 
@@ -165,7 +167,7 @@ class Ticket:
     def drop(self) -> None:
         """Make way for others: what waits for the body is told, and its bytes count no more."""
         self._is_dropped = True
-        self._admission._arriving.pop(self, None)
+        self._admission.arriving.pop(self, None)
         self.give_back()
         if self._task is not None:
             self._task.cancel()

@@ -86,7 +86,7 @@ def _values(data: bytes, start: int, end: int) -> int:
 
 
 def _end_of_string(data: bytes, place: int) -> int:
-    """Return where the string ends of which ``place`` is the first character; the end if it has none."""
+    """Return the place behind the string that begins before ``place``; it may have no end."""
     while True:
         quote = data.find(b'"', place)
         if quote < 0:

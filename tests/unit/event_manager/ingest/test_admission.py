@@ -209,7 +209,7 @@ def test_a_body_that_makes_way_leaves_a_cancellation_of_others_as_it_is():
         uploads = Uploads()
         await uploads.begin(90_000)
         uploads.now = 3.0
-        (ticket,) = uploads.admission._arriving
+        (ticket,) = uploads.admission.arriving
         ticket.drop()
         (task,) = uploads.ends
         task.cancel()
