@@ -45,7 +45,7 @@ class Room:
         in_line = len(self._few) + len(self._many)
         if in_line >= min(self._max_events, _MAX_IN_LINE) and not is_under_way:
             raise OverloadedError(
-                f"{self.taken:,} events and {in_line:,} requests wait to be written, which is as many as"
+                f"{self.taken:,} events and {in_line:,} requests wait to be written, as many as"
                 " this server holds. Nothing of this was kept; send it again."
             )
         line = self._few if is_few else self._many

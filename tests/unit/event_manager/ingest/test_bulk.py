@@ -296,9 +296,9 @@ def test_lines_keep_their_numbers_in_a_body_of_several_batches():
         b"[" + b"1," * 600_000 + b"1]",
         b"[" + b"{}," * 600_000 + b"{}]",
         b"[" + b"{}," * 600_000 + b"NaN]",
-        b"[[" + b"[]," * 600_000 + b"[]]]",
+        b"[[" + b"[]," * 60_000 + b"[]]]",
         b'{"event_data":[' + b"{}," * 600_000 + b"{}]}",
-        b"[" * 1_000_000,
+        b"[" * 60_000,
     ],
     ids=[
         "blank lines", "events on a line", "events with spaces", "lines of one byte", "numbers",
