@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from support.server import ServerProcess, running_server, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="asks /proc and the limits of Unix")
@@ -46,7 +47,7 @@ def memory(server: ServerProcess) -> float:
 
 
 class Sender:
-    """Sends single events over connections of its own while a block runs; every one has to be stored."""
+    """Sends single events over its own connections while a block runs; each has to be stored."""
 
     def __init__(self, server: ServerProcess) -> None:
         self.server = server
@@ -56,12 +57,11 @@ class Sender:
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._send), threading.Thread(target=self._watch)]
 
-    def __enter__(self) -> Sender:
+    def start(self) -> None:
         for thread in self._threads:
             thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -90,6 +90,16 @@ class Sender:
                         self.failures.append(repr(error))
                     self.times.append(time.perf_counter() - begin)
                     self._stop.wait(0.005)
+
+
+@contextlib.contextmanager
+def sending(server: ServerProcess) -> Iterator[Sender]:
+    sender = Sender(server)
+    sender.start()
+    try:
+        yield sender
+    finally:
+        sender.stop()
 
 
 def open_socket(server: ServerProcess, data: bytes = b"") -> socket.socket:
@@ -122,7 +132,7 @@ def server(tmp_path_factory):
         "EVENT_HEAD_TIMEOUT_SECONDS": "1",
         "EVENT_BODY_TIMEOUT_SECONDS": "1",
         "EVENT_REPLY_TIMEOUT_SECONDS": "1",
-        "EVENT_IDLE_TIMEOUT_SECONDS": "1",
+        "EVENT_IDLE_TIMEOUT_SECONDS": "5",
         "EVENT_INGEST_QUEUE_BYTES": "40000000",
     }
     with running_server(tmp_path_factory.mktemp("rude"), **bounds) as it:
@@ -131,7 +141,7 @@ def server(tmp_path_factory):
 
 def test_endless_heads_take_no_memory(server):
     before = memory(server)
-    with Sender(server) as sender:
+    with sending(server) as sender:
         sockets = [open_socket(server, b"GET / HTTP/1.1\r\n") for _ in range(8)]
         with closing(sockets):
             for one in sockets:
@@ -143,7 +153,7 @@ def test_endless_heads_take_no_memory(server):
 
 
 def test_slow_heads_and_idle_connections_are_closed(server):
-    with Sender(server):
+    with sending(server):
         slow = [open_socket(server, b"GET /health HT") for _ in range(200)]
         idle = [open_socket(server) for _ in range(200)]
         with closing(slow + idle):
@@ -156,7 +166,7 @@ def test_slow_heads_and_idle_connections_are_closed(server):
 def test_stalled_bodies_shut_nobody_out_and_are_dropped(server):
     half = HEAD + b"Content-Length: 20000000\r\n\r\n" + b" " * 19_000_000
     event = json.dumps({"event_data": "x" * 1_000_000})
-    with Sender(server):
+    with sending(server):
         stalled = [open_socket(server, half) for _ in range(2)]
         with closing(stalled):
             wait_until(lambda: server.request("POST", "event", event).status == 200, 20, "room")
@@ -167,7 +177,7 @@ def test_stalled_bodies_shut_nobody_out_and_are_dropped(server):
 def test_a_reader_that_stops_is_closed(server):
     server.post("events", [{"event_data": "x" * 100_000} for _ in range(100)])
     question = b"GET /events?number=100 HTTP/1.1\r\nHost: test\r\n\r\n"
-    with Sender(server):
+    with sending(server):
         stopped = [open_socket(server, question) for _ in range(5)]
         with closing(stopped):
             time.sleep(3)
@@ -183,10 +193,10 @@ def test_a_reader_that_stops_is_closed(server):
 def test_a_bomb_is_refused_and_takes_little(server, body):
     packed = gzip.compress(body)
     before = memory(server)
-    with Sender(server) as sender:
+    with sending(server) as sender:
         for _ in range(3):
             reply = server.request("POST", "events", packed, {"Content-Encoding": "gzip"})
-            assert reply.status in (400, 413, 422)
+            assert reply.status in (400, 413, 422, 503)
     assert sender.peak - before < 250
 
 
@@ -198,7 +208,7 @@ def test_a_client_that_closes_its_side_is_answered(server):
 
 
 def test_a_client_that_leaves_half_way_leaves_nothing_behind(server):
-    with Sender(server):
+    with sending(server):
         for size in (1, 100_000, 10_000_000):
             one = open_socket(server, HEAD + b"Content-Length: 20000000\r\n\r\n" + b"x" * size)
             one.close()
@@ -210,7 +220,7 @@ def test_a_client_that_leaves_half_way_leaves_nothing_behind(server):
 
 def test_requests_sent_far_ahead_take_no_memory(server):
     before = memory(server)
-    with Sender(server) as sender:
+    with sending(server) as sender:
         ahead = [
             open_socket(server, b"GET /definition HTTP/1.1\r\nHost: test\r\n\r\n" * 5_000)
             for _ in range(20)
@@ -225,7 +235,7 @@ def test_with_few_open_files_two_thousand_idle_connections_shut_nobody_out(tmp_p
     server = LimitedServer(tmp_path).start()
     try:
         idle: list[socket.socket] = []
-        with closing(idle), Sender(server):
+        with closing(idle), sending(server):
             for _ in range(2_000):
                 idle.append(open_socket(server))
                 if len(idle) % 100 == 0:
@@ -245,7 +255,7 @@ def test_batches_beside_other_senders_are_not_turned_away(tmp_path):
         def send() -> None:
             statuses.extend(server.request("POST", "events", body).status for _ in range(5))
 
-        with Sender(server) as sender:
+        with sending(server) as sender:
             threads = [threading.Thread(target=send) for _ in range(4)]
             for thread in threads:
                 thread.start()
