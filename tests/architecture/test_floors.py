@@ -138,6 +138,26 @@ MANAGER = "madsci.event_manager"
             ],
             [],
         ),
+        # What stands before the application knows how errors are told, and nothing else of it.
+        (
+            [f"{MANAGER}.wire"],
+            [
+                "fastapi",
+                *sorted(DRIVERS),
+                *[
+                    m
+                    for m in MODULES
+                    if m.startswith(f"{MANAGER}.")
+                    and not m.startswith((f"{MANAGER}.wire", f"{MANAGER}.api"))
+                ],
+                *[
+                    m
+                    for m in MODULES
+                    if m.startswith(f"{MANAGER}.api.") and m != f"{MANAGER}.api.problems"
+                ],
+            ],
+            [],
+        ),
         # Only the factory names engines.
         (
             [MANAGER],

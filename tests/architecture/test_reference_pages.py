@@ -38,7 +38,8 @@ def test_every_error_code_that_the_server_gives_stands_in_the_reference():
         errors.MalformedJsonError, errors.InvalidSelectorError, errors.InvalidCursorError,
         errors.EventNotFoundError, errors.TooLargeError, errors.UnsupportedBodyError,
         errors.InvalidEventError, errors.InvalidInputError, errors.OverloadedError,
-        errors.StoreUnavailableError, errors.StoreError,
+        errors.StoreUnavailableError, errors.StoreError, errors.HeadTooLargeError,
+        errors.RequestTimeoutError, errors.MalformedRequestError,
     ]  # fmt: skip
     assert [kind.code for kind in given if f"`{kind.code}`" not in text] == []
 

@@ -3,12 +3,15 @@
     MadsciError
     ├── SettingsError               a setting cannot be used (also a ValueError)
     ├── InvalidInputError           what was sent cannot be understood or kept
+    │   ├── MalformedRequestError   not HTTP at all
     │   ├── MalformedJsonError      not JSON at all
     │   ├── InvalidEventError       JSON, but nothing that can be kept as an event
     │   ├── InvalidSelectorError    not a selector of the query language
     │   └── InvalidCursorError      not a cursor that this server gave out
     ├── NotAcceptedError            understood, but not taken now or in this form
     │   ├── TooLargeError           larger than this server takes
+    │   │   └── HeadTooLargeError   the address and headers of a request
+    │   ├── RequestTimeoutError     it did not arrive in time
     │   ├── FormatUnavailableError  a library for the format is missing
     │   ├── UnsupportedBodyError    a content encoding that this server does not read
     │   ├── OverloadedError         the queue is full or the server is stopping: come back later
@@ -67,6 +70,12 @@ class InvalidInputError(MadsciError):
         self.errors = errors or []
 
 
+class MalformedRequestError(InvalidInputError):
+    """What was sent is not a request of HTTP."""
+
+    code = "malformed-request"
+
+
 class MalformedJsonError(InvalidInputError):
     """The text is not JSON."""
 
@@ -101,6 +110,18 @@ class TooLargeError(NotAcceptedError):
     """The request is larger than this server takes."""
 
     code = "too-large"
+
+
+class HeadTooLargeError(TooLargeError):
+    """The address and headers of the request are larger than this server takes."""
+
+    code = "head-too-large"
+
+
+class RequestTimeoutError(NotAcceptedError):
+    """The request did not arrive in time. Nothing of it was kept; send it again."""
+
+    code = "request-timeout"
 
 
 class UnsupportedBodyError(NotAcceptedError):

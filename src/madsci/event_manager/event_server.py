@@ -10,6 +10,7 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import uvicorn
@@ -18,8 +19,11 @@ from fastapi import FastAPI
 from madsci.common.errors import MadsciError, SettingsError
 from madsci.common.settings import settings_of_flags
 from madsci.common.types.manager_settings import EventManagerSettings
-from madsci.event_manager.api.one_write import OneWriteProtocol
 from madsci.event_manager.app import Parts, build_app, package_version
+from madsci.event_manager.wire.bounds import ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED, Bounds
+from madsci.event_manager.wire.connections import Connections
+from madsci.event_manager.wire.open_files import connections_that_fit
+from madsci.event_manager.wire.protocol import BoundedProtocol
 
 _logger = logging.getLogger(__name__)
 
@@ -63,7 +67,9 @@ class EventManager:
         config = uvicorn.Config(
             self.create_server(),
             proxy_headers=False,
-            http=OneWriteProtocol,
+            http=partial(BoundedProtocol, connections=Connections(_bounds(self.settings))),  # type: ignore[arg-type]
+            ws="none",
+            backlog=ACCEPTED_AT_ONCE,
             log_config=None,
             log_level="warning",
             access_log=False,
@@ -100,6 +106,8 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listening in sockets or []:  # how many may wait is not how many are accepted at once
+            listening.listen(WAITING_TO_BE_ACCEPTED)
         if self.started:
             print(self._announcement, flush=True)  # noqa: T201 - for the person at the terminal
 
@@ -110,6 +118,16 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _bounds(settings: EventManagerSettings) -> Bounds:
+    return Bounds(
+        connections=connections_that_fit(settings.max_connections),
+        head_seconds=settings.head_timeout_seconds,
+        body_seconds=settings.body_timeout_seconds,
+        reply_seconds=settings.reply_timeout_seconds,
+        idle_seconds=settings.idle_timeout_seconds,
+    )
 
 
 def bind(host: str, port: int, url: str) -> list[socket.socket]:

@@ -34,6 +34,7 @@ from madsci.common.settings import (
 )
 from madsci.common.types.alerts import EmailAlertsConfig
 from madsci.common.types.backup_settings import BackupSettings
+from madsci.common.types.connection_settings import ConnectionSettings
 from madsci.common.types.health_settings import HealthSettings
 from madsci.common.types.log_level import EventLogLevel
 from madsci.common.types.retention_settings import RetentionSettings
@@ -154,7 +155,9 @@ _SETTINGS_OF_MEMBERS: Final = {
 }
 
 
-class EventManagerSettings(BackupSettings, RetentionSettings, HealthSettings, MadsciSettings):
+class EventManagerSettings(
+    ConnectionSettings, BackupSettings, RetentionSettings, HealthSettings, MadsciSettings
+):
     """What an Event Manager needs to know to start.
 
     Reads variables beginning with ``EVENT_``; ``.env``, ``event.env`` and ``events.env``;

@@ -11,15 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 from starlette.types import Scope as Request
 
+from madsci.event_manager.api.bodies import read_body
 from madsci.event_manager.api.ingest_documents import POST_EVENT, POST_EVENTS, POST_IMPORT
 from madsci.event_manager.api.operations import FastOperation, Operations, Scope
-from madsci.event_manager.ingest.admission import Admission, Ticket
-from madsci.event_manager.ingest.body import unpack
-from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, read_bulk
+from madsci.event_manager.ingest.admission import Admission
+from madsci.event_manager.ingest.bulk import BulkReading, Rejection, Remark, read_bulk, read_one
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event
@@ -27,10 +26,8 @@ from madsci.event_manager.stores.base import Disposition
 
 _LARGE: Final = 128 * 1024
 """Bytes of body from which on it is read in a thread: parsing them takes about a millisecond."""
-_MANY_DIGITS: Final = 5
-"""Digits of a content length; one with more is looked at before the body is."""
-_UNPACKING: Final = 4
-"""Bodies unpacked at once: each may hold as much as a body may have before it is counted."""
+_EVENT: Final = 512
+"""Bytes that an event takes beside what it says."""
 
 
 class BulkReply(msgspec.Struct):
@@ -58,7 +55,8 @@ class IngestRoutes:
     writer: Writer
     admission: Admission
     encode: Callable[[StoredEvent], bytes] = encode_event
-    unpacking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_UNPACKING))
+    parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Large bodies are parsed one by one: together they were no faster, and took more memory."""
 
     def operations(self) -> Operations:
         """Return the operations of sending."""
@@ -93,9 +91,10 @@ class IngestRoutes:
         """Store one event and answer with it, once it is on disk."""
         ticket = self.admission.ticket()
         try:
-            body = await self._body(scope, receive, ticket)
+            body = await read_body(scope, receive, ticket)
             if len(body) > _LARGE:
-                accepted = await asyncio.to_thread(self.intake.read, body)
+                async with self.parsing:
+                    accepted = await asyncio.to_thread(read_one, body, self.intake)
             else:
                 accepted = self.intake.read(body)
             (outcome,) = await self.writer.write((accepted.event,))
@@ -118,11 +117,14 @@ class IngestRoutes:
     async def _post_many(self, intake: Intake, scope: Request, receive: Receive, send: Send) -> None:
         ticket = self.admission.ticket()
         try:
-            body = await self._body(scope, receive, ticket)
+            body = await read_body(scope, receive, ticket)
             if len(body) > _LARGE:
-                reading = await asyncio.to_thread(read_bulk, body, intake)
+                async with self.parsing:
+                    reading = await asyncio.to_thread(read_bulk, body, intake)
+                    ticket.hold(len(reading.events) * _EVENT)
             else:
                 reading = read_bulk(body, intake)
+            del body  # its events hold what it said
             reply = await self._store(reading)
         finally:
             ticket.give_back()
@@ -141,42 +143,6 @@ class IngestRoutes:
             errors_omitted=reading.rejected - len(reading.errors),
             warnings=reading.warnings,
         )
-
-    async def _body(self, scope: Request, receive: Receive, ticket: Ticket) -> bytes:
-        """Return the whole body, unpacked; never holds more than admission allows."""
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        announced = headers.get(b"content-length", b"")
-        if len(announced) > _MANY_DIGITS and announced.isdigit():
-            self.admission.admits(0, int(announced))
-        encoding = headers.get(b"content-encoding", b"")
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body: bytes = message.get("body", b"")
-        ticket.take(len(body))
-        if message.get("more_body"):
-            body = await _rest_of(body, receive, ticket)
-        if not encoding:
-            return body
-        limit = self.admission.max_body_bytes
-        async with self.unpacking:
-            whole = await asyncio.to_thread(unpack, body, encoding.decode("latin-1"), limit)
-        ticket.give_back()
-        ticket.take(len(whole))
-        return whole
-
-
-async def _rest_of(start: bytes, receive: Receive, ticket: Ticket) -> bytes:
-    parts = [start]
-    more = True
-    while more:
-        message: Message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        more = message.get("more_body", False)
-        parts.append(message.get("body", b""))
-        ticket.take(len(parts[-1]))
-    return b"".join(parts)
 
 
 async def _reply(

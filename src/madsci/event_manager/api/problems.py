@@ -15,11 +15,14 @@ from madsci.common import errors
 # The most special class that an error belongs to decides.
 _STATUS: Final[dict[type[errors.MadsciError], int]] = {
     errors.MalformedJsonError: 400,
+    errors.MalformedRequestError: 400,
     errors.InvalidSelectorError: 400,
     errors.InvalidCursorError: 400,
     errors.InvalidInputError: 422,
     errors.EventNotFoundError: 404,
     errors.TooLargeError: 413,
+    errors.HeadTooLargeError: 431,
+    errors.RequestTimeoutError: 408,
     errors.UnsupportedBodyError: 415,
     errors.FormatUnavailableError: 501,
     errors.QueryTimeoutError: 504,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from madsci.common.errors import MalformedJsonError, TooLargeError, UnsupportedBodyError
@@ -20,6 +20,8 @@ else:
 _GZIP: Final = 31  # zlib's window size, and 16 for the gzip header
 _ZLIB: Final = 15
 _PIECE: Final = 65_536
+_STEP: Final = 1_048_576
+"""Bytes that are unpacked at once, which takes about a millisecond."""
 _MAX_MEMBERS: Final = 10_000
 """Members of one body; tools that compress in parallel write one for every 64 KB."""
 
@@ -28,29 +30,88 @@ class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
     @property
+    def needs_input(self) -> bool: ...
+    @property
     def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def unpack(body: bytes, encoding: str, limit: int) -> bytes:
-    """Return the body without its ``Content-Encoding`` (gzip, deflate, zstd, identity or none).
+class _Zlib:
+    """zlib's decompressor, which keeps what it had no room for, as the others do."""
+
+    def __init__(self, window: int) -> None:
+        self._inner = zlib.decompressobj(window)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        return self._inner.decompress(data or self._inner.unconsumed_tail, max_length)
+
+
+def unpacked(body: bytes, encoding: str, limit: int) -> Iterator[bytes]:
+    """Return the body without its ``Content-Encoding`` (gzip, deflate, zstd), in pieces of about 1 MB.
+
+    Each piece is unpacked when it is asked for, so that what comes of a body can be counted meanwhile.
 
     Raises:
         TooLargeError: it unpacks to more than ``limit`` bytes.
-        UnsupportedBodyError: the encoding is another one.
+        UnsupportedBodyError: the encoding is another one; raised before the first piece.
         MalformedJsonError: the body is not in that encoding.
     """
     name = encoding.strip().lower()
-    if name in ("", "identity"):
-        return body
     if name not in _DECOMPRESSORS:
         raise UnsupportedBodyError(
             f"Content-Encoding {encoding!r:.40} is not read here. Use gzip, deflate, zstd or none."
         )
+    return _translated(name, _members(body, limit, _DECOMPRESSORS[name]))
+
+
+def _translated(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
     try:
-        return _unpack(body, limit, _DECOMPRESSORS[name])
+        yield from pieces
     except (zlib.error, zstd.ZstdError, EOFError) as error:
         raise MalformedJsonError(f"The body says it is {name}, but is not: {error}.") from error
+
+
+def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Iterator[bytes]:
+    """Unpack all members of a body: compressed files may be strung together."""
+    if not body:
+        return
+    ready = bytearray()
+    member = new()
+    start = members = total = 0
+    while start < len(body) or not member.eof:
+        # In pieces, since what a member leaves of its input is copied.
+        piece = body[start : start + _PIECE] if member.needs_input else b""
+        start += len(piece)
+        some = member.decompress(piece, _STEP)
+        total += len(some)
+        if total > limit:
+            raise _too_large(limit)
+        ready += some
+        if member.eof:
+            start -= len(member.unused_data)
+            members += 1
+            if members > _MAX_MEMBERS:
+                raise EOFError(f"it has more than {_MAX_MEMBERS:,} parts")
+            if start < len(body):
+                member = new()
+        elif not some and not piece:
+            raise EOFError("it ends too early")
+        if len(ready) >= _STEP:
+            yield bytes(ready)
+            ready.clear()
+    yield bytes(ready)
 
 
 def _too_large(limit: int) -> TooLargeError:
@@ -60,35 +121,9 @@ def _too_large(limit: int) -> TooLargeError:
     )
 
 
-def _unpack(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> bytes:
-    """Unpack all members of a body: compressed files may be strung together."""
-    whole = bytearray()
-    member = new()
-    start = members = 0
-    while start < len(body):
-        # In pieces, since what a member leaves of its input is copied.
-        piece = body[start : start + _PIECE]
-        whole += member.decompress(piece, limit + 1 - len(whole))
-        if len(whole) > limit:
-            raise _too_large(limit)
-        start += len(piece)
-        if member.eof:
-            start -= len(member.unused_data)
-            member = new()
-            members += 1
-            if members > _MAX_MEMBERS:
-                raise EOFError(f"it has more than {_MAX_MEMBERS:,} parts")
-            ended = True
-        else:
-            ended = False
-    if body and not ended:
-        raise EOFError("it ends too early")
-    return bytes(whole)
-
-
 _DECOMPRESSORS: Final[dict[str, Callable[[], _Decompressor]]] = {
-    "gzip": lambda: zlib.decompressobj(_GZIP),
-    "x-gzip": lambda: zlib.decompressobj(_GZIP),
-    "deflate": lambda: zlib.decompressobj(_ZLIB),
+    "gzip": lambda: _Zlib(_GZIP),
+    "x-gzip": lambda: _Zlib(_GZIP),
+    "deflate": lambda: _Zlib(_ZLIB),
     "zstd": zstd.ZstdDecompressor,
 }

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
-from typing import Any, Final
+import re
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
 from madsci.common.errors import InvalidInputError, MadsciError, MalformedJsonError, TooLargeError
 from madsci.event_manager.ingest.intake import Accepted, Intake
-from madsci.event_manager.model.json_reading import as_utf8, read_damaged_list
+from madsci.event_manager.ingest.scanning import MAX_VALUES, check_values, items_of
+from madsci.event_manager.model.json_reading import as_utf8
 from madsci.event_manager.model.stored_event import StoredEvent
 
 MAX_NOTES: Final = 1000
 """Errors, and warnings, that a reply lists. All errors are counted."""
+
+
+MAX_EVENTS: Final = 100_000
+"""Events of one body. The smallest is two bytes of a body and some 500 in memory, and a body of more
+would hold up the writer for seconds."""
+_BATCH: Final = 128 * 1024
+"""Bytes of lines that are decoded at once, so that others get on in between."""
+_FEW_ITEMS: Final = 500_000
+"""Items of an array that may be cut out at once; each takes some 75 bytes."""
+_LINE: Final = re.compile(rb"\S[^\n]*")
 
 
 class Rejection(msgspec.Struct):
@@ -56,6 +68,14 @@ class BulkReading(msgspec.Struct):
         if accepted.repairs:
             self._warn(line, accepted)
 
+    def check_count(self) -> None:
+        """Raise ``TooLargeError`` for more events than a body may have."""
+        if len(self.events) + self.rejected > MAX_EVENTS:
+            raise TooLargeError(
+                f"The body has more than {MAX_EVENTS:,} events, which is all that this server takes at"
+                " once. Nothing of it was kept; send it in parts."
+            )
+
     def _warn(self, line: int, accepted: Accepted) -> None:
         for sentence in accepted.repairs:
             if len(self.warnings) < MAX_NOTES:
@@ -66,45 +86,88 @@ def read_bulk(body: bytes, intake: Intake) -> BulkReading:
     """Read a JSON array of events, or newline-delimited JSON with one event a line.
 
     Which of the two is seen from the first character, so that a plain ``curl --data-binary`` works
-    without a content type. Blank lines are skipped.
+    without a content type. Blank lines are skipped. Beside the body and the events, memory is taken for
+    one event at a time.
 
     Raises:
         MalformedJsonError: the body is empty, or an array that is not JSON.
+        TooLargeError: it has more events than one body may have.
     """
     body, repairs = as_utf8(body)
     body = body.removeprefix(codecs.BOM_UTF8)
-    start = body.lstrip()[:1]
-    if not start:
+    first = _LINE.search(body)
+    if first is None:
         raise MalformedJsonError("The body is empty. Send a JSON array, or one JSON event a line.")
-    reading = _read_array(body, intake) if start == b"[" else _read_lines(body, intake)
+    is_array = body[first.start()] == ord("[")
+    reading = _read_array(body, intake) if is_array else _read_lines(body, intake)
     if reading.events:  # said once, of all of them
-        first = reading.events[0].event_id
-        reading.warnings[:0] = [Remark(1, first, sentence) for sentence in repairs]
+        event_id = reading.events[0].event_id
+        reading.warnings[:0] = [Remark(1, event_id, sentence) for sentence in repairs]
     return reading
+
+
+def read_one(body: bytes, intake: Intake) -> Accepted:
+    """Read a large body that is one event; raises what ``Intake.read`` raises."""
+    intake.check_size(len(body))
+    check_values(body)
+    return intake.read(body)
 
 
 def _read_lines(body: bytes, intake: Intake) -> BulkReading:
-    events = intake.read_lines(body)
-    if events is not None:
-        return BulkReading(events)
     reading = BulkReading()
-    for number, line in enumerate(body.split(b"\n"), 1):
-        if not line or line.isspace():
-            continue
-        try:
-            reading.accept(number, intake.read(line))
-        except (InvalidInputError, TooLargeError) as error:
-            reading.reject(number, error)
-    if reading.rejected:
-        # Perhaps the body is one event, printed over several lines; two lines of events never are.
-        return _read_spread_event(body, intake) or reading
+    start, number = 0, 1
+    while start < len(body):
+        end = _end_of_batch(body, start)
+        batch = body[start:end]
+        events = intake.read_lines(batch) if len(batch) <= MAX_VALUES else None
+        if events is not None:
+            reading.events += events
+        elif (spread := _read_line_by_line(batch, number, reading, body, intake)) is not None:
+            return spread
+        reading.check_count()
+        number += batch.count(b"\n")
+        start = end
     return reading
+
+
+def _end_of_batch(body: bytes, start: int) -> int:
+    """Return the end of some lines: as many as make up a batch, but one at least."""
+    if len(body) - start <= _BATCH:
+        return len(body)
+    return (
+        body.rfind(b"\n", start, start + _BATCH) + 1
+        or body.find(b"\n", start + _BATCH) + 1
+        or len(body)
+    )
+
+
+def _read_line_by_line(
+    batch: bytes, number: int, reading: BulkReading, body: bytes, intake: Intake
+) -> BulkReading | None:
+    """Read lines one by one; ``number`` is that of the first.
+
+    Returns another reading if the body proves to be one event, printed over several lines. Then already
+    the first line is no event, and where that is one, the body is not.
+    """
+    place = 0
+    for line in _LINE.finditer(batch):
+        number += batch.count(b"\n", place, line.start())
+        place = line.start()
+        try:
+            reading.accept(number, read_one(line.group(), intake))
+        except (InvalidInputError, TooLargeError) as error:
+            is_first = not reading.events and not reading.rejected
+            if is_first and (spread := _read_spread_event(body, intake)) is not None:
+                return spread
+            reading.reject(number, error)
+            reading.check_count()
+    return None
 
 
 def _read_spread_event(body: bytes, intake: Intake) -> BulkReading | None:
     reading = BulkReading()
     try:
-        reading.accept(1, intake.read(body))
+        reading.accept(1, read_one(body, intake))
     except (InvalidInputError, TooLargeError):
         return None
     return reading
@@ -112,28 +175,27 @@ def _read_spread_event(body: bytes, intake: Intake) -> BulkReading | None:
 
 def _read_array(body: bytes, intake: Intake) -> BulkReading:
     reading = BulkReading()
-    for number, item, repairs in _items(body):
+    for number, item in enumerate(_items(body), 1):
         try:
-            accepted = (
-                intake.read(bytes(item))
-                if isinstance(item, msgspec.Raw)
-                else intake.read_document(item, repairs)
-            )
-            reading.accept(number, accepted)
+            reading.accept(number, read_one(item, intake))
+        except MalformedJsonError as error:
+            raise MalformedJsonError(
+                f"Item {number} of the list: {error.message}", error.errors
+            ) from error
         except (InvalidInputError, TooLargeError) as error:
             reading.reject(number, error)
+        reading.check_count()
     return reading
 
 
 _array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def _items(body: bytes) -> Iterator[tuple[int, Any, list[str]]]:
-    try:
-        items = _array_decoder.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
-        for number, (item, repairs) in enumerate(read_damaged_list(body), 1):
-            yield number, item, repairs
-        return
-    for number, item in enumerate(items, 1):
-        yield number, item, []
+def _items(body: bytes) -> Iterable[bytes]:
+    """Return the text of each item: all at once where they are few and sound, which is faster."""
+    if body.count(b",") < _FEW_ITEMS:
+        try:
+            return map(bytes, _array_decoder.decode(body))
+        except (msgspec.MsgspecError, RecursionError):
+            pass
+    return items_of(body)

@@ -2,6 +2,7 @@
 
 While a commit runs, the next events gather; so the batch grows with the load and the cost of reaching
 the disk is shared by all of them. A request is answered only after the commit that holds its events.
+Requests of many events are written in parts, between which others get their turn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Final
 import msgspec
 
 from madsci.common.errors import MadsciError, OverloadedError, StoreError, StoreUnavailableError
+from madsci.event_manager.ingest.room import FEW, Room
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import AppendOutcome, Disposition, EventStore
 
@@ -27,13 +29,50 @@ _logger = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 5_000
 """Events in one transaction. Throughput is flat from 1,000 on; more only makes others wait."""
+_PART: Final = 1_000
+"""Events of one request that are written together: as many as fit beside others into a transaction."""
+_PARTS_AHEAD: Final = 2 * MAX_BATCH // _PART
+"""Parts of one request that wait for the writer: those of the transaction under way and of the next."""
 _LINGER: Final = 0.0006
 """Seconds that a commit waits for company under load: about half of what the commit takes."""
 
 
 class _Submission(msgspec.Struct, frozen=True):
     events: Sequence[StoredEvent]
+    is_few: bool
+    """Whether they are all events of their request."""
     done: asyncio.Future[list[AppendOutcome]]
+
+
+class _Waiting:
+    """What waits for the writer: few events before many, but no transaction without some of both."""
+
+    def __init__(self) -> None:
+        self._few: deque[_Submission] = deque()
+        self._many: deque[_Submission] = deque()
+
+    def __len__(self) -> int:
+        return len(self._few) + len(self._many)
+
+    def extend(self, submissions: list[_Submission]) -> None:
+        for one in submissions:
+            (self._few if one.is_few else self._many).append(one)
+
+    def next_batch(self) -> list[_Submission]:
+        """Take what one transaction may hold, but at least one submission."""
+        kept_free = len(self._many[0].events) if self._many else 0
+        batch: list[_Submission] = []
+        room = _take(self._few, MAX_BATCH - kept_free, batch)
+        _take(self._many, room + kept_free, batch)
+        return batch
+
+
+def _take(line: deque[_Submission], room: int, batch: list[_Submission]) -> int:
+    """Move submissions into the batch as long as there is room; return what is left of it."""
+    while line and len(line[0].events) <= room:
+        room -= len(line[0].events)
+        batch.append(line.popleft())
+    return room
 
 
 _Result = tuple[_Submission, "list[AppendOutcome] | MadsciError"]
@@ -76,7 +115,8 @@ class Writer:
 
     def __init__(self, store: EventStore, *, max_events: int) -> None:
         self._store = store
-        self._max_events = max_events
+        self._room = Room(max_events)
+        self._part = min(_PART, max(1, max_events // 4))
         self._queue: queue.SimpleQueue[list[_Submission] | None] = queue.SimpleQueue()
         self._gathered: list[_Submission] = []
         self._thread = threading.Thread(target=self._run, name="event-writer", daemon=True)
@@ -104,20 +144,51 @@ class Writer:
     async def write(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Return once the events are durable: one outcome per event, in order.
 
-        More events than one transaction takes are written in several, in order.
+        Many events are written in parts, in order, as there is room for them. A request that ends
+        before all of them are written leaves it at those.
 
         Raises:
-            OverloadedError: the queue is full, or the server is stopping. Nothing was kept.
+            OverloadedError: the queue is full, or the server is stopping. Nothing was kept, unless it
+                stopped meanwhile.
             StoreError: the store failed. What earlier transactions kept stays kept.
         """
-        self._admit(len(events))
-        waiting = [
-            self._submit(events[start : start + MAX_BATCH])
-            for start in range(0, len(events), MAX_BATCH)
-        ]
-        if len(waiting) == 1:
-            return await waiting[0]
-        return [outcome for part in await asyncio.gather(*waiting) for outcome in part]
+        if self._stopping:
+            raise OverloadedError("The server is stopping. Nothing of this was kept; send it again.", 5)
+        count = len(events)
+        if count > self._part:
+            return await self._write_in_parts(events)
+        if not count:
+            return []
+        is_few = count <= FEW
+        if not self._room.take(count, is_few=is_few):
+            await self._wait_for_room(count, is_few=is_few)
+        return await self._submit(events, is_few=is_few)
+
+    async def _write_in_parts(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
+        outcomes: list[AppendOutcome] = []
+        ahead: deque[asyncio.Future[list[AppendOutcome]]] = deque()
+        try:
+            for start in range(0, len(events), self._part):
+                if len(ahead) >= _PARTS_AHEAD:
+                    outcomes += await ahead[0]
+                    ahead.popleft()
+                part = events[start : start + self._part]
+                if not self._room.take(len(part), is_few=False):
+                    await self._wait_for_room(len(part), is_few=False, is_under_way=start > 0)
+                ahead.append(self._submit(part, is_few=False))
+            for done in ahead:
+                outcomes += await done
+        finally:
+            for done in ahead:
+                done.cancel()  # nobody asks any more; what is submitted is written nevertheless
+        return outcomes
+
+    async def _wait_for_room(self, count: int, *, is_few: bool, is_under_way: bool = False) -> None:
+        try:
+            await self._room.wait(count, is_few=is_few, is_under_way=is_under_way)
+        except OverloadedError:
+            self.stats.refused += count
+            raise
 
     def submit(self, event: StoredEvent) -> concurrent.futures.Future[list[AppendOutcome]]:
         """Write an event on behalf of another thread than the loop's; the future raises as ``write``.
@@ -129,26 +200,18 @@ class Writer:
             raise OverloadedError("The server does not run.")
         return asyncio.run_coroutine_threadsafe(self.write([event]), self._loop)
 
-    def _admit(self, count: int) -> None:
-        if self._stopping:
-            raise OverloadedError("The server is stopping. Nothing of this was kept; send it again.", 5)
-        stats = self.stats
-        # An empty queue takes anything, so that no bound can shut out a single large request.
-        if stats.queued and stats.queued + count > self._max_events:
-            stats.refused += count
-            raise OverloadedError(
-                f"{stats.queued:,} events wait to be written, which is as many as this server holds."
-                " Nothing of this was kept; send it again."
-            )
-
-    def _submit(self, events: Sequence[StoredEvent]) -> asyncio.Future[list[AppendOutcome]]:
-        if self._loop is None:
-            raise OverloadedError("The server is starting. Send the event again.")
+    def _submit(
+        self, events: Sequence[StoredEvent], *, is_few: bool
+    ) -> asyncio.Future[list[AppendOutcome]]:
+        """Give events to the writer, for which there is room."""
+        if self._loop is None or self._stopping:
+            self._room.give_back(len(events))
+            raise OverloadedError("The server is starting or stopping. Send the events again.", 5)
         done: asyncio.Future[list[AppendOutcome]] = self._loop.create_future()
         self.stats.queued += len(events)
         if not self._gathered:
             self._loop.call_soon(self._hand_over)
-        self._gathered.append(_Submission(events, done))
+        self._gathered.append(_Submission(events, is_few, done))
         return done
 
     def _hand_over(self) -> None:
@@ -160,6 +223,7 @@ class Writer:
     def refuse(self) -> None:
         """Take no further events; called on the loop, before ``close``."""
         self._stopping = True
+        self._room.close(OverloadedError("The server is stopping. Send the events again.", 5))
         self._hand_over()
 
     def close(self, deadline: float) -> bool:
@@ -169,14 +233,14 @@ class Writer:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        waiting: deque[_Submission] = deque()
+        waiting = _Waiting()
         ended = False
         while waiting or not ended:
             ended |= self._collect(waiting)
             if waiting:
-                self._answer(self._written(_next_batch(waiting)))
+                self._answer(self._written(waiting.next_batch()))
 
-    def _collect(self, waiting: deque[_Submission]) -> bool:
+    def _collect(self, waiting: _Waiting) -> bool:
         """Take over what was submitted, waiting for it if there is nothing to do; tell of the end.
 
         Under load the requests that the last commit answered are on their way again: a moment's wait
@@ -232,6 +296,7 @@ class Writer:
         stats.batches += 1
         for submission, result in results:
             stats.queued -= len(submission.events)
+            self._room.give_back(len(submission.events))
             if isinstance(result, MadsciError):
                 stats.failed += len(submission.events)
                 if not submission.done.cancelled():
@@ -242,16 +307,6 @@ class Writer:
             stats.duplicate += len(result) - stored
             if not submission.done.cancelled():
                 submission.done.set_result(result)
-
-
-def _next_batch(waiting: deque[_Submission]) -> list[_Submission]:
-    """Take what one transaction may hold, but at least one submission."""
-    batch = [waiting.popleft()]
-    count = len(batch[0].events)
-    while waiting and count + len(waiting[0].events) <= MAX_BATCH:
-        batch.append(waiting.popleft())
-        count += len(batch[-1].events)
-    return batch
 
 
 def _shared_out(batch: list[_Submission], outcomes: list[AppendOutcome]) -> list[_Result]:

@@ -83,21 +83,6 @@ def read_json(data: bytes) -> tuple[Any, list[str]]:
     return value, repairs
 
 
-def read_damaged_list(data: bytes) -> list[tuple[Any, list[str]]]:
-    """Return the items of a JSON array, each with a sentence for each repair of its own.
-
-    Raises what ``read_json`` raises.
-    """
-    items, repairs = _parse_patiently(data)
-    if not isinstance(items, list):
-        raise MalformedJsonError("This begins like a JSON array, but is none.")
-    read = []
-    for item in items:
-        own = list(repairs)
-        read.append((_Repair(own).value(item), own))
-    return read
-
-
 def visible_names(value: Any, repairs: list[str]) -> Any:
     """Return a value in whose names each NUL is a visible escape; add a sentence if there was one.
 

@@ -13,7 +13,7 @@ from madsci.common.nearest import did_you_mean, nearest
 from madsci.common.types.event_reading import MEMBERS
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel, level_number
-from madsci.common.types.ownership import OWNERSHIP_IDS
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.selector import Path
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import sys
 import threading
 from typing import Any
 
@@ -33,7 +34,7 @@ LARGE = 300_000
 
 
 def test_a_body_may_have_as_many_bytes_as_the_bound_and_not_one_more():
-    ticket = Admission(max_body_bytes=10, max_bytes_in_work=1000).ticket()
+    ticket = Admission(max_body_bytes=10, max_bytes_in_work=1000, small=0).ticket()
     ticket.take(4)
     ticket.take(6)
     with pytest.raises(TooLargeError, match="more than 10 bytes"):
@@ -41,7 +42,7 @@ def test_a_body_may_have_as_many_bytes_as_the_bound_and_not_one_more():
 
 
 def test_all_bodies_together_may_have_as_many_bytes_as_the_bound_and_not_one_more():
-    admission = Admission(max_body_bytes=100, max_bytes_in_work=100)
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=100, small=0)
     one, other = admission.ticket(), admission.ticket()
     one.take(60)
     other.take(40)
@@ -53,7 +54,7 @@ def test_all_bodies_together_may_have_as_many_bytes_as_the_bound_and_not_one_mor
 
 
 def test_what_is_refused_is_not_counted():
-    admission = Admission(max_body_bytes=10, max_bytes_in_work=10)
+    admission = Admission(max_body_bytes=10, max_bytes_in_work=10, small=0)
     ticket = admission.ticket()
     with pytest.raises(TooLargeError):
         ticket.take(11)
@@ -62,7 +63,7 @@ def test_what_is_refused_is_not_counted():
 
 
 def test_a_body_that_is_alone_may_exceed_the_bound_of_all_together():
-    admission = Admission(max_body_bytes=100, max_bytes_in_work=10)
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=10, small=0)
     alone = admission.ticket()
     alone.take(60)
     alone.take(40)
@@ -71,7 +72,7 @@ def test_a_body_that_is_alone_may_exceed_the_bound_of_all_together():
 
 
 def test_bytes_that_are_given_back_are_free_for_others():
-    admission = Admission(max_body_bytes=100, max_bytes_in_work=100)
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=100, small=0)
     one, other = admission.ticket(), admission.ticket()
     one.take(60)
     other.take(40)
@@ -83,15 +84,140 @@ def test_bytes_that_are_given_back_are_free_for_others():
     assert admission.bytes_in_work == 0
 
 
-def test_asking_whether_bytes_are_admitted_takes_none():
-    admission = Admission(max_body_bytes=100, max_bytes_in_work=100)
+def test_what_was_announced_is_not_counted():
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=100, small=0)
     admission.ticket().take(50)
-    admission.admits(0, 50)
-    with pytest.raises(OverloadedError):
-        admission.admits(0, 51)
+    admission.ticket().announce(100)
     with pytest.raises(TooLargeError):
-        admission.admits(0, 101)
+        admission.ticket().announce(101)
     assert admission.bytes_in_work == 50
+
+
+def test_a_route_may_take_less_than_others_and_not_more():
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=100)
+    with pytest.raises(TooLargeError, match="more than 10 bytes"):
+        admission.ticket(10).take(11)
+    with pytest.raises(TooLargeError, match="more than 100 bytes"):
+        admission.ticket(1000).take(101)
+
+
+def test_small_bodies_are_let_in_however_much_is_in_work():
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=100, small=10)
+    admission.ticket().take(100)
+    for _ in range(50):
+        admission.ticket().take(10)
+    with pytest.raises(OverloadedError):
+        admission.ticket().take(11)
+    assert admission.bytes_in_work == 600
+
+
+def test_what_is_made_of_a_body_counts_but_is_not_its_size():
+    admission = Admission(max_body_bytes=100, max_bytes_in_work=1000, small=0)
+    admission.ticket().take(1)
+    ticket = admission.ticket()
+    ticket.take(100)
+    ticket.hold(800)
+    with pytest.raises(OverloadedError):
+        ticket.hold(100)
+    ticket.release(100)
+    assert admission.bytes_in_work == 801
+    ticket.give_back()
+    assert admission.bytes_in_work == 1
+
+
+class Uploads:
+    """Bodies that arrive in tasks of their own, by a clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.admission = Admission(
+            max_body_bytes=100_000, max_bytes_in_work=250_000, small=100, clock=lambda: self.now
+        )
+        self.ends: list[asyncio.Task[None]] = []
+
+    async def begin(self, size: int) -> Any:
+        """Let so much of a body arrive, and its task wait for more."""
+        ticket = self.admission.ticket()
+        ticket.take(size)
+
+        async def wait() -> None:
+            try:
+                with ticket.arriving():
+                    await asyncio.Event().wait()
+            finally:
+                ticket.give_back()
+
+        self.ends.append(asyncio.create_task(wait()))
+        await asyncio.sleep(0)
+        return ticket
+
+    async def stop(self) -> list[BaseException | None]:
+        await asyncio.sleep(0)
+        for task in self.ends:
+            task.cancel()
+        ends = await asyncio.gather(*self.ends, return_exceptions=True)
+        assert self.admission.bytes_in_work == 0
+        return ends
+
+
+def test_bodies_that_stand_still_make_way_the_largest_first():
+    async def scenario() -> None:
+        uploads = Uploads()
+        for size in (90, 80_000, 90_000, 60_000):
+            await uploads.begin(size)
+        honest = uploads.admission.ticket()
+        honest.take(1000)
+        uploads.now = 1.0
+        with pytest.raises(OverloadedError):
+            honest.take(50_000)  # nobody stands still for long enough
+        uploads.now = 3.0
+        honest.take(50_000)
+        assert uploads.admission.dropped == 1
+        honest.give_back()
+        ends = await uploads.stop()
+        assert [type(end) for end in ends] == [
+            asyncio.CancelledError, asyncio.CancelledError, OverloadedError, asyncio.CancelledError
+        ]  # fmt: skip
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("piece", "makes_way"), [(1_000, True), (50_000, False)])
+def test_a_body_that_arrives_by_drops_makes_way_however_fast_it_began(piece, makes_way):
+    async def scenario() -> None:
+        uploads = Uploads()
+        uploads.admission.max_body_bytes = 10_000_000
+        ticket = await uploads.begin(200_000)
+        for _ in range(10):
+            uploads.now += 1.0
+            ticket.hold(piece)
+            ticket.moved()
+        honest = uploads.admission.ticket()
+        if makes_way:
+            honest.take(100_000)
+        else:
+            with pytest.raises(OverloadedError):
+                honest.take(100_000)
+        honest.give_back()
+        await uploads.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_body_that_makes_way_leaves_a_cancellation_of_others_as_it_is():
+    async def scenario() -> None:
+        uploads = Uploads()
+        await uploads.begin(90_000)
+        uploads.now = 3.0
+        (ticket,) = uploads.admission.arriving
+        ticket.drop()
+        (task,) = uploads.ends
+        task.cancel()
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        if sys.version_info >= (3, 11):
+            assert isinstance(end, asyncio.CancelledError)
+
+    asyncio.run(scenario())
 
 
 # -- Requests --------------------------------------------------------------------------------------
@@ -118,7 +244,7 @@ class Requests:
     """The two routes without a server around them."""
 
     def __init__(self, store: MemoryStore, **bounds: int) -> None:
-        bounds = {"max_body_bytes": 1_000_000, "max_bytes_in_work": 2_000_000, **bounds}
+        bounds = {"max_body_bytes": 1_000_000, "max_bytes_in_work": 2_000_000, "small": 0, **bounds}
         self.admission = Admission(**bounds)
         self.writer = Writer(store, max_events=100)
         self.writer.start()
@@ -193,14 +319,12 @@ def test_a_packed_body_counts_as_what_it_unpacks_to():
     drive(store, scenario)
 
 
-def test_a_body_that_is_too_much_for_now_is_refused_before_it_is_read():
+def test_a_body_that_is_too_much_for_now_is_refused_before_it_is_whole():
     store = Gated()
 
     async def scenario(requests: Requests) -> None:
         task = asyncio.create_task(requests.post("/event", b'{"_id":"a"}'))
         assert await asyncio.to_thread(store.entered.wait, 30)
-        with pytest.raises(OverloadedError):
-            await requests.post("/event", cut=True, content_length="100000")
         with pytest.raises(OverloadedError):
             await requests.post("/events", b"x" * 30_000, b"x" * 30_000)
         assert requests.admission.bytes_in_work == len(b'{"_id":"a"}')

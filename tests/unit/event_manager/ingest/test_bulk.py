@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madsci.common.errors import InvalidInputError, MalformedJsonError
-from madsci.event_manager.ingest.bulk import MAX_NOTES, BulkReading, read_bulk
+from madsci.common.errors import InvalidInputError, MalformedJsonError, TooLargeError
+from madsci.event_manager.ingest import bulk
+from madsci.event_manager.ingest.bulk import MAX_EVENTS, MAX_NOTES, BulkReading, read_bulk, read_one
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.model.stored_event import decode_json
 
@@ -259,3 +262,77 @@ def test_lines_of_other_loggers_stand_among_events_and_each_is_told():
     assert [event.log_level for event in reading.events] == [20, 40, 30]
     assert decode_json(reading.events[1].event_data) == {"message": "jam", "level": 50}
     assert [one.line for one in reading.warnings] == [2, 3]
+
+
+def lines(items: list[bytes]) -> bytes:
+    return b"\n".join(items)
+
+
+def array(items: list[bytes]) -> bytes:
+    return b"[" + b",".join(items) + b"]"
+
+
+@pytest.mark.parametrize("form", [lines, array])
+@pytest.mark.parametrize("item", [b"{}", b"7", b'{"x":1}'], ids=["events", "no events", "repaired"])
+def test_a_body_of_more_events_than_one_may_have_is_refused(form, item):
+    with pytest.raises(TooLargeError, match="more than 100,000 events"):
+        read_bulk(form([b"{}"] + [item] * MAX_EVENTS), INTAKE)
+
+
+@pytest.mark.parametrize("form", [lines, array])
+def test_a_body_may_have_as_many_events_as_the_bound(form):
+    reading = read_bulk(form([b'{"event_data":[1,2,3,4,5,6]}'] * MAX_EVENTS), INTAKE)
+    assert len(reading.events) == MAX_EVENTS
+
+
+def test_blank_lines_are_not_counted_as_events():
+    body = b'{"_id":"a"}' + b"\n" * 3_000_000 + b'broken\n {"_id":"b"} \n' + b" \t\n" * 100_000
+    reading = read_bulk(body, INTAKE)
+    assert ids(reading) == ["a", "b"]
+    assert lost(reading) == [3_000_001]
+
+
+def test_lines_keep_their_numbers_in_a_body_of_several_batches():
+    good = b'{"_id":"%d","event_data":"' + b"x" * 1000 + b'"}'
+    rows = [good % number for number in range(1, 1001)]
+    rows[499] = b"broken"
+    rows[899] = b'{"_id":"900","event_data":NaN}'
+    reading = read_bulk(lines(rows), INTAKE)
+    assert ids(reading) == [str(n) for n in range(1, 1001) if n != 500]
+    assert lost(reading) == [500]
+    assert [note.line for note in reading.warnings] == [900]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\n" * 1_000_000,
+        b"{}" * 600_000,
+        b"{} " * 600_000,
+        b"1\n" * 600_000,
+        b"[" + b"1," * 600_000 + b"1]",
+        b"[" + b"{}," * 600_000 + b"{}]",
+        b"[" + b"{}," * 600_000 + b"NaN]",
+        b"[[" + b"[]," * 60_000 + b"[]]]",
+        b'{"event_data":[' + b"{}," * 600_000 + b"{}]}",
+        b"[" * 60_000,
+    ],
+    ids=[
+        "blank lines", "events on a line", "events with spaces", "lines of one byte", "numbers",
+        "array of events", "damaged array", "array in an array", "values in an event", "depth",
+    ],
+)  # fmt: skip
+def test_what_a_body_is_made_to_takes_a_bounded_multiple_of_its_size(body, monkeypatch):
+    monkeypatch.setattr(bulk, "MAX_EVENTS", 3_000)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(TooLargeError, InvalidInputError):
+            assert len(read_bulk(body, INTAKE).events) <= 1
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_single_event_of_too_many_values_is_refused():
+    with pytest.raises(TooLargeError, match="values"):
+        read_one(b'{"event_data":[' + b"{}," * 1_000_000 + b"{}]}", INTAKE)
