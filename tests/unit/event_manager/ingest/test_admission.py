@@ -268,7 +268,8 @@ class Requests:
             sent.append(message)
 
         pairs = [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]
-        await self.routes.table["POST", path]({"headers": pairs}, receive, send)
+        (operation,) = [one for one in self.routes.operations() if one.path == path]
+        await operation.handler({"headers": pairs}, receive, send)
         return json.loads(b"".join(message.get("body", b"") for message in sent))
 
     async def close(self) -> None:

