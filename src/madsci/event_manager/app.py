@@ -22,6 +22,7 @@ from madsci.common.types.backup_settings import DEFAULT_SCHEDULE
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.api.application import Application
 from madsci.event_manager.api.backup import backup_operations
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.events import event_operations
 from madsci.event_manager.api.exporting import export_operations
 from madsci.event_manager.api.guard import Guard
@@ -235,21 +236,25 @@ def build_app(parts: Parts) -> FastAPI:
 def _operations(parts: Parts) -> Operations:
     settings, zone = parts.settings, zone_named(parts.settings.naive_timezone)
     definition: dict[str, Any] = {**settings.definition(), "manager_id": parts.manager_id}
+    admission = Admission(
+        max_body_bytes=settings.max_body_bytes, max_bytes_in_work=settings.ingest_queue_bytes
+    )
+    bodies = Bodies(admission)
     table = Operations()
     for topic in (
-        _ingest(parts, zone).operations(),
-        event_operations(parts.search, zone),
-        summary_operations(parts.search, zone),
-        export_operations(parts.search, zone),
-        retention_operations(parts.retention, parts.search, parts.runner, settings, zone),
-        backup_operations(parts.backups, settings),
+        _ingest(parts, admission, zone).operations(),
+        event_operations(parts.search, bodies, zone),
+        summary_operations(parts.search, bodies, zone),
+        export_operations(parts.search, bodies, zone),
+        retention_operations(parts.retention, parts.search, parts.runner, bodies, settings, zone),
+        backup_operations(parts.backups, bodies, settings),
         manager_operations(settings, definition, parts.monitor),
     ):
         table.extend(topic)
     return table
 
 
-def _ingest(parts: Parts, zone: tzinfo | None) -> IngestRoutes:
+def _ingest(parts: Parts, admission: Admission, zone: tzinfo | None) -> IngestRoutes:
     settings = parts.settings
     intake = Intake(
         own_source={"manager_id": parts.manager_id},
@@ -261,10 +266,7 @@ def _ingest(parts: Parts, zone: tzinfo | None) -> IngestRoutes:
         intake,
         replace(intake, keep_received_at=True, promote_event_type=False),
         parts.writer,
-        Admission(
-            max_body_bytes=settings.max_body_bytes,
-            max_bytes_in_work=settings.ingest_queue_bytes,
-        ),
+        admission,
         _encoding(settings).one,
     )
 

@@ -10,13 +10,13 @@ from starlette.concurrency import run_in_threadpool
 
 from madsci.common.errors import InvalidInputError
 from madsci.common.types.backup_settings import BackupSettings
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.models import (
     BackupReply,
     BackupRequest,
     BackupStatusReply,
 )
 from madsci.event_manager.api.operations import Operations, Scope
-from madsci.event_manager.api.parameters import bounded_body
 from madsci.event_manager.backup.routine import Backups
 from madsci.event_manager.model.json_reading import read_json
 
@@ -24,7 +24,7 @@ MANUAL = "manual_backup"
 """The description of a backup that was asked for without one."""
 
 
-def backup_operations(backups: Backups, settings: BackupSettings) -> Operations:
+def backup_operations(backups: Backups, bodies: Bodies, settings: BackupSettings) -> Operations:
     """Return the operations about backups. What takes long runs in a thread, to its end."""
     operations = Operations()
 
@@ -41,7 +41,7 @@ def backup_operations(backups: Backups, settings: BackupSettings) -> Operations:
     )
     async def create_backup(request: Request) -> dict[str, Any]:
         """Write everything that was acknowledged before into the backup folder, and read it back."""
-        wanted = read_backup_request(await bounded_body(request))
+        wanted = read_backup_request(await bodies.read(request))
         description = wanted.description or MANUAL
         backup = await run_in_threadpool(backups.create, description)
         return {"backup_path": str(backup.path), "status": "completed", **backup.as_json()}

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
-from madsci.event_manager.ingest.admission import Ticket
+from madsci.common.errors import AbandonedError
+from madsci.event_manager.ingest.admission import Admission, Ticket
 from madsci.event_manager.ingest.body import unpacked
 
 _MANY_DIGITS: Final = 5
 """Digits of a content length; one with more is looked at before the body is."""
+
+MAX_BYTES: Final = 1_000_000
+"""Bytes of a body that asks something."""
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Reads the bodies of requests that ask something, or have something done."""
+
+    admission: Admission
+
+    async def read(self, request: Request, limit: int = MAX_BYTES) -> bytes:
+        """Return the whole body, unpacked. Raises what ``read_body`` raises, and this.
+
+        Raises:
+            AbandonedError: the client has gone.
+        """
+        ticket = self.admission.ticket(limit)
+        try:
+            return await read_body(request.scope, request.receive, ticket)
+        except ClientDisconnect:
+            raise AbandonedError from None
+        finally:
+            ticket.give_back()
 
 
 async def read_body(scope: Scope, receive: Receive, ticket: Ticket) -> bytes:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from madsci.common.errors import EventNotFoundError
 from madsci.event_manager.api.attending import attended
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.models import StoredEventReply
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import (
@@ -20,7 +21,6 @@ from madsci.event_manager.api.parameters import (
     Number,
     Offset,
     Time,
-    bounded_body,
     question_in,
     read_instant,
 )
@@ -38,7 +38,7 @@ CURSOR_HEADER = {
 }
 
 
-def event_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
+def event_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) -> Operations:
     """Return the operations that read events.
 
     Times without an offset are read in ``naive_zone``, by default the zone of this machine.
@@ -122,7 +122,7 @@ def event_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
         `fields` and `include_archived`. Archived events are found too, unless that is false. With
         `Accept: application/x-ndjson` all matching events are streamed, one a line.
         """
-        question = await question_in(await bounded_body(request), naive_zone)
+        question = await question_in(await bodies.read(request), naive_zone)
         to_query = partial(question.query, NEWEST_FIRST, number=number, offset=offset, cursor=cursor)
         if NDJSON in request.headers.get("accept", ""):
             query = to_query(usual=queries.NO_LIMIT, most=queries.NO_LIMIT)

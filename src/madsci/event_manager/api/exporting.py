@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from madsci.common.clock import UTC
 from madsci.common.errors import OverloadedError, QueryTimeoutError
 from madsci.event_manager.api.attending import attended
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import OR_NONE, question_of_request
 from madsci.event_manager.api.question_schema import OPTIONAL_BODY
@@ -37,10 +38,10 @@ FieldNames = Annotated[
 ]
 
 
-def export_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
+def export_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) -> Operations:
     """Return the operation that streams a selection as a file; GET for people, POST for programs."""
     operations = Operations()
-    asked = question_of_request(naive_zone)
+    asked = question_of_request(bodies, naive_zone)
     content = {
         kind.media_type.split(";")[0]: {"schema": {"type": "string"}} for kind in FORMATS.values()
     }

@@ -12,16 +12,16 @@ from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from madsci.common.asked_time import read_asked_time
-from madsci.common.errors import InvalidInputError, TooLargeError
+from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import did_you_mean
 from madsci.common.types.log_level import EventLogLevel, level_number
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
 from madsci.event_manager.model.selector import And
 from madsci.event_manager.search.question import Question, read_question
 
-MAX_SELECTOR_BYTES: Final = 1_000_000
 _AT_ONCE: Final = 1_000
 """Bytes of a question that are read in a few milliseconds at most; a thread costs a tenth of that."""
 QUERY_PAGE: Final = 1_000
@@ -103,7 +103,7 @@ def read_instant(name: str, value: str | None, naive_zone: tzinfo | None) -> int
     return span.last if name == "end_time" else span.first
 
 
-def question_of_request(naive_zone: tzinfo | None) -> Any:
+def question_of_request(bodies: Bodies, naive_zone: tzinfo | None) -> Any:
     """Return the dependency that reads a question: its selector from the URL or from a body.
 
     ``level``, ``start_time``, ``end_time`` and ``include_archived`` of the URL narrow it.
@@ -117,7 +117,7 @@ def question_of_request(naive_zone: tzinfo | None) -> Any:
         end_time: Time = None,
         include_archived: IncludeArchived = True,  # noqa: FBT002 - a query parameter
     ) -> Question:
-        body = await bounded_body(request)
+        body = await bodies.read(request)
         if selector is not None and body.strip():
             problem = "give the selector in the URL or in the body, not in both"
             raise InvalidInputError(
@@ -159,17 +159,3 @@ def parse_question(text: bytes, naive_zone: tzinfo | None) -> Question:
     document, repairs = read_json(text)
     document = visible_names(document, repairs)
     return read_question(document, naive_zone)
-
-
-async def bounded_body(request: Request, limit: int = MAX_SELECTOR_BYTES) -> bytes:
-    """Return the body of a request that holds a question, or something else that is small.
-
-    Raises:
-        TooLargeError: it has more bytes than the limit.
-    """
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise TooLargeError(f"The body has more than {limit:,} bytes. Ask in parts.")
-    return bytes(body)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from madsci.common.clock import iso, now_us
 from madsci.common.types.retention_settings import RetentionSettings
 from madsci.event_manager.api.attending import attended
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.events import CURSOR_HEADER, page_of
 from madsci.event_manager.api.models import (
     ArchiveReply,
@@ -21,7 +22,7 @@ from madsci.event_manager.api.models import (
     StoredEventReply,
 )
 from madsci.event_manager.api.operations import Operations, Scope
-from madsci.event_manager.api.parameters import Cursor, Number, Offset, bounded_body
+from madsci.event_manager.api.parameters import Cursor, Number, Offset
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
@@ -56,10 +57,11 @@ DryRun = Annotated[bool, Query(description="Only count.")]
 Preview = Annotated[bool, Query(description="Whether to count what a run would do now.")]
 
 
-def retention_operations(
+def retention_operations(  # noqa: PLR0913, PLR0917 - what the operations work with
     retention: Retention,
     search: Search,
     runner: TaskRunner,
+    bodies: Bodies,
     settings: RetentionSettings,
     naive_zone: tzinfo | None,
 ) -> Operations:
@@ -88,7 +90,7 @@ def retention_operations(
         They are kept, and found by `include_archived` and their ids. With ids the date is not looked
         at; a date and a selector have to hold both.
         """
-        body = await bounded_body(request, MAX_BODY_BYTES)
+        body = await bodies.read(request, MAX_BODY_BYTES)
         wanted = await run_in_threadpool(lambda: read_archive_request(_document(body), naive_zone))
         if wanted.dry_run:
             count = await attended(request.receive, _count(search, _selectors(wanted)))

@@ -9,6 +9,7 @@ from fastapi import Query, Request
 from pydantic import WithJsonSchema
 
 from madsci.event_manager.api.attending import attended
+from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.models import CountReply, FacetsReply, HistogramReply
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import OR_NONE, question_of_request
@@ -42,10 +43,10 @@ Names = Annotated[
 Top = Annotated[int, Query(ge=1, le=facets.MAX_TOP, description="Values of each.")]
 
 
-def summary_operations(search: Search, naive_zone: tzinfo | None) -> Operations:
+def summary_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) -> Operations:
     """Return the operations that count; each as GET for people, and as POST for large selectors."""
     operations = Operations()
-    asked = question_of_request(naive_zone)
+    asked = question_of_request(bodies, naive_zone)
 
     async def count_events(request: Request, question: Question = asked) -> dict[str, Any]:
         """Return how many events match a selector; archived ones too, unless left out."""
