@@ -8,6 +8,7 @@ which a facet finds it and asks it: see ``asking.facets``.
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -35,6 +36,10 @@ COUNTED_MEMBERS: Final = {
     for kind, path in zip("sd", grouping.paths, strict=True)
 }
 """What the terms of a member begin with, by its path."""
+_LOWER: Final = re.compile("[0-9a-z_]+")
+_UPPER: Final = re.compile("[0-9A-Z_]+")
+END: Final = "v"
+"""Behind the beginning of a facet, it is greater than all of the facet's terms."""
 _TYPE: Final = f"{MARK}t"
 _LONG_TYPE: Final = f"{_TYPE}_"
 
@@ -50,13 +55,13 @@ def is_countable(value: Any) -> bool:
 
 
 def counted_term(path: str, value: str) -> str:
-    """Return the term of a countable value: letters of both cases and spaces must differ in it."""
-    return COUNTED_MEMBERS[path] + value.encode().hex()
+    """Return the term of a countable value."""
+    return COUNTED_MEMBERS[path] + _coded(value)
 
 
 def overridden_term(path: str, value: str) -> str:
     """Return the further term of a value in ``event_data`` that ``source`` has another one for."""
-    return f"{MARK}o{COUNTED_MEMBERS[path][-1]}{value.encode().hex()}"
+    return f"{MARK}o{COUNTED_MEMBERS[path][-1]}{_coded(value)}"
 
 
 def mark_of_uncountable(path: str) -> str:
@@ -67,7 +72,7 @@ def mark_of_uncountable(path: str) -> str:
 def type_term(event_type: str) -> str:
     """Return the term of an event type."""
     if is_countable(event_type):
-        return _TYPE + event_type.encode().hex()
+        return _TYPE + _coded(event_type)
     return _LONG_TYPE + blake2b(event_type.encode(), digest_size=8).hexdigest()
 
 
@@ -92,7 +97,14 @@ def mark_for(grouping: Grouping) -> str | None:
 
 def value_in(term: str, beginning: str) -> str | None:
     """Return the value that a term says; ``None`` where it is not in clear."""
-    try:
-        return bytes.fromhex(term.removeprefix(beginning)).decode()
-    except ValueError:
-        return None
+    kind, coded = term[len(beginning) :][:1], term[len(beginning) + 1 :]
+    if kind == "h":
+        return bytes.fromhex(coded).decode()
+    return {"l": coded, "u": coded.upper()}.get(kind)
+
+
+def _coded(value: str) -> str:
+    """Write a value in small letters and digits, which the tokenizer neither folds nor cuts."""
+    if _LOWER.fullmatch(value):
+        return f"l{value}"
+    return f"u{value.lower()}" if _UPPER.fullmatch(value) else f"h{value.encode().hex()}"

@@ -24,7 +24,7 @@ from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_
 from madsci.event_manager.stores.sqlite.asking.grouped import Grouped, nodes_with_events
 from madsci.event_manager.stores.sqlite.asking.postings import ARCHIVED, hides_archived, is_any
 from madsci.event_manager.stores.sqlite.asking.selectivity import listed_up_to
-from madsci.event_manager.stores.sqlite.countable import counted_beginnings, mark_for, value_in
+from madsci.event_manager.stores.sqlite.countable import END, counted_beginnings, mark_for, value_in
 
 VOCABULARY: Final = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, event_terms, row)"
 """Makes what reads how many events each term lists, on a connection; it takes no room."""
@@ -140,7 +140,7 @@ def _in_clear(connection: apsw.Connection, beginning: str) -> Counts | None:
     """Return how many events have each value in clear; ``None`` if some are not, or they are many."""
     rows = connection.execute(
         "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?",
-        (beginning, f"{beginning}g"),  # behind all that is hexadecimal
+        (beginning, beginning + END),
     )
     counts = _bounded((value_in(term, beginning), number) for term, number in rows)
     return None if counts is None or None in counts else counts
