@@ -39,8 +39,8 @@ def event(event_id: str, **members) -> StoredEvent:
 
 
 values = st.sampled_from(
-    ["w1", "W1", "w 2", "7_", "wW", "é", "", "a\0b", "🧪" * 20, "x" * 48, "x" * 49, None, 0, 1.5, True, [],
-     {}, ["w1"], ["w1", "w2", 3], {"a": "w1"}, [["w1"]]]
+    ["w1", "W1", "w 2", "7_", "wW", "é", "", "a\0b", "🧪" * 20, "x" * 48, "x" * 49, None, 0, 1.5,
+     True, [], {}, ["w1"], ["w1", "w2", 3], {"a": "w1"}, [["w1"]]]
 )  # fmt: skip
 ids = st.dictionaries(st.sampled_from(["workflow_id", "workcell_id", "user_id"]), values, max_size=2)
 nodes = st.dictionaries(st.just("node_id"), st.sampled_from(["n1", "N1", "", "é"]), max_size=1)
