@@ -185,6 +185,11 @@ def _workflow(store: SqliteStore, size: int) -> Callable[[], object]:
     return _rows_of(selector, EVENTS_PER_WORKFLOW, limit=1_000)(store, size)
 
 
+def _trace(store: SqliteStore, size: int) -> Callable[[], object]:
+    selector: dict[str, object] = {"trace_id": f"{size // 2 // EVENTS_PER_SAMPLE + 1:032x}"}
+    return _rows_of(selector, EVENTS_PER_SAMPLE)(store, size)
+
+
 def _counts(by: str | None, *, hourly: bool = True, **selector: object) -> _Prepare:
     def prepare(store: SqliteStore, size: int) -> Callable[[], object]:
         tree = parse_selector(selector)
@@ -227,6 +232,17 @@ _QUESTIONS: dict[str, _Prepare] = {
     "hourly histogram by node": _counts("node"),
     "facet of types": _counts("type", hourly=False),
     "facet of workcells": _counts("workcell", hourly=False),
+    "facet of nodes": _counts("node", hourly=False),
+    "facet of workflows": _counts("workflow", hourly=False),
+    "facet of types, not archived": _counts("type", hourly=False, archived=False),
+    "count of a frequent word": _counts(
+        None, hourly=False, **{"$text": {"$search": "plate"}, "archived": False}
+    ),
+    "regular expression that requires a text": _counts(
+        None, hourly=False, **{"event_data.message": {"$regex": "grip+er (?i:JAMMED)$"}}
+    ),
+    "all of one trace": _trace,
+    "alerts": lambda store, _: lambda: store.find(Query(parse_selector({"alert": True}))),
 }
 _GOALS = {
     _LATEST: 2,
@@ -237,6 +253,13 @@ _GOALS = {
     "hourly histogram by level": _BUDGET_MS,
     "hourly histogram by type": _BUDGET_MS,
     "hourly histogram by node": _BUDGET_MS,
+    "facet of nodes": 60,
+    "facet of types": 200,
+    "facet of workflows": 200,
+    "count of a frequent word": 20,
+    "regular expression that requires a text": 300,
+    "all of one trace": 3,
+    "alerts": 3,
     _HTTP_HEALTH: 2,
 }
 """Milliseconds at the largest store."""

@@ -101,7 +101,7 @@ def open_elsewhere(path: Path) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.parametrize("version", [1, 3, 4])
 def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
     old = tmp_path / "old.db"
     events = [
@@ -114,7 +114,9 @@ def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
     with closing(SqliteStore(old)) as store:
         store.append(events)
     with closing(apsw.Connection(str(old))) as file:
-        file.execute("DROP TABLE damaged_events; ALTER TABLE events DROP COLUMN checksum")
+        file.execute("DROP TABLE stale_terms")
+        if version < 4:
+            file.execute("DROP TABLE damaged_events; ALTER TABLE events DROP COLUMN checksum")
         if version == 1:
             file.execute("DROP INDEX archived_events; DROP TABLE event_terms")
         file.pragma("user_version", version)

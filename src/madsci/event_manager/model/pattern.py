@@ -10,6 +10,7 @@ from typing import Final
 import pcre2
 
 from madsci.common.errors import QueryTimeoutError
+from madsci.event_manager.model.required_text import required_text
 
 MAX_PATTERN: Final = 4_096
 """Characters of a pattern: longer ones take milliseconds to compile, and nobody writes them."""
@@ -17,6 +18,9 @@ _LIMIT: Final = "(*LIMIT_MATCH=400000)"
 """Steps of backtracking from one place in a text: about a millisecond."""
 _STACK_LIMIT: Final = -46
 """PCRE2's number for a text that needs more stack than the just-in-time compiler has."""
+_MOST_KNOWN: Final = 2_000
+_LONGEST_KNOWN: Final = 256
+"""Texts of which a pattern remembers the answer, and their characters: a megabyte at most."""
 _FLAGS: Final = {
     "i": pcre2.IGNORECASE,
     "m": pcre2.MULTILINE,
@@ -44,6 +48,8 @@ class Pattern:
     text: str
     options: str = ""
     _compiled: pcre2.Pattern = field(init=False, repr=False, compare=False)
+    _known: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was found in texts, which often come again."""
 
     def __post_init__(self) -> None:
         unknown = set(self.options) - set(_FLAGS)
@@ -79,6 +85,14 @@ class Pattern:
         Raises:
             QueryTimeoutError: that would take too many steps.
         """
+        found = self._known.get(text)
+        if found is None:
+            found = self._found_in(text)
+            if len(self._known) < _MOST_KNOWN and len(text) <= _LONGEST_KNOWN:
+                self._known[text] = found
+        return found
+
+    def _found_in(self, text: str) -> bool:
         try:
             try:
                 return self._compiled.search(text) is not None
@@ -101,6 +115,11 @@ class Pattern:
         if not plain or set(self.options) - set("su") or _SPECIAL.search(plain):
             return None
         return anchored, plain
+
+    @cached_property
+    def required(self) -> str | None:
+        """A text that every text holds in which the pattern is found, if there is one for certain."""
+        return required_text(self.text, self.options)
 
 
 def _with_octal_codes(pattern: str) -> str:

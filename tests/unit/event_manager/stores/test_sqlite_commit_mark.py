@@ -178,7 +178,8 @@ def test_an_upgrade_of_an_older_file_is_no_loss(path):
     with closing(SqliteStore(path)) as store:
         add_hundred(store)
     with closing(apsw.Connection(str(path))) as file:
-        file.execute("DROP TABLE damaged_events; ALTER TABLE events DROP COLUMN checksum")
+        file.execute("DROP TABLE stale_terms; DROP TABLE damaged_events")
+        file.execute("ALTER TABLE events DROP COLUMN checksum")
         file.pragma("user_version", 3)
     with closing(SqliteStore(path)) as store:
         assert store.troubles() == []

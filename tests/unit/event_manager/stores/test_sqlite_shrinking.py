@@ -97,7 +97,8 @@ def older(path: Path) -> int:
     with closing(SqliteStore(path)) as store:
         store.append(events(0, 20_000))
     with closing(apsw.Connection(str(path))) as file:
-        file.execute("DROP TABLE damaged_events; ALTER TABLE events DROP COLUMN checksum")
+        file.execute("DROP TABLE stale_terms; DROP TABLE damaged_events")
+        file.execute("ALTER TABLE events DROP COLUMN checksum")
         file.pragma("user_version", 3)
         file.pragma("auto_vacuum", "NONE")
         file.execute("VACUUM")

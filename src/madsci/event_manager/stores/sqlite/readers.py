@@ -13,6 +13,7 @@ import apsw
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.stores.sqlite.asking import functions
+from madsci.event_manager.stores.sqlite.asking.facets import VOCABULARY
 from madsci.event_manager.stores.sqlite.damage.rows import OnDamage, beyond_events
 from madsci.event_manager.stores.sqlite.faults import translated
 
@@ -82,6 +83,8 @@ class Readers:
 def _open(path: str) -> apsw.Connection:
     connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(5000)
+    if connection.table_exists("main", "event_terms"):
+        connection.execute(VOCABULARY)
     connection.pragma("query_only", True)
     functions.install(connection)
     return connection

@@ -1,9 +1,9 @@
-"""Taking events out of sight, and out of the file."""
+"""What changes in stored events: alerts are raised, events taken out of sight, and out of the file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -18,7 +18,16 @@ from madsci.event_manager.stores.sqlite.faults import is_full
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
 
 
-RAISE_ALERT: Final = f"UPDATE events SET alert = 1, checksum = {RAISED} WHERE event_id = ?"  # noqa: S608
+_RAISE: Final = (
+    f"UPDATE events SET alert = 1, checksum = {RAISED} WHERE event_id = ? AND alert = 0 RETURNING seq"  # noqa: S608
+)
+
+
+def raise_alert(connection: apsw.Connection, event_id: str) -> None:
+    """Make an event an alert that is none yet, and index that it is one."""
+    rows: list[Any] = connection.execute(_RAISE, (event_id,)).fetchall()
+    for (seq,) in rows:
+        terms.insert_alert(connection, int(seq))
 
 
 def in_parts(event_ids: Sequence[str], change: Callable[[Sequence[str]], int]) -> int:

@@ -18,7 +18,7 @@ import apsw
 
 from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms
+from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms_anew
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
 from madsci.event_manager.stores.sqlite.file.shrinkable import make_shrinkable
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
@@ -26,7 +26,7 @@ from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 _logger = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 SERIOUS_LEVEL: Final = 40
 """Events from this level on have an index of their own: they are few and often asked for."""
@@ -38,6 +38,9 @@ CREATE TABLE damaged_events (           -- rows of events that are not what was 
     reason TEXT NOT NULL,
     found_at INTEGER NOT NULL           -- microseconds since 1970, UTC
 ) STRICT;
+"""
+_STALE_TERMS: Final = """
+CREATE TABLE stale_terms (seq INTEGER PRIMARY KEY) STRICT;  -- gone, and still in event_terms
 """
 _TABLES: Final = f"""
 CREATE TABLE events (
@@ -60,6 +63,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 {_DAMAGED}
+{_STALE_TERMS}
 PRAGMA application_id = {APPLICATION_ID};
 """
 _ARCHIVED: Final = """
@@ -87,7 +91,7 @@ DROP INDEX events_by_node;
 def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) -> None:
     """Make the tables in a new file, bring those of an older version up to date, accept the others.
 
-    Before an older file is changed, it is copied to ``<path>.before-schema-4`` if ``keeps_copy``.
+    Before an older file is changed, it is copied to ``<path>.before-schema-5`` if ``keeps_copy``.
 
     Raises:
         SchemaVersionError: the file belongs to another program or a newer version of this one.
@@ -147,7 +151,6 @@ def _upgrade_from_1(connection: apsw.Connection) -> None:
     """Make the indexes of this version; the events stay as they are."""
     connection.execute(_DROP_INDEXES_OF_1 + _INDEXES)
     _upgrade_from_3(connection)
-    insert_terms(connection)
 
 
 def _upgrade_from_2(connection: apsw.Connection) -> None:
@@ -156,10 +159,20 @@ def _upgrade_from_2(connection: apsw.Connection) -> None:
 
 
 def _upgrade_from_3(connection: apsw.Connection) -> None:
-    connection.execute(
-        "ALTER TABLE events ADD COLUMN checksum INTEGER;"
-        f"{_DAMAGED} PRAGMA user_version = {SCHEMA_VERSION}"
-    )
+    connection.execute(f"ALTER TABLE events ADD COLUMN checksum INTEGER;{_DAMAGED}")
+    _upgrade_from_4(connection)
 
 
-_UPGRADES: Final = {1: _upgrade_from_1, 2: _upgrade_from_2, 3: _upgrade_from_3}
+def _upgrade_from_4(connection: apsw.Connection) -> None:
+    """Write the terms anew: those of ids and types were hashes, and traces and alerts had none."""
+    connection.execute(_STALE_TERMS)
+    insert_terms_anew(connection)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+_UPGRADES: Final = {
+    1: _upgrade_from_1,
+    2: _upgrade_from_2,
+    3: _upgrade_from_3,
+    4: _upgrade_from_4,
+}

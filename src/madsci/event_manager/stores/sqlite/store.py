@@ -46,7 +46,7 @@ from madsci.event_manager.stores.sqlite.file.rescuing import Rescue
 from madsci.event_manager.stores.sqlite.file.room import Room
 from madsci.event_manager.stores.sqlite.file.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.reading import SqliteReader
-from madsci.event_manager.stores.sqlite.retiring import RAISE_ALERT, archive, delete, in_parts
+from madsci.event_manager.stores.sqlite.retiring import archive, delete, in_parts, raise_alert
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Changed = TypeVar("Changed")
@@ -155,7 +155,7 @@ class SqliteStore:
             return AppendOutcome(Disposition.STORED if is_healed else Disposition.DUPLICATE, event)
         if not event.alert or stored.alert:
             return AppendOutcome(Disposition.DUPLICATE, stored)
-        self._writer.execute(RAISE_ALERT, (event.event_id,))
+        raise_alert(self._writer, event.event_id)
         return AppendOutcome(Disposition.ALERT_RAISED, msgspec.structs.replace(stored, alert=True))
 
     def get(self, event_id: str) -> StoredEvent | None:

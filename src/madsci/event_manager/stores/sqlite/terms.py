@@ -1,9 +1,12 @@
-"""The inverted index: which events have a word in their message, a type, or an id.
+"""The inverted index: which events have a word in their message, a type, an id, or an alert.
 
-Each event has one row of terms in a full-text table: the words of its message and, for its type and
-the ids in ``source`` and ``event_data``, a short hash of name and value. One posting costs a tenth of
+Each event has one row of terms in a full-text table: the words of its message, and a term for its type,
+its trace, its alert and each of the ids in ``source`` and ``event_data``. One posting costs a tenth of
 what an entry in an index of its own would, so everything of a workflow or an experiment is found at
-once in a store of any size. Words are exact; of a hash the event itself is asked again.
+once in a store of any size.
+
+What facets count is written in clear (see ``countable``), so that the index holds their answers; the
+rest is a short hash of name and value. Words are exact; of a hash the event itself is asked again.
 """
 
 from __future__ import annotations
@@ -23,6 +26,15 @@ from madsci.event_manager.model.matcher import values_at
 from madsci.event_manager.model.selector import Equals, In, Selector, Text, conjuncts
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
 from madsci.event_manager.model.text_search import TextSearch, folded_words, message_of
+from madsci.event_manager.stores.sqlite.countable import (
+    COUNTED_MEMBERS,
+    MARK,
+    counted_term,
+    is_countable,
+    mark_of_uncountable,
+    overridden_term,
+    type_term,
+)
 
 TABLE: Final = """
 CREATE VIRTUAL TABLE event_terms USING fts5 (
@@ -35,12 +47,11 @@ _INSERT: Final = """
 INSERT INTO event_terms (rowid, terms) SELECT ?1 + key, value FROM json_each(?2) WHERE value IS NOT NULL
 """
 
-_MARK: Final = "\N{CURRENCY SIGN}"
-"""Begins a hash. The tokenizer takes it for a letter; as it is none, no word of a message has it."""
+_ALERT: Final = f"{MARK}a"
 # A node has an index of its own.
 _SOURCE_PATHS: Final = {name: f"source.{name}" for name in OWNERSHIP_IDS if name != "node_id"}
 _DATA_PATHS: Final = tuple(f"event_data.{name}" for name in OWNERSHIP_IDS)
-_PATHS: Final = frozenset({"event_type", *_SOURCE_PATHS.values(), *_DATA_PATHS})
+_PATHS: Final = frozenset({"event_type", "trace_id", *_SOURCE_PATHS.values(), *_DATA_PATHS})
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -98,24 +109,34 @@ def merge(connection: apsw.Connection, pages: int, *, begins: bool) -> bool:
     return connection.total_changes() - before >= 2  # noqa: PLR2004
 
 
+def insert_alert(connection: apsw.Connection, seq: int) -> None:
+    """Index that an event that is indexed already became an alert."""
+    connection.execute("INSERT INTO event_terms (rowid, terms) VALUES (?, ?)", (seq, _ALERT))
+
+
 def terms_of(event: StoredEvent) -> str:
     """Return the terms of an event, with spaces between."""
-    terms = [_TYPES.get(event.event_type) or _hash("event_type", event.event_type)]
-    for name, value in event.source.items():
+    source = event.source
+    terms = [_TYPES.get(event.event_type) or type_term(event.event_type)]
+    if event.trace_id:
+        terms.append(_hash("trace_id", event.trace_id))
+    if event.alert:
+        terms.append(_ALERT)
+    for name, value in source.items():
         path = _SOURCE_PATHS.get(name)
-        if path is None:
-            continue
-        if type(value) is str:
-            terms.append(_hash(path, value))
-        else:
-            _add(terms, path, value)
-    event_data = event.event_data
+        if path is not None:
+            terms.append(_term(path, value) if type(value) is str else _odd_terms(path, value))
+    _add_terms_of_data(terms, event.event_data, source)
+    return " ".join(terms)
+
+
+def _add_terms_of_data(terms: list[str], event_data: str, source: dict[str, Any]) -> None:
     try:
         if '_id"' in event_data:
             message, *ids = msgspec.structs.astuple(_known_decoder.decode(event_data))
-            for path, value in zip(_DATA_PATHS, ids, strict=True):
-                if value:
-                    _add(terms, path, value)
+            for name, value in zip(OWNERSHIP_IDS, ids, strict=True):
+                if value is not None:
+                    _add_data_id(terms, name, value, source.get(name))
         else:
             message = _message_decoder.decode(event_data).message
     except msgspec.ValidationError:  # no object: a text, a list, a number
@@ -123,7 +144,6 @@ def terms_of(event: StoredEvent) -> str:
     else:
         if isinstance(message, str):
             terms.append(_words(message))
-    return " ".join(terms)
 
 
 def tokens(terms: str) -> set[bytes]:
@@ -131,19 +151,43 @@ def tokens(terms: str) -> set[bytes]:
     return {one[:_LONGEST] for one in _TOKEN.findall(terms.encode().lower())}
 
 
-def _add(terms: list[str], path: str, value: Any) -> None:
-    """Add the hash of a text, and those of the texts in a list."""
-    if isinstance(value, str):
-        terms.append(_hash(path, value))
-    elif isinstance(value, list):
-        terms.extend(_hash(path, one) for one in value if isinstance(one, str))
+@lru_cache(maxsize=16_384)  # ids come again and again; a day of a lab has fewer
+def _term(path: str, value: str) -> str:
+    """Return the terms of a text: in clear where a facet counts it and it can be."""
+    if path not in COUNTED_MEMBERS:
+        return _hash(path, value)
+    return counted_term(path, value) if is_countable(value) else _odd_terms(path, value)
+
+
+def _odd_terms(path: str, value: Any) -> str:
+    """Return the hashes of a text or of those in a list, and the mark of what a facet cannot count."""
+    values = value if isinstance(value, list) else [value]
+    terms = [_hash(path, one) for one in values if isinstance(one, str)]
+    if path in COUNTED_MEMBERS and value is not None:
+        terms.append(mark_of_uncountable(path))
+    return " ".join(terms)
+
+
+def _add_data_id(terms: list[str], name: str, value: Any, of_source: Any) -> None:
+    """Add the terms of an id in ``event_data``, which counts where ``source`` has none."""
+    path = f"event_data.{name}"
+    if path not in COUNTED_MEMBERS or of_source is None:
+        terms.append(_term(path, value) if type(value) is str else _odd_terms(path, value))
+    elif is_countable(value) and is_countable(of_source):
+        terms += _term(path, value), overridden_term(path, value)
+    else:
+        source_path = f"source.{name}"
+        if is_countable(of_source):
+            terms.remove(_term(source_path, of_source))
+        terms += _odd_terms(source_path, of_source), _odd_terms(path, value)
 
 
 def _add_odd_data(terms: list[str], event_data: Any) -> None:
     terms.append(_words(message_of(event_data)))
     for path, name in zip(_DATA_PATHS, OWNERSHIP_IDS, strict=True):
         for value in values_at(event_data, (name,)):
-            _add(terms, path, value)
+            listed = value if isinstance(value, list) else [value]
+            terms += [_hash(path, one) for one in listed if isinstance(one, str)]
 
 
 def _words(message: str) -> str:
@@ -153,12 +197,12 @@ def _words(message: str) -> str:
     return message if message.isascii() else folded_words(message)
 
 
-@lru_cache(maxsize=16_384)  # ids come again and again; a day of a lab has fewer
+@lru_cache(maxsize=16_384)
 def _hash(path: str, value: str) -> str:
-    return _MARK + blake2b(f"{path}={value}".encode(), digest_size=8).hexdigest()
+    return f"{MARK}_{blake2b(f'{path}={value}'.encode(), digest_size=8).hexdigest()}"
 
 
-_TYPES: Final = {kind.value: _hash("event_type", kind.value) for kind in EventType}
+_TYPES: Final = {kind.value: type_term(kind.value) for kind in EventType}
 
 
 def narrowing(selector: Selector) -> str | None:
@@ -173,13 +217,37 @@ def _group(part: Selector) -> str | None:
     if not isinstance(part, (Equals, In)):
         return None
     path = ".".join(part.path)
+    values = part.values if isinstance(part, In) else (part.value,)
+    if path == "alert":
+        return _any_of([_ALERT]) if set(map(type, values)) == {bool} and all(values) else None
     if path not in _PATHS:
         return None
-    values = part.values if isinstance(part, In) else (part.value,)
     texts = [value for value in values if isinstance(value, str) and value]  # "" has no posting
     if not texts or len(texts) < len(values):
         return None
-    return _any_of(_hash(path, text) for text in texts)
+    return _any_of(term for text in texts for term in _terms_for(path, text))
+
+
+def is_told_by_terms(part: Selector) -> bool:
+    """Tell whether the events that a part of ``narrowing`` lists are those that it selects."""
+    if isinstance(part, Text):
+        return bool(part.search.words) and part.search.is_about_words_only
+    if not isinstance(part, (Equals, In)):
+        return False
+    if part.path == ("alert",):
+        return _group(part) is not None
+    values = part.values if isinstance(part, In) else (part.value,)
+    return part.path == ("event_type",) and all(map(is_countable, values))
+
+
+def _terms_for(path: str, text: str) -> list[str]:
+    """Return the terms, of which each event with a text at a path has one."""
+    if path == "event_type":
+        return [type_term(text)]
+    hashed = _hash(path, text)
+    if path in COUNTED_MEMBERS and is_countable(text):
+        return [hashed, counted_term(path, text)]
+    return [hashed]
 
 
 def words_expression(search: TextSearch) -> str:
@@ -195,7 +263,7 @@ def words_expression(search: TextSearch) -> str:
 
 def type_expression(event_type: str) -> str:
     """Return the full-text expression of a type."""
-    return f'"{_hash("event_type", event_type)}"'
+    return f'"{type_term(event_type)}"'
 
 
 def _any_of(terms: Iterable[str]) -> str:

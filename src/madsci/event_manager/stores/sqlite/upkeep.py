@@ -71,9 +71,9 @@ class SqliteUpkeep:
         version = self.version().version
         if version != self.expected_version():
             raise SchemaVersionError(
-                f"{self.location} has event store schema {version}; events have checksums from"
-                f" schema {self.expected_version()} on. Start the server once, which brings the file up"
-                " to date and keeps a copy, and check again."
+                f"{self.location} has event store schema {version}; what is checked is schema"
+                f" {self.expected_version()}. Start the server once, which brings the file up to date"
+                " and keeps a copy, and check again."
             )
         with translated(self.location), closing(self._open(self._path)) as file:
             found, damaged = inspect(file, progress)

@@ -1,8 +1,9 @@
 """Counting events, by a member and by spans of time.
 
-Grouping rows costs SQLite a sort of all of them. So where the values are known beforehand (levels, the
-types that occur), one pass per bucket counts each with a FILTER; where an index holds the values in
-order (nodes), the index is asked for each; else rows are grouped, bucket by bucket.
+What the indexes hold is not counted again: see ``postings`` and ``facets``. For the rest, grouping rows
+costs SQLite a sort of all of them. So where the values are known beforehand (levels, the types that
+occur), one pass per bucket counts each with a FILTER; where an index holds the values in order (nodes),
+the index is asked for each; else rows are grouped, bucket by bucket.
 """
 
 from __future__ import annotations
@@ -16,22 +17,18 @@ import apsw
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.model.selector import Path, Selector, leaves
-from madsci.event_manager.model.tally import (
-    GROUPINGS,
-    MAX_GROUPS,
-    Count,
-    Grouping,
-    Tally,
-    ordered,
-    too_many_groups,
-)
+from madsci.event_manager.model.tally import GROUPINGS, Count, Grouping, Tally, ordered
 from madsci.event_manager.stores.sqlite.asking.compile import (
     CompiledSelector,
     PassOver,
     compile_selector,
 )
-from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_TERMS, listed_up_to
-from madsci.event_manager.stores.sqlite.asking.leaf_sql import COLUMNS, json_path
+from madsci.event_manager.stores.sqlite.asking.facets import count_everything
+from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_TERMS
+from madsci.event_manager.stores.sqlite.asking.grouped import Grouped, nodes_with_events, per_bucket
+from madsci.event_manager.stores.sqlite.asking.leaf_sql import COLUMNS
+from madsci.event_manager.stores.sqlite.asking.postings import count_postings
+from madsci.event_manager.stores.sqlite.asking.selectivity import listed_up_to
 from madsci.event_manager.stores.sqlite.terms import narrowing, type_expression
 
 _FILTERS: Final = 12
@@ -47,11 +44,16 @@ _LISTED: Final = 300_000
 
 def count(connection: apsw.Connection, tally: Tally, pass_over: PassOver = None) -> list[Count]:
     """Return the counts of a tally, those of nothing left out."""
+    held = count_postings(connection, tally, pass_over)
+    if held is None:
+        held = count_everything(connection, tally, pass_over)
+    if held is not None:
+        return ordered([one for one in held if one.count], tally.top)
     compiled = compile_selector(tally.selector, tally.fence, pass_over)
     match = narrowing(tally.selector)
     if match is not None and listed_up_to(connection, match, _LISTED) < _LISTED:
         way = f"{FROM_TERMS} {compiled.bind(match)} AND "
-        counts = _Grouped(connection, compiled, way, tally).counts()
+        counts = Grouped(connection, compiled, way, tally).counts()
     else:
         counts = _counts(connection, compiled, tally)
     found = [one for one in counts if one.count]
@@ -62,11 +64,13 @@ def _counts(connection: apsw.Connection, compiled: CompiledSelector, tally: Tall
     values = _known_values(connection, tally.grouping)
     if values is not None:
         return _Filtered(connection, compiled, tally, values).counts()
-    if tally.buckets is not None and tally.grouping == GROUPINGS["node"]:
-        nodes = _nodes(connection, _LOOKUPS // tally.buckets.number)
+    if tally.grouping == GROUPINGS["node"]:
+        nodes = nodes_with_events(
+            connection, _LOOKUPS // (tally.buckets.number if tally.buckets else 1)
+        )
         if nodes is not None and _is_indexed_by_node(tally.selector):
             return _by_node(connection, compiled, tally, nodes)
-    return _Grouped(connection, compiled, FROM_EVENTS, tally).counts()
+    return Grouped(connection, compiled, FROM_EVENTS, tally).counts()
 
 
 def _known_values(connection: apsw.Connection, grouping: Grouping | None) -> list[Any] | None:
@@ -103,88 +107,9 @@ class _Filtered:
         sql = f"SELECT {', '.join(columns)} {FROM_EVENTS} {self.compiled.where}"
         if not columns:
             return
-        for bucket, row in _per_bucket(self.connection, self.compiled, sql, self.tally):
+        for bucket, row in per_bucket(self.connection, self.compiled, sql, self.tally):
             for value, number in zip(self.values or [None], row, strict=True):
                 yield Count(number, value, bucket)
-
-
-def _per_bucket(
-    connection: apsw.Connection, compiled: CompiledSelector, sql: str, tally: Tally
-) -> Iterator[tuple[int | None, tuple[Any, ...]]]:
-    """Run a statement that ends with a condition, for each bucket; yield its rows."""
-    parameters = compiled.parameters
-    if tally.buckets is None:
-        yield from ((None, row) for row in connection.execute(sql, parameters))
-        return
-    start, end = compiled.bind(0), compiled.bind(0)
-    sql += f" AND event_timestamp >= {start} AND event_timestamp < {end}"
-    for bucket in tally.buckets.starts():
-        tally.budget.check()
-        parameters[-2:] = bucket, bucket + tally.buckets.width
-        yield from ((bucket, row) for row in connection.execute(sql, parameters))
-
-
-@dataclass(frozen=True)
-class _Grouped:
-    """Groups rows by value; by bucket, too, where they come from the inverted index in any order."""
-
-    connection: apsw.Connection
-    compiled: CompiledSelector
-    way: str
-    tally: Tally
-
-    def counts(self) -> Iterator[Count]:
-        grouping, buckets = self.tally.grouping, self.tally.buckets
-        value = "NULL" if grouping is None else _value(grouping, self.compiled)
-        bucket, inside = "NULL", ""
-        if buckets is not None:
-            start, width = self.compiled.bind(buckets.start), self.compiled.bind(buckets.width)
-            end = self.compiled.bind(buckets.start + buckets.number * buckets.width)
-            bucket = f"{start} + (event_timestamp - {start}) / {width} * {width}"
-            inside = f" AND event_timestamp >= {start} AND event_timestamp < {end}"
-        sql = (
-            f"SELECT count(*) AS n, {value} AS v, {bucket} AS b {self.way} {self.compiled.where}"
-            f"{inside} GROUP BY v, b"
-        )
-        if buckets is None:
-            # The greatest counts, and that of the events without a value.
-            limit = self.compiled.bind(self.tally.top + 1)
-            sql += f" ORDER BY v IS NULL DESC, n DESC, v LIMIT {limit}"
-        for number, row in enumerate(self.connection.execute(sql, self.compiled.parameters)):
-            if number >= MAX_GROUPS and buckets is not None:
-                raise too_many_groups()
-            yield Count(*row)
-
-
-def _value(grouping: Grouping, compiled: CompiledSelector) -> str:
-    """Return the expression of a value, as ``tally.group_value`` reads it."""
-    if grouping.paths[0] in COLUMNS:
-        return COLUMNS[grouping.paths[0]].name
-    parts = []
-    for path in grouping.paths:
-        where = compiled.bind(json_path(path[1:]))
-        parts.append(
-            f"CASE json_type({path[0]}, {where}) WHEN 'text' THEN {path[0]} ->> {where}"
-            f" WHEN 'null' THEN NULL ELSE {path[0]} -> {where} END"
-        )
-    return f"coalesce({', '.join(parts)})"
-
-
-def _nodes(connection: apsw.Connection, bound: int) -> list[str] | None:
-    """Return the nodes that have events, by hopping over the index; ``None`` for too many."""
-    nodes: list[str] = []
-    node: str | None = ""
-    sign = ">="
-    while len(nodes) <= bound:
-        node = connection.execute(
-            f"SELECT min(node_id) FROM events WHERE node_id {sign} ?",  # noqa: S608
-            (node,),
-        ).get
-        if node is None:
-            return nodes
-        nodes.append(node)
-        sign = ">"
-    return None
 
 
 def _is_indexed_by_node(selector: Selector) -> bool:
@@ -209,8 +134,8 @@ def _by_node(
 
 def _one_each(
     connection: apsw.Connection, compiled: CompiledSelector, condition: str, tally: Tally
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[tuple[int | None, int]]:
     own = CompiledSelector(compiled.where, list(compiled.parameters))
     sql = f"SELECT count(*) {FROM_EVENTS} {compiled.where}{condition}"
-    for bucket, (number,) in _per_bucket(connection, own, sql, tally):
-        yield bucket or 0, number
+    for bucket, (number,) in per_bucket(connection, own, sql, tally):
+        yield bucket, number

@@ -15,6 +15,7 @@ from madsci.event_manager.stores.sqlite.asking.compile import (
     order_by,
     sort_terms,
 )
+from madsci.event_manager.stores.sqlite.asking.selectivity import listed_up_to
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS
 from madsci.event_manager.stores.sqlite.damage.rows import OnDamage, whole_events
 from madsci.event_manager.stores.sqlite.terms import narrowing
@@ -92,12 +93,3 @@ def _is_dense(connection: apsw.Connection, match: str, query: Query) -> bool:
         (match, min(wanted, _MAX_INT64)),
     ).get
     return seq is not None and last - seq <= _DENSE * (wanted + 1)
-
-
-def listed_up_to(connection: apsw.Connection, match: str, bound: int) -> int:
-    """Return how many events the inverted index lists, counting no further than the bound."""
-    counted: Any = connection.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM event_terms WHERE event_terms MATCH ? LIMIT ?)",
-        (match, bound),
-    ).get
-    return int(counted)

@@ -16,11 +16,13 @@ _logger = logging.getLogger(__name__)
 def heal(connection: apsw.Connection, damaged: int, event: StoredEvent, seq: int) -> bool:
     """Keep an event under a new number in the place of its damaged row; tell whether that was done.
 
-    What the damaged row had in the inverted index stays there; it leads to a number that is no more.
+    What the damaged row had in the inverted index stays there; it leads to a number that is no more,
+    and that is noted for who counts what is listed.
     """
     try:
         with connection:  # a savepoint: the transaction around it goes on
             connection.execute("DELETE FROM events WHERE seq = ?", (damaged,))
+            connection.execute("INSERT OR IGNORE INTO stale_terms VALUES (?)", (damaged,))
             connection.execute(INSERT, to_row(event, seq))
             quarantine.forget(connection, [damaged])
     except (apsw.CorruptError, apsw.ConstraintError) as error:
