@@ -23,6 +23,10 @@ DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 10_000
 """Events in one page: about 5 MB of JSON, which a browser and a robot's computer both still take."""
 
+PAGE_BYTES: Final = 16_000_000
+"""Bytes of events at which a page ends early: what a page of usual events never has, and still a
+fraction of the memory of a robot's computer, several times over. A single event may be as large."""
+
 NO_LIMIT: Final = 2**62
 """More events than any store has, for readings of everything."""
 
@@ -32,6 +36,9 @@ Place = tuple[Any, ...]
 @dataclass(frozen=True)
 class Query:
     """Events that match a selector, in an order: newest first, equal times by id, greatest first.
+
+    A page has ``limit`` events, or fewer where they are large: it ends before ``PAGE_BYTES``, but has
+    one event at least. Whether more follow its ``next_place`` tells, never how many it has.
 
     ``after`` is the place in the order behind which to go on; ``offset`` skips events from there and
     costs time in proportion, a cursor does not. ``budget`` bounds the time. With a ``fence``, which is
@@ -49,7 +56,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of events; ``next_place`` is that of the last one, where others follow."""
+    """A page of events; ``next_place`` is that of the last one, where others follow.
+
+    At its end there is none, nor on a page that was asked to have no events.
+    """
 
     events: list[StoredEvent]
     next_place: Place | None = None
@@ -61,6 +71,31 @@ class Page:
         if self.next_place is None:
             return None
         return encode_cursor(self.next_place, self.sort)
+
+
+class Filling:
+    """A page that is being filled, in its order, by the engine that finds the events."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._room = PAGE_BYTES
+        self._events: list[StoredEvent] = []
+        self._place: Place | None = None
+        self._is_full = False
+
+    def takes(self, event: StoredEvent, size: int, place: Place) -> bool:
+        """Add the next event, which has so many bytes; ``False`` if the page was full before it."""
+        self._room -= size
+        if len(self._events) >= self._query.limit or (self._room < 0 and self._events):
+            self._is_full = True
+            return False
+        self._events.append(event)
+        self._place = place
+        return True
+
+    def page(self) -> Page:
+        """Return the page."""
+        return Page(self._events, self._place if self._is_full else None, self._query.sort)
 
 
 def encode_cursor(place: Sequence[Any], sort: Sort = NEWEST_FIRST) -> str:

@@ -94,6 +94,17 @@ def decode_json(text: str | bytes) -> Any:
     return _decoder.decode(text)
 
 
+def size_of(event: StoredEvent) -> int:
+    """Return how many bytes of JSON the members of an event take that may be large."""
+    size = text_size(event.event_data) + json_size(event.source)
+    return size + json_size(event.extra) if event.extra else size
+
+
+def text_size(text: str) -> int:
+    """Return how many bytes a text takes in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def encode_event(event: StoredEvent) -> bytes:
     """Return the event as the REST API shows it."""
     return _encode(_wire(event))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
+from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json, text_size
 from madsci.event_manager.stores.sqlite.damage.checksums import changing_bits, checksum_of, is_of
 
 INSERT: Final = """
@@ -23,6 +23,7 @@ json(source), json(event_data), json(extra)
 """
 """What never changes in a row, and what its checksum is taken of."""
 NUMBER_OF_LASTING: Final = 12
+_FIRST_JSON: Final = 9
 COLUMNS: Final = f"{LASTING.rstrip()}, alert, archived, archived_at, checksum"
 """What ``to_event`` reads, in its order."""
 NUMBER_OF_COLUMNS: Final = 16
@@ -81,6 +82,11 @@ def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
         )
     except msgspec.DecodeError:  # of a row without a checksum
         return None
+
+
+def size_of_row(row: tuple[Any, ...]) -> int:
+    """Return how many bytes of JSON a row of ``COLUMNS`` has; see ``stored_event.size_of``."""
+    return sum(text_size(text) for text in row[_FIRST_JSON:NUMBER_OF_LASTING] if text is not None)
 
 
 _TYPES: Final = "ittiiittttttiiii"

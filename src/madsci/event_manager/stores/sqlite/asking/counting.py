@@ -30,8 +30,9 @@ from madsci.event_manager.stores.sqlite.asking.compile import (
     PassOver,
     compile_selector,
 )
-from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_TERMS, listed_up_to
+from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_TERMS
 from madsci.event_manager.stores.sqlite.asking.leaf_sql import COLUMNS, json_path
+from madsci.event_manager.stores.sqlite.asking.windows import listed_up_to
 from madsci.event_manager.stores.sqlite.terms import narrowing, type_expression
 
 _FILTERS: Final = 12

@@ -7,7 +7,7 @@ never an index, whose copies of a value may be whole where the row is not, or th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -162,31 +162,18 @@ class DamageMetError(Exception):
         self.found = found
 
 
-def whole_events(
-    connection: apsw.Connection, rows: Iterable[tuple[Any, ...]], on_damage: OnDamage
-) -> list[StoredEvent]:
-    """Return the events of rows of ``codec.COLUMNS``.
+def whole_event(
+    connection: apsw.Connection, row: tuple[Any, ...], on_damage: OnDamage
+) -> StoredEvent | Damage | None:
+    """Return the event of a row of ``codec.COLUMNS``, or what is the matter with it.
 
     A value that came out of an index may be wrong and the row whole: then ``on_damage`` is told of the
-    index, and the event is that of the row.
-
-    Raises:
-        DamageMetError: some of the events are damaged.
+    index, and the event is that of the row, if there is one.
     """
-    events: list[StoredEvent] = []
-    found: list[Damage] = []
-    for row in rows:
-        event: StoredEvent | Damage | None = to_event(row)
-        if event is None:
-            event = read_row(connection, row[0])
-            if isinstance(event, StoredEvent):
-                on_damage(
-                    [Damage(row[0], event.event_id, "an index is wrong about it", DamageOf.INDEX)]
-                )
-        if isinstance(event, StoredEvent):
-            events.append(event)
-        elif event is not None:
-            found.append(event)
-    if found:
-        raise DamageMetError(found)
-    return events
+    event = to_event(row)
+    if event is not None:
+        return event
+    found = read_row(connection, row[0])
+    if isinstance(found, StoredEvent):
+        on_damage([Damage(row[0], found.event_id, "an index is wrong about it", DamageOf.INDEX)])
+    return found
