@@ -32,7 +32,7 @@ from madsci.event_manager.stores.sqlite.asking.compile import (
 )
 from madsci.event_manager.stores.sqlite.asking.finding import FROM_EVENTS, FROM_TERMS
 from madsci.event_manager.stores.sqlite.asking.leaf_sql import COLUMNS, json_path
-from madsci.event_manager.stores.sqlite.asking.windows import listed_up_to
+from madsci.event_manager.stores.sqlite.asking.selectivity import listed_up_to
 from madsci.event_manager.stores.sqlite.terms import narrowing, type_expression
 
 _FILTERS: Final = 12

@@ -8,7 +8,7 @@ before. Windows grow, so that there are few of them however far the walk goes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import apsw
 
@@ -23,6 +23,7 @@ from madsci.event_manager.stores.sqlite.asking.compile import (
     order_by,
     sort_terms,
 )
+from madsci.event_manager.stores.sqlite.asking.selectivity import Numbers, listed_up_to
 
 _FEW: Final = 500
 """Listed events that are simply all looked up: that takes a millisecond."""
@@ -32,8 +33,6 @@ _FIRST: Final = 4
 _GROWTH: Final = 4
 """Entries of the first window for each event of the page, and by how much the next one is larger."""
 _LARGEST: Final = 2**40
-
-Numbers = tuple[int, int]
 
 
 class Window(NamedTuple):
@@ -121,19 +120,3 @@ def _is_bound(part: Selector, sort: Sort) -> bool:
     return asks_for_serious_levels(part) or (
         isinstance(part, Equals) and part.path == ("source", "node_id")
     )
-
-
-def listed_up_to(
-    connection: apsw.Connection, match: str, bound: int, numbers: Numbers | None = None
-) -> int:
-    """Return how many events the inverted index lists, in all or from one number to another.
-
-    It counts no further than the bound.
-    """
-    among = "" if numbers is None else "AND rowid BETWEEN ?3 AND ?4 "
-    counted: Any = connection.execute(
-        "SELECT count(*) FROM ("  # noqa: S608 - words of ours
-        f"SELECT 1 FROM event_terms WHERE event_terms MATCH ?1 {among}LIMIT ?2)",
-        (match, bound, *(numbers or ())),
-    ).get
-    return int(counted)
