@@ -130,6 +130,7 @@ def test_pages_of_any_size_are_the_one_answer(  # noqa: PLR0917 - what a questio
     found: list[str] = []
     for number in range(12):
         page = opened.find(query)
+        assert opened.find_json(query) == page.as_json()
         found += [one.event_id for one in page.events]
         if page.next_place is None:
             break

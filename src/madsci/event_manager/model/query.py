@@ -7,7 +7,7 @@ import binascii
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from madsci.common.flattening import column_name
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Compare, Selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, Sort, directions
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event
 from madsci.event_manager.model.values import INT64
 
 DEFAULT_PAGE: Final = 100
@@ -65,6 +65,10 @@ class Page:
     next_place: Place | None = None
     sort: Sort = NEWEST_FIRST
 
+    def as_json(self) -> JsonPage:
+        """Return the page with its events as the REST API shows them."""
+        return JsonPage(list(map(encode_event, self.events)), self.next_place)
+
     @property
     def next_cursor(self) -> str | None:
         """The cursor of the next page, or ``None`` at the end."""
@@ -73,29 +77,41 @@ class Page:
         return encode_cursor(self.next_place, self.sort)
 
 
-class Filling:
+@dataclass(frozen=True)
+class JsonPage:
+    """A page of events as the REST API shows them; see ``Page``."""
+
+    events: list[bytes]
+    next_place: Place | None = None
+
+
+Item = TypeVar("Item")
+
+
+class Filling(Generic[Item]):
     """A page that is being filled, in its order, by the engine that finds the events."""
 
     def __init__(self, query: Query) -> None:
-        self._query = query
+        self.items: list[Item] = []
+        self._most = query.limit
         self._room = PAGE_BYTES
-        self._events: list[StoredEvent] = []
         self._place: Place | None = None
         self._is_full = False
 
-    def takes(self, event: StoredEvent, size: int, place: Place) -> bool:
+    def takes(self, item: Item, size: int, place: Place) -> bool:
         """Add the next event, which has so many bytes; ``False`` if the page was full before it."""
         self._room -= size
-        if len(self._events) >= self._query.limit or (self._room < 0 and self._events):
+        if len(self.items) >= self._most or (self._room < 0 and self.items):
             self._is_full = True
             return False
-        self._events.append(event)
+        self.items.append(item)
         self._place = place
         return True
 
-    def page(self) -> Page:
-        """Return the page."""
-        return Page(self._events, self._place if self._is_full else None, self._query.sort)
+    @property
+    def next_place(self) -> Place | None:
+        """The place of the last event, where others follow it."""
+        return self._place if self._is_full else None
 
 
 def encode_cursor(place: Sequence[Any], sort: Sort = NEWEST_FIRST) -> str:

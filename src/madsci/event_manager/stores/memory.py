@@ -11,7 +11,7 @@ import msgspec
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Filling, Page, Query
+from madsci.event_manager.model.query import Filling, JsonPage, Page, Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent, size_of
@@ -71,11 +71,15 @@ class MemoryStore:
         found = in_order(found, query.sort)
         if query.after is not None:
             found = [pair for pair in found if is_behind(pair[0], query.after, query.sort)]
-        filling = Filling(query)
+        filling: Filling[StoredEvent] = Filling(query)
         for where, event in found[query.offset :]:
             if not filling.takes(event, size_of(event), tuple(where)):
                 break
-        return filling.page()
+        return Page(filling.items, filling.next_place, query.sort)
+
+    def find_json(self, query: Query) -> JsonPage:
+        """Return the events that match as JSON; see ``EventReader``."""
+        return self.find(query).as_json()
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""

@@ -65,12 +65,12 @@ class Events:
             cursor = cursor.limit(min(wanted, _MAX_SKIP)).skip(skipped)
             skipped = 0
         odd: list[Document] = []
-        filling = Filling(query)
+        filling: Filling[StoredEvent] = Filling(query)
         found = islice(self._read(cursor, left, query.budget, odd), skipped, skipped + wanted)
         for event, document in found:
             if not filling.takes(event, size_of(event), tuple(place(document, query.sort))):
                 break
-        page = filling.page()
+        page = Page(filling.items, filling.next_place, query.sort)
         # What is no event would make the page shorter than it should be, which looks like the end.
         return self._in_order_of_server(query, is_limited=False) if odd and is_limited else page
 
@@ -116,11 +116,12 @@ def _first_page(
     found: list[tuple[list[Any], StoredEvent]], query: Query
 ) -> tuple[list[tuple[list[Any], StoredEvent]], Page]:
     """Return those of events in their order that a page and its offset need, and the page."""
-    filling = Filling(query)
+    filling: Filling[StoredEvent] = Filling(query)
     for number, (where, event) in enumerate(found):
         if number >= query.offset and not filling.takes(event, size_of(event), tuple(where)):
-            return found[: number + 1], filling.page()
-    return found, filling.page()
+            found = found[: number + 1]
+            break
+    return found, Page(filling.items, filling.next_place, query.sort)
 
 
 def behind(after: Place, sort: Sort) -> Filter:

@@ -9,16 +9,17 @@ lies, and at most twice what the better way would, whatever is frequent or rare,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, Generic, NamedTuple
 
 import apsw
 
-from madsci.event_manager.model.query import Filling, Page, Query
+from madsci.event_manager.model.query import Filling, Item, JsonPage, Page, Query
 from madsci.event_manager.model.selector import Text, leaves
 from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST, SortKey
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event, size_of
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.asking.compile import (
     PassOver,
@@ -30,8 +31,13 @@ from madsci.event_manager.stores.sqlite.asking.compile import (
     sort_terms,
 )
 from madsci.event_manager.stores.sqlite.asking.windows import Window, windows
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS, size_of_row
-from madsci.event_manager.stores.sqlite.damage.rows import DamageMetError, OnDamage, whole_event
+from madsci.event_manager.stores.sqlite.codec import (
+    COLUMNS,
+    NUMBER_OF_COLUMNS,
+    to_event,
+    to_json,
+)
+from madsci.event_manager.stores.sqlite.damage.rows import DamageMetError, OnDamage, second_look
 from madsci.event_manager.stores.sqlite.terms import narrowing
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 
@@ -58,18 +64,54 @@ def find(
     Raises:
         DamageMetError: some of them are damaged, and not among those that are passed over.
     """
-    filling = Filling(query)
+    filling = _filled(connection, query, on_damage, pass_over, _AS_EVENT)
+    return Page(filling.items, filling.next_place, query.sort)
+
+
+def find_json(
+    connection: apsw.Connection, query: Query, on_damage: OnDamage, pass_over: PassOver = None
+) -> JsonPage:
+    """Return the same page as JSON; raises the same."""
+    filling = _filled(connection, query, on_damage, pass_over, _AS_JSON)
+    return JsonPage(filling.items, filling.next_place)
+
+
+class _Form(NamedTuple, Generic[Item]):
+    """What is made of an event, and of its row if that is intact, and how large that is."""
+
+    of_row: Callable[[Row], Item | None]
+    of_event: Callable[[StoredEvent], Item]
+    size_of: Callable[[Item], int]
+
+
+_AS_EVENT: Final = _Form(to_event, lambda event: event, size_of)
+_AS_JSON: Final = _Form(to_json, encode_event, len)
+
+
+def _filled(
+    connection: apsw.Connection,
+    query: Query,
+    on_damage: OnDamage,
+    pass_over: PassOver,
+    form: _Form[Item],
+) -> Filling[Item]:
+    filling: Filling[Item] = Filling(query)
     damaged: list[Damage] = []
     with snapshot(connection), closing(_rows(connection, query, pass_over)) as rows:
         for row in rows:  # one by one: what lies behind a full page is not read into memory
-            event = whole_event(connection, row, on_damage)
-            if isinstance(event, Damage):
-                damaged.append(event)
-            elif event and not filling.takes(event, size_of_row(row), row[NUMBER_OF_COLUMNS:]):
+            item = form.of_row(row)
+            if item is None:
+                event = second_look(connection, row[0], on_damage)
+                if isinstance(event, Damage):
+                    damaged.append(event)
+                if not isinstance(event, StoredEvent):
+                    continue
+                item = form.of_event(event)
+            if not filling.takes(item, form.size_of(item), row[NUMBER_OF_COLUMNS:]):
                 break
     if damaged:
         raise DamageMetError(damaged)
-    return filling.page()
+    return filling
 
 
 def _rows(connection: apsw.Connection, query: Query, pass_over: PassOver) -> Iterator[Row]:

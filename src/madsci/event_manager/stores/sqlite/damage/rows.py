@@ -97,15 +97,19 @@ def look(connection: apsw.Connection, first: int, last: int) -> list[Damage]:
 
 def read_span(
     connection: apsw.Connection, first: int, last: int
-) -> list[tuple[int, StoredEvent | Damage]]:
-    """Return the events from one number to another as ``read_rows`` does; raises as ``verify``."""
+) -> Iterator[tuple[int, StoredEvent | Damage]]:
+    """Yield the events from one number to another as ``read_rows`` does; raises as ``verify``."""
     with suppress(*SIGNS):  # faster than looking at each value by itself
-        read = [(row[0], to_event(row)) for row in connection.execute(_READ_WHOLE, (first, last))]
-        whole = [(seq, event) for seq, event in read if event is not None]
-        if len(whole) == len(read):
-            return list(whole)
-    rows: list[Any] = connection.execute(_READ_SPAN, (first, last)).fetchall()
-    return [(raw[0], judged(raw)) for raw in rows]
+        for row in connection.execute(_READ_WHOLE, (first, last)):
+            event = to_event(row)
+            if event is None:
+                break
+            first = row[0] + 1
+            yield row[0], event
+        else:
+            return
+    for raw in connection.execute(_READ_SPAN, (first, last)):
+        yield raw[0], judged(raw)
 
 
 def read_row(connection: apsw.Connection, seq: int) -> StoredEvent | Damage | None:
@@ -123,11 +127,14 @@ def get_event(connection: apsw.Connection, event_id: str) -> StoredEvent | Damag
 
 def read_rows(
     connection: apsw.Connection, seqs: Sequence[int]
-) -> list[tuple[int, StoredEvent | Damage]]:
-    """Return the events of rows, each with its number, or what is the matter with them."""
+) -> Iterator[tuple[int, StoredEvent | Damage]]:
+    """Yield the events of rows, each with its number, or what is the matter with them.
+
+    One after the other is read, since each may be large.
+    """
     sql = f"{_READ} IN (SELECT value FROM json_each(?))"  # noqa: S608 - words of ours
-    rows: list[Any] = connection.execute(sql, (encode_json(list(seqs)),)).fetchall()
-    return [(raw[0], judged(raw)) for raw in rows]
+    for raw in connection.execute(sql, (encode_json(list(seqs)),)):
+        yield raw[0], judged(raw)
 
 
 def judged(raw: tuple[Any, ...]) -> StoredEvent | Damage:
@@ -162,18 +169,15 @@ class DamageMetError(Exception):
         self.found = found
 
 
-def whole_event(
-    connection: apsw.Connection, row: tuple[Any, ...], on_damage: OnDamage
+def second_look(
+    connection: apsw.Connection, seq: int, on_damage: OnDamage
 ) -> StoredEvent | Damage | None:
-    """Return the event of a row of ``codec.COLUMNS``, or what is the matter with it.
+    """Return the event of a row that came out of a question damaged, or what is the matter with it.
 
     A value that came out of an index may be wrong and the row whole: then ``on_damage`` is told of the
     index, and the event is that of the row, if there is one.
     """
-    event = to_event(row)
-    if event is not None:
-        return event
-    found = read_row(connection, row[0])
+    found = read_row(connection, seq)
     if isinstance(found, StoredEvent):
-        on_damage([Damage(row[0], found.event_id, "an index is wrong about it", DamageOf.INDEX)])
+        on_damage([Damage(seq, found.event_id, "an index is wrong about it", DamageOf.INDEX)])
     return found
