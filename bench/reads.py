@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -47,7 +47,16 @@ _BUDGET_MS = 300
 """What a person at a screen takes for at once, of counts and histograms."""
 
 _LATEST = "latest 100"
+_SECOND = "next 100 "
 _CURSOR = "100 from a cursor in the middle"
+_PAGES = {
+    "of a dense type": {"event_type": "node_status_update"},
+    "of every 100th workflow": {
+        "event_data.workflow_id": {"$in": [workflow_name(100 * number) for number in range(50)]}
+    },
+    "of level 10": {"log_level": 10},
+}
+"""Selections whose second page must not cost more than the first one."""
 _SCAN = "event_data.sample = ..., no index"
 _LOADED = "load all event_data, match in Python"
 _HTTP_LATEST = "GET /events?number=100"
@@ -124,6 +133,9 @@ def _rows(results: _Results, sizes: tuple[int, ...]) -> list[Row]:
                 goal = Goal("<=", _GOALS[what], on_value=True)
             elif what == _CURSOR:
                 anchor, goal = results.get(_LATEST, size), Goal("<=", 2)
+            elif what.startswith(_SECOND):
+                first = f"{_LATEST} {what.removeprefix(_SECOND)}"
+                anchor, goal = results.get(first, size), Goal("<=", 1.5)
             elif size != sizes[0]:
                 anchor = results.get(what, sizes[0])
                 goal = Goal("<=", 2) if what.startswith(_LATEST) else None
@@ -167,6 +179,30 @@ def _rows_of(selector: dict[str, object], found: int | None = None, **more: obje
         return lambda: store.find(query)
 
     return prepare
+
+
+def _first_page(selector: dict[str, object]) -> _Prepare:
+    return _rows_of({**selector, "archived": False}, 100)
+
+
+def _second_page(selector: dict[str, object]) -> _Prepare:
+    def prepare(store: SqliteStore, _: int) -> Callable[[], object]:
+        query = Query(parse_selector({**selector, "archived": False}))
+        following = replace(query, after=store.find(query).next_place)
+        return lambda: _page(store, following)
+
+    return prepare
+
+
+def _all_pages(store: SqliteStore, _: int) -> Callable[[], object]:
+    query = Query(parse_selector({"event_type": "node_status_update"}), 1_000)
+
+    def read() -> None:
+        following = query
+        while (place := store.find_json(following).next_place) is not None:
+            following = replace(query, after=place)
+
+    return read
 
 
 def _mapped(store: SqliteStore, size: int) -> Callable[[], object]:
@@ -218,6 +254,12 @@ _QUESTIONS: dict[str, _Prepare] = {
     "words in messages, frequent": _rows_of({"$text": {"$search": "plate"}}),
     "all of one workflow": _workflow,
     "latest 100 of one type": _rows_of({"event_type": "node_status_update"}, 100),
+    "all pages of one type": _all_pages,
+    **{
+        f"{name}{what}": prepare({**selector})
+        for what, selector in _PAGES.items()
+        for name, prepare in ((f"{_LATEST} ", _first_page), (_SECOND, _second_page))
+    },
     "regular expression, finds nothing frequent": _rows_of(
         {"event_data.message": {"$regex": "grip+er (?i:JAMMED)$"}}
     ),

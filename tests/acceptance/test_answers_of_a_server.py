@@ -57,6 +57,30 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
+def test_pages_of_large_events_take_little_memory_and_lead_to_all_of_them(tmp_path):
+    """Of 20 events of 15.9 MB a reply holds one, also where all of them were asked for."""
+    with running_server(tmp_path) as server:
+        for number in range(20):
+            data = {"event_id": f"e{number:02}", "event_data": {"z": "z" * 15_900_000}}
+            assert server.request("POST", "event", json.dumps(data).encode()).status == 200
+        pid = server.process.pid
+        for method, path, body in (("GET", "events", None), ("POST", "events/query", b"{}")):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
+            before = memory_of(pid)
+            found, cursor = [], ""
+            while True:
+                reply = server.request(method, f"{path}?number=100{cursor}", body)
+                assert reply.status == 200
+                found += reply.json
+                if not (following := reply.headers.get("X-Next-Cursor")):
+                    break
+                cursor = f"&cursor={following}"
+            assert sorted(found) == [f"e{number:02}" for number in range(20)]
+            assert memory_of(pid) - before < 150_000_000
+            assert all(memory_of(child) < 300_000_000 for child in children(pid))
+
+
 def test_a_store_is_copied_by_export_and_import(full_server, tmp_path):
     with running_server(tmp_path) as other:
         source = EventClient(name="source", event_server=full_server.url, log_dir=tmp_path / "logs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -182,6 +183,34 @@ class TestFind:
         assert ids(store.find(Query(limit=1))) == ["c"]
         empty = store.find(Query(parse_selector({"_id": "none"})))
         assert (empty.events, empty.next_cursor) == ([], None)
+
+    @pytest.mark.parametrize("sort", ["-event_timestamp", "event_timestamp", "_id", "event_data.n"])
+    @pytest.mark.parametrize(
+        "selector", [{}, {"event_data.tags": "x"}, {"$text": {"$search": "large"}}]
+    )
+    def test_a_page_ends_before_its_events_have_too_many_bytes(self, store, selector, sort):
+        """Whatever its limit; more follow, which the page tells, and one event it always has."""
+        sizes = [7, 7, 7, 15, 2, 1, 1]
+        for number, megabytes in enumerate(sizes):
+            text = encode_json(
+                {"tags": ["x"], "message": "large", "n": number, "z": "z" * megabytes * 10**6}
+            )
+            store.append([event(f"e{number}", number, event_data=text)])
+        query = Query(parse_selector(selector), 1_000, sort=parse_sort(sort))
+        pages = []
+        while True:
+            page = store.find(query)
+            pages.append([sizes[int(one.event_id[1:])] for one in page.events])
+            if page.next_place is None:
+                break
+            query = replace(query, after=page.next_place)
+        expected = [[7, 7], [7], [15], [2, 1, 1]]
+        if sort.startswith("-"):
+            expected = [[1, 1, 2], [15], [7, 7], [7]]
+        assert pages == expected
+        offset = store.find(Query(query.selector, 1_000, 2, sort=query.sort))
+        assert len(offset.events) == 1
+        assert offset.next_cursor is not None
 
     @pytest.mark.parametrize("selector", [{}, {"event_data": {"$gte": {}}}])
     def test_an_offset_skips_matching_events(self, store, selector):

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -98,6 +99,22 @@ def test_stores_agree_about_every_order_page_and_count(mongo, listed, questions,
                     if buckets is not None:
                         counts = [sorted(map(str, one)) for one in counts]
                     assert all(one == counts[0] for one in counts), (question, grouping, buckets)
+
+
+@slow_to_open
+@given(st.lists(events, min_size=1, max_size=8), orders)
+def test_the_json_of_events_is_the_same_from_every_store(mongo, listed, order):
+    """Also from an event file, which has the texts; with checksums, and of earlier versions without."""
+    kept = in_order(listed)
+    query = Query(limit=3, sort=parse_sort(order))
+    with every_store(mongo, kept) as stores:
+        memory, sqlite, _ = stores
+        expected = memory.find(query).as_json()
+        for store in stores:
+            assert store.find_json(query) == expected, store.engine
+        with closing(apsw.Connection(sqlite.location)) as connection:
+            connection.execute("UPDATE events SET checksum = NULL")
+        assert sqlite.find_json(query) == expected
 
 
 _MOST_PAGES = 20

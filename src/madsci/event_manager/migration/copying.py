@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +90,7 @@ def _copy(source: EventStore, target: EventStore, bookmark: Path, progress: Prog
         after, report.events, digest = tuple(state["after"]), state["events"], int(state["digest"], 16)
         report.there_before = report.events
     whole = source.count()
-    for page, place in _pages(source, after):
+    for page, place in _pages(source, Query(limit=_AT_ONCE, after=after, sort=OLDEST_FIRST)):
         duplicates = sum(outcome.is_duplicate for outcome in target.append(page))
         report.there_before += duplicates
         report.stored += len(page) - duplicates
@@ -108,21 +108,21 @@ _MODULUS: Final = 2**256
 """Hashes of events are summed up, so that their order does not count."""
 
 
-def _pages(source: EventStore, after: Place | None) -> Iterator[tuple[list[StoredEvent], Place | None]]:
+def _pages(store: EventStore, query: Query) -> Iterator[tuple[list[StoredEvent], Place | None]]:
     while True:
-        page = source.find(Query(limit=_AT_ONCE, after=after, sort=OLDEST_FIRST))
+        page = store.find(query)
         if page.events:
             yield page.events, page.next_place
-        after = page.next_place
-        if after is None:
+        if page.next_place is None:
             return
+        query = replace(query, after=page.next_place)
 
 
 def _checked(events: list[StoredEvent], target: EventStore) -> int:
     """Return the sum of the hashes of the events as the target has them."""
     ids = tuple(event.event_id for event in events)
-    found = target.find(Query(In(("_id",), ids), limit=len(ids))).events
-    kept = {event.event_id: encode_event(event) for event in found}
+    pages = _pages(target, Query(In(("_id",), ids), limit=len(ids)))
+    kept = {event.event_id: encode_event(event) for page, _ in pages for event in page}
     total = 0
     for event in events:
         text = encode_event(event)

@@ -7,7 +7,7 @@ import binascii
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -16,12 +16,16 @@ from madsci.common.flattening import column_name
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Compare, Selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, Sort, directions
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event
 from madsci.event_manager.model.values import INT64
 
 DEFAULT_PAGE: Final = 100
 MAX_PAGE: Final = 10_000
 """Events in one page: about 5 MB of JSON, which a browser and a robot's computer both still take."""
+
+PAGE_BYTES: Final = 16_000_000
+"""Bytes of events at which a page ends early: what a page of usual events never has, and still a
+fraction of the memory of a robot's computer, several times over. A single event may be as large."""
 
 NO_LIMIT: Final = 2**62
 """More events than any store has, for readings of everything."""
@@ -32,6 +36,9 @@ Place = tuple[Any, ...]
 @dataclass(frozen=True)
 class Query:
     """Events that match a selector, in an order: newest first, equal times by id, greatest first.
+
+    A page has ``limit`` events, or fewer where they are large: it ends before ``PAGE_BYTES``, but has
+    one event at least. Whether more follow its ``next_place`` tells, never how many it has.
 
     ``after`` is the place in the order behind which to go on; ``offset`` skips events from there and
     costs time in proportion, a cursor does not. ``budget`` bounds the time. With a ``fence``, which is
@@ -49,11 +56,18 @@ class Query:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of events; ``next_place`` is that of the last one, where others follow."""
+    """A page of events; ``next_place`` is that of the last one, where others follow.
+
+    At its end there is none, nor on a page that was asked to have no events.
+    """
 
     events: list[StoredEvent]
     next_place: Place | None = None
     sort: Sort = NEWEST_FIRST
+
+    def as_json(self) -> JsonPage:
+        """Return the page with its events as the REST API shows them."""
+        return JsonPage(list(map(encode_event, self.events)), self.next_place)
 
     @property
     def next_cursor(self) -> str | None:
@@ -61,6 +75,43 @@ class Page:
         if self.next_place is None:
             return None
         return encode_cursor(self.next_place, self.sort)
+
+
+@dataclass(frozen=True)
+class JsonPage:
+    """A page of events as the REST API shows them; see ``Page``."""
+
+    events: list[bytes]
+    next_place: Place | None = None
+
+
+Item = TypeVar("Item")
+
+
+class Filling(Generic[Item]):
+    """A page that is being filled, in its order, by the engine that finds the events."""
+
+    def __init__(self, query: Query) -> None:
+        self.items: list[Item] = []
+        self._most = query.limit
+        self._room = PAGE_BYTES
+        self._place: Place | None = None
+        self._is_full = False
+
+    def takes(self, item: Item, size: int, place: Place) -> bool:
+        """Add the next event, which has so many bytes; ``False`` if the page was full before it."""
+        self._room -= size
+        if len(self.items) >= self._most or (self._room < 0 and self.items):
+            self._is_full = True
+            return False
+        self.items.append(item)
+        self._place = place
+        return True
+
+    @property
+    def next_place(self) -> Place | None:
+        """The place of the last event, where others follow it."""
+        return self._place if self._is_full else None
 
 
 def encode_cursor(place: Sequence[Any], sort: Sort = NEWEST_FIRST) -> str:

@@ -57,7 +57,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
         return document
 
 
-class _WireEvent(msgspec.Struct):
+class _WireEvent(msgspec.Struct, gc=False):
     # The order of the members is the order on the wire.
     id_alias: str = msgspec.field(name="_id")
     event_id: str
@@ -65,14 +65,14 @@ class _WireEvent(msgspec.Struct):
     log_level: int
     alert: bool
     event_timestamp: str
-    source: dict[str, Any]
+    source: dict[str, Any] | msgspec.Raw
     event_data: msgspec.Raw
     trace_id: str | None
     span_id: str | None
     archived: bool
     archived_at: str | None
     received_at: str
-    extra: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    extra: dict[str, Any] | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 _encode = msgspec.json.Encoder().encode
@@ -92,6 +92,16 @@ def json_size(value: Any) -> int:
 def decode_json(text: str | bytes) -> Any:
     """Return the value of JSON text that this module wrote."""
     return _decoder.decode(text)
+
+
+def size_of(event: StoredEvent) -> int:
+    """Return how many bytes of JSON the members of an event take that may be large."""
+    data = event.event_data
+    size = len(data) if data.isascii() else len(data.encode())
+    for member in (event.source, event.extra):
+        if member:
+            size += json_size(member)
+    return size
 
 
 def encode_event(event: StoredEvent) -> bytes:
@@ -121,4 +131,43 @@ def _wire(event: StoredEvent) -> _WireEvent:
         None if archived_at is None else iso(archived_at),
         iso(event.received_at),
         event.extra or msgspec.UNSET,
+    )
+
+
+def encode_texts(  # noqa: PLR0913, PLR0917 - what an event has
+    event_id: str,
+    event_type: str,
+    log_level: int,
+    event_timestamp: int,
+    received_at: int,
+    trace_id: str | None,
+    span_id: str | None,
+    source: str,
+    event_data: str,
+    extra: str | None,
+    alert: int,
+    archived: int,
+    archived_at: int | None,
+) -> bytes:
+    """Return what ``encode_event`` does of an event of which there is only the JSON of its members.
+
+    That is ``source``, ``event_data`` and ``extra``, each as ``encode_json`` writes it.
+    """
+    return _encode(
+        _WireEvent(
+            event_id,
+            event_id,
+            event_type,
+            log_level,
+            alert != 0,
+            iso(event_timestamp),
+            msgspec.Raw(source),
+            msgspec.Raw(event_data),
+            trace_id,
+            span_id,
+            archived != 0,
+            None if archived_at is None else iso(archived_at),
+            iso(received_at),
+            msgspec.UNSET if extra is None else msgspec.Raw(extra),
+        )
     )

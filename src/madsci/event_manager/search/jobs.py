@@ -5,24 +5,27 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from madsci.common.errors import QueryTimeoutError
+from madsci.event_manager.export.chunks import chunked
 from madsci.event_manager.export.formats import export
+from madsci.event_manager.export.json_lines import lines_of_json
 from madsci.event_manager.export.projection import Fields, encode_projected_by_id
 from madsci.event_manager.model.budget import Budget
-from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.query import Page, Place, Query
 from madsci.event_manager.model.selector import Compare, Selector, conjuncts
 from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
-from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Buckets, Count, Grouping, Tally
 from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.advice import advice
 from madsci.event_manager.search.histogram import buckets_between
 from madsci.event_manager.stores.base import EventReader
 
-STREAM_PAGE: Final = 1_000
-"""Events that a stream reads at once: half a megabyte."""
+STREAM_PAGE: Final = 5_000
+"""Events that a stream reads at once: 3 MB, in some hundredths of a second."""
+
+Item = TypeVar("Item")
 
 
 class Job(Protocol):
@@ -133,6 +136,16 @@ class HistogramJob:
         return first, max(first, last)
 
 
+class _Found(Protocol[Item]):
+    """A page of events in some form."""
+
+    @property
+    def events(self) -> list[Item]: ...
+
+    @property
+    def next_place(self) -> Place | None: ...
+
+
 @dataclass(frozen=True)
 class StreamJob:
     """All that matches, up to the query's limit, in a format. Each page has ``seconds`` for itself."""
@@ -149,14 +162,21 @@ class StreamJob:
         on_page: Callable[[], None] = lambda: None,
     ) -> Iterator[bytes]:
         """Return the parts of the file; ``on_page`` is called whenever a page was read for them."""
-        return export(self.format, lambda: self._pages(events, budget, on_page), self.fields)
+        if self.format == "ndjson" and self.fields is None:
+            return chunked(lines_of_json(self._pages(events.find_json, budget, on_page)))
+        return export(self.format, lambda: self._pages(events.find, budget, on_page), self.fields)
 
     def _pages(
-        self, events: EventReader, budget: Callable[[float], Budget], on_page: Callable[[], None]
-    ) -> Iterator[list[StoredEvent]]:
+        self,
+        find: Callable[[Query], _Found[Item]],
+        new_budget: Callable[[float], Budget],
+        on_page: Callable[[], None],
+    ) -> Iterator[list[Item]]:
         query, left = self.query, self.query.limit
         while left > 0:
-            page = find(events, replace(query, limit=min(left, STREAM_PAGE)), budget(self.seconds))
+            budget = new_budget(self.seconds)
+            with _advising(query.selector, budget):
+                page = find(replace(query, limit=min(left, STREAM_PAGE), budget=budget))
             on_page()
             yield page.events
             left -= len(page.events)

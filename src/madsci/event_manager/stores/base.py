@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from madsci.event_manager.model.budget import Budget
-from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 
@@ -82,6 +82,13 @@ class EventReader(Protocol):
 
         Raises:
             QueryTimeoutError: the query's budget is used up.
+        """
+        ...
+
+    def find_json(self, query: Query) -> JsonPage:
+        """Return what ``find`` does with each event as the REST API shows it; raises the same.
+
+        Where an engine keeps JSON, nothing of an event is decoded for it.
         """
         ...
 

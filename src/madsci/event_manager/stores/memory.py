@@ -11,10 +11,10 @@ import msgspec
 from madsci.common.errors import StoreError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.query import Filling, JsonPage, Page, Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import in_order, is_behind, place
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.stored_event import StoredEvent, size_of
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.tallying import tallied
@@ -71,10 +71,15 @@ class MemoryStore:
         found = in_order(found, query.sort)
         if query.after is not None:
             found = [pair for pair in found if is_behind(pair[0], query.after, query.sort)]
-        found = found[query.offset : query.offset + query.limit + 1]
-        more = len(found) > query.limit > 0
-        next_place = tuple(found[query.limit - 1][0]) if more else None
-        return Page([event for _, event in found[: query.limit]], next_place, query.sort)
+        filling: Filling[StoredEvent] = Filling(query)
+        for where, event in found[query.offset :]:
+            if not filling.takes(event, size_of(event), tuple(where)):
+                break
+        return Page(filling.items, filling.next_place, query.sort)
+
+    def find_json(self, query: Query) -> JsonPage:
+        """Return the events that match as JSON; see ``EventReader``."""
+        return self.find(query).as_json()
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""

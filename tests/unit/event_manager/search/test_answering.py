@@ -24,7 +24,7 @@ from madsci.event_manager.search import beside as beside_module
 from madsci.event_manager.search import process
 from madsci.event_manager.search.answering import AnsweringHere
 from madsci.event_manager.search.beside import AnsweringBeside
-from madsci.event_manager.search.jobs import HistogramJob, PageJob, StreamJob, TallyJob
+from madsci.event_manager.search.jobs import STREAM_PAGE, HistogramJob, PageJob, StreamJob, TallyJob
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.server import wait_until
 
@@ -88,11 +88,16 @@ def read(stream) -> bytes:
 
 def test_a_part_that_takes_many_pages_is_told_of_page_by_page(store, beside):
     """The columns of a table are sought in every page before its first line."""
+    more = [
+        StoredEvent(f"f{number:05}", "log", 20, False, number, 1, {}, "{}")
+        for number in range(3 * STREAM_PAGE)
+    ]
+    store.append(more)
     pages = []
     job = StreamJob(Query(limit=NO_LIMIT), "csv", None, 30.0)
     next(iter(job.parts(store, on_page=lambda: pages.append(1))))
-    assert len(pages) > 5
-    assert read(beside.stream(job)).count(b"\n") == 5_001
+    assert len(pages) == 5  # all four, and the first of them again
+    assert read(beside.stream(job)).count(b"\n") == 5_001 + len(more)
 
 
 @pytest.mark.parametrize("name", ["ndjson", "csv"])

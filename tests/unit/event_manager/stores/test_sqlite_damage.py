@@ -16,7 +16,7 @@ from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import GROUPINGS, Buckets, Tally
-from madsci.event_manager.search.answering import AnsweringBeside
+from madsci.event_manager.search.beside import AnsweringBeside
 from madsci.event_manager.search.jobs import PageJob, VerifyJob
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.search.verification import VerificationTask
@@ -211,8 +211,8 @@ def test_deleting_names_what_nobody_had_met(store):
 def test_what_a_process_beside_the_server_meets_the_server_names(store, caplog):
     damage(store, "another letter", 500)
     with closing(AnsweringBeside(store.readable_at, store.note_damage)) as beside:
-        page = beside.ask(PageJob(Query(limit=600), None, 30.0))
-        beside.ask(PageJob(Query(limit=600), None, 30.0))
+        page = beside.ask(PageJob(Query(limit=600), None), Budget(30.0))
+        beside.ask(PageJob(Query(limit=600), None), Budget(30.0))
     assert b"e0500" not in page.body
     assert (named(store), store.count()) == ([500], 999)
     assert len(caplog.records) == 1
@@ -371,7 +371,7 @@ class TestVerify:
     def test_it_is_done_beside_the_server(self, store):
         damage(store, "another letter", 500)
         with closing(AnsweringBeside(store.readable_at, store.note_damage)) as beside:
-            assert beside.ask(VerifyJob(None)) is None
+            assert beside.ask(VerifyJob(None), Budget(60.0)) is None
         assert named(store) == [500]
 
 

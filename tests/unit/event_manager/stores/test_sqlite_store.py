@@ -25,7 +25,7 @@ from madsci.event_manager.model.query import Query, latest
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite import schema
-from madsci.event_manager.stores.sqlite.asking.finding import statement
+from madsci.event_manager.stores.sqlite.asking.finding import statements
 from madsci.event_manager.stores.sqlite.file import checkpoint
 from madsci.event_manager.stores.sqlite.readers import MAX_READERS
 from madsci.event_manager.stores.sqlite.store import SqliteStore
@@ -427,7 +427,7 @@ class TestReading:
 
     def plan(self, store, query: Query) -> str:
         with store._reader.readers.connection() as reader:
-            sql, parameters = statement(reader, query)
+            sql, parameters = next(statements(reader, query))
             rows = reader.execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
         return "; ".join(row[3] for row in rows)
 

@@ -12,10 +12,10 @@ from pymongo import ASCENDING, DESCENDING
 from madsci.common.clock import iso
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Page, Place, Query
+from madsci.event_manager.model.query import PAGE_BYTES, Filling, Page, Place, Query
 from madsci.event_manager.model.selector import TIME_FIELDS, Selector
 from madsci.event_manager.model.sorting import NULLABLE, Sort, in_order, is_behind, place
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.stored_event import StoredEvent, size_of
 from madsci.event_manager.model.values import Kind
 from madsci.event_manager.stores.mongo.codec import NO_EVENT, to_event
 from madsci.event_manager.stores.mongo.compile import Filter
@@ -27,7 +27,9 @@ _MAX_SKIP: Final = 2**31 - 1
 _READ_AT_ONCE: Final = 1_000
 """Documents in one reply of the server: half a megabyte."""
 _SORTED_AT_ONCE: Final = 20_000
-"""Events held while they are brought into an order that the server does not have."""
+_SORTED_BYTES: Final = 4 * PAGE_BYTES
+"""Events held, and their bytes, beside those of the page while they are brought into an order that the
+server does not have."""
 
 Matching = Iterator[tuple[StoredEvent, Document]]
 
@@ -63,23 +65,28 @@ class Events:
             cursor = cursor.limit(min(wanted, _MAX_SKIP)).skip(skipped)
             skipped = 0
         odd: list[Document] = []
+        filling: Filling[StoredEvent] = Filling(query)
         found = islice(self._read(cursor, left, query.budget, odd), skipped, skipped + wanted)
-        page = _page([event for event, _ in found], query)
+        for event, document in found:
+            if not filling.takes(event, size_of(event), tuple(place(document, query.sort))):
+                break
+        page = Page(filling.items, filling.next_place, query.sort)
         # What is no event would make the page shorter than it should be, which looks like the end.
         return self._in_order_of_server(query, is_limited=False) if odd and is_limited else page
 
     def _in_our_order(self, query: Query) -> Page:
         """Look at all that match, and keep the first: any order, at the cost of reading them."""
-        wanted = query.offset + query.limit + 1
         kept: list[tuple[list[Any], StoredEvent]] = []
+        more, size = 0, 0
         for event, document in self.matching(query.selector, query.budget):
             where = place(document, query.sort)
             if query.after is None or is_behind(where, query.after, query.sort):
                 kept.append((where, event))
-                if len(kept) > wanted + _SORTED_AT_ONCE:
-                    kept = in_order(kept, query.sort)[:wanted]
-        kept = in_order(kept, query.sort)[query.offset : wanted]
-        return _page([event for _, event in kept], query)
+                more, size = more + 1, size + size_of(event)
+                if more > _SORTED_AT_ONCE or size > _SORTED_BYTES:
+                    kept = _first_page(in_order(kept, query.sort), query)[0]
+                    more, size = 0, 0
+        return _first_page(in_order(kept, query.sort), query)[1]
 
     def _read(
         self,
@@ -105,11 +112,16 @@ class Events:
                     yield event, document
 
 
-def _page(events: list[StoredEvent], query: Query) -> Page:
-    more = len(events) > query.limit > 0
-    events = events[: query.limit]
-    next_place = tuple(place(events[-1].document(), query.sort)) if more else None
-    return Page(events, next_place, query.sort)
+def _first_page(
+    found: list[tuple[list[Any], StoredEvent]], query: Query
+) -> tuple[list[tuple[list[Any], StoredEvent]], Page]:
+    """Return those of events in their order that a page and its offset need, and the page."""
+    filling: Filling[StoredEvent] = Filling(query)
+    for number, (where, event) in enumerate(found):
+        if number >= query.offset and not filling.takes(event, size_of(event), tuple(where)):
+            found = found[: number + 1]
+            break
+    return found, Page(filling.items, filling.next_place, query.sort)
 
 
 def behind(after: Place, sort: Sort) -> Filter:

@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from madsci.common.clock import iso, now_us
 from madsci.common.errors import StoreDamagedError, StoreError
 from madsci.event_manager.model.budget import Budget
-from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -188,6 +188,10 @@ class MongoStore:
         """Return the events that match; see ``EventReader``."""
         with self._using():
             return self._events.find(replace(query, selector=_fenced(query.selector, query.fence)))
+
+    def find_json(self, query: Query) -> JsonPage:
+        """Return the events that match as JSON; see ``EventReader``."""
+        return self.find(query).as_json()
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventReader``.

@@ -6,7 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
+from madsci.event_manager.model.stored_event import (
+    StoredEvent,
+    decode_json,
+    encode_event,
+    encode_json,
+    encode_texts,
+)
 from madsci.event_manager.stores.sqlite.damage.checksums import changing_bits, checksum_of, is_of
 
 INSERT: Final = """
@@ -53,16 +59,15 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
 
 def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
     """Return the event of a row of ``COLUMNS`` (further columns are ignored); ``None`` if damaged."""
-    lasting = row[:NUMBER_OF_LASTING]
-    alert, archived, archived_at, checksum = row[NUMBER_OF_LASTING:NUMBER_OF_COLUMNS]
+    (_, event_id, event_type, log_level, event_timestamp, received_at, _, trace_id, span_id,
+     source, event_data, extra, alert, archived, archived_at, checksum,
+    ) = row[:NUMBER_OF_COLUMNS]  # fmt: skip
     if checksum is None:
         is_intact = _is_plausible(row)
     else:
-        is_intact = is_of(checksum, lasting, alert, archived, archived_at)
+        is_intact = is_of(checksum, row[:NUMBER_OF_LASTING], alert, archived, archived_at)
     if not is_intact:
         return None
-    (_, event_id, event_type, log_level, event_timestamp, received_at) = lasting[:6]
-    (_, trace_id, span_id, source, event_data, extra) = lasting[6:]
     try:
         return StoredEvent(
             event_id,
@@ -81,6 +86,25 @@ def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
         )
     except msgspec.DecodeError:  # of a row without a checksum
         return None
+
+
+def to_json(row: tuple[Any, ...]) -> bytes | None:
+    """Return the event of a row as ``encode_event`` does; ``None`` if damaged.
+
+    Of a row with the right checksum, the JSON is what ``to_row`` put into it, and is taken as it is.
+    """
+    (_, event_id, event_type, log_level, event_timestamp, received_at, _, trace_id, span_id,
+     source, event_data, extra, alert, archived, archived_at, checksum,
+    ) = row[:NUMBER_OF_COLUMNS]  # fmt: skip
+    if checksum is None:
+        event = to_event(row)
+        return None if event is None else encode_event(event)
+    if not is_of(checksum, row[:NUMBER_OF_LASTING], alert, archived, archived_at):
+        return None
+    return encode_texts(
+        event_id, event_type, log_level, event_timestamp, received_at, trace_id, span_id,
+        source, event_data, extra, alert, archived, archived_at,
+    )  # fmt: skip
 
 
 _TYPES: Final = "ittiiittttttiiii"

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
-from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.asking.counting import count
-from madsci.event_manager.stores.sqlite.asking.finding import find
+from madsci.event_manager.stores.sqlite.asking.finding import find, find_json
 from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_entry
 from madsci.event_manager.stores.sqlite.damage.passing_over import PassingOver
 from madsci.event_manager.stores.sqlite.damage.rows import BATCH, OnDamage, get_event, look, span
@@ -49,6 +49,15 @@ class SqliteReader:
             return self._passing_over.answer(
                 connection,
                 lambda known: find(connection, query, self._on_damage, known),
+                query.budget,
+            )
+
+    def find_json(self, query: Query) -> JsonPage:
+        """Return the events that match as JSON; see ``EventReader``."""
+        with self.readers.connection(query.budget) as connection:
+            return self._passing_over.answer(
+                connection,
+                lambda known: find_json(connection, query, self._on_damage, known),
                 query.budget,
             )
 

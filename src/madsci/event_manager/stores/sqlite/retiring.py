@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import apsw
@@ -62,11 +62,21 @@ def delete(connection: apsw.Connection, event_ids: Sequence[str]) -> tuple[int, 
     """
     listed = encode_json(list(event_ids))
     sql = f"SELECT seq FROM events WHERE {_AMONG} AND archived = 1"  # noqa: S608
-    rows = read_rows(connection, [seq for (seq,) in connection.execute(sql, (listed,))])
-    whole = {seq: event for seq, event in rows if isinstance(event, StoredEvent)}
+    whole: list[int] = []
+    damaged: list[Damage] = []
+
+    def rows_of_terms() -> Iterator[tuple[int, str]]:
+        seqs = [seq for (seq,) in connection.execute(sql, (listed,))]
+        for seq, event in read_rows(connection, seqs):
+            if isinstance(event, StoredEvent):
+                whole.append(seq)
+                yield seq, terms.terms_of(event)
+            else:
+                damaged.append(event)
+
     # The inverted index holds no text of its own: it has to be told which terms a row had.
-    terms.delete(connection, [(seq, terms.terms_of(event)) for seq, event in whole.items()])
+    terms.delete(connection, rows_of_terms())
     connection.execute(
-        "DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (encode_json(list(whole)),)
+        "DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (encode_json(whole),)
     )
-    return len(whole), [event for _, event in rows if isinstance(event, Damage)]
+    return len(whole), damaged

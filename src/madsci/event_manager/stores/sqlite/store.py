@@ -13,7 +13,7 @@ import msgspec
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.event_manager.model.budget import Budget
-from madsci.event_manager.model.query import Page, Query
+from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import (
@@ -165,6 +165,10 @@ class SqliteStore:
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventReader``."""
         return self._reader.find(query)
+
+    def find_json(self, query: Query) -> JsonPage:
+        """Return the events that match as JSON; see ``EventReader``."""
+        return self._reader.find_json(query)
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventReader``."""

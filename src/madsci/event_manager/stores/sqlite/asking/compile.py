@@ -42,6 +42,8 @@ class CompiledSelector:
     parameters: list[Any]
     is_whole: str | None = None
     """The condition that an event is not known to be damaged, where some are."""
+    among: str = ""
+    """Restricts what the inverted index is asked about to the numbers that it was compiled for."""
 
     def bind(self, value: Any) -> str:
         """Add a parameter; return its placeholder."""
@@ -54,10 +56,22 @@ PassOver = Sequence[int] | None
 
 
 def compile_selector(
-    selector: Selector, fence: int | None = None, pass_over: PassOver = None
+    selector: Selector,
+    fence: int | None = None,
+    pass_over: PassOver = None,
+    numbers: tuple[int, int] | None = None,
 ) -> CompiledSelector:
-    """Compile a selector for the ``events`` table, or for the events up to a number in it."""
+    """Compile a selector for the ``events`` table, or for the events up to a number in it.
+
+    Where it is asked of events with certain ``numbers`` only, from one to another, the inverted index
+    is asked about no others.
+    """
     leaves = LeafCompiler()
+    among = (
+        ""
+        if numbers is None
+        else f" AND event_terms.rowid BETWEEN {' AND '.join(map(leaves.bind, numbers))}"
+    )
     terms: list[str] = []
     is_whole = None if pass_over is None else _is_whole(leaves.bind(encode_json(list(pass_over))))
     if is_whole is not None:
@@ -66,10 +80,10 @@ def compile_selector(
         # The plus keeps the planner from walking the table by numbers instead of an index.
         terms.append(f"(+events.seq <= {leaves.bind(fence)})")
     for part in conjuncts(selector):
-        terms.append(_guarded(_expression(part, leaves), is_whole, by=_reads_json(part)))
-        if _asks_for_serious_levels(part):
+        terms.append(_guarded(_expression(part, leaves, among), is_whole, by=_reads_json(part)))
+        if asks_for_serious_levels(part):
             terms.append(f"log_level >= {SERIOUS_LEVEL}")
-    return CompiledSelector(balanced(terms, "AND", "1"), leaves.parameters, is_whole)
+    return CompiledSelector(balanced(terms, "AND", "1"), leaves.parameters, is_whole, among)
 
 
 def _is_whole(others: str) -> str:
@@ -91,32 +105,36 @@ def _reads_json(part: Selector) -> bool:
     return any(isinstance(leaf, Text) or leaf.path not in COLUMNS for leaf in selector_leaves(part))
 
 
-def _expression(selector: Selector, leaves: LeafCompiler) -> str:
+def _expression(selector: Selector, leaves: LeafCompiler, among: str) -> str:
     if isinstance(selector, And):
-        return balanced([_expression(part, leaves) for part in selector.parts], "AND", "1")
+        return balanced([_expression(part, leaves, among) for part in selector.parts], "AND", "1")
     if isinstance(selector, Or):
-        return balanced([_expression(part, leaves) for part in selector.parts], "OR", "0")
+        return balanced([_expression(part, leaves, among) for part in selector.parts], "OR", "0")
     if isinstance(selector, Not):
-        return f"(NOT {_expression(selector.part, leaves)})"
+        return f"(NOT {_expression(selector.part, leaves, among)})"
     if isinstance(selector, Text):
-        return _text(selector, leaves)
+        return _text(selector, leaves, among)
     return leaves.leaf(selector)
 
 
-def _text(selector: Text, leaves: LeafCompiler) -> str:
+def _text(selector: Text, leaves: LeafCompiler, among: str) -> str:
     search = selector.search
     if not search.words:
         return "0"  # nothing is wanted, whatever is unwanted
-    match = leaves.bind(words_expression(search))
-    # The plus keeps the planner from taking this for a way into the table: ``finding`` decides that.
-    found = f"(+seq IN (SELECT rowid FROM event_terms WHERE event_terms MATCH {match}))"  # noqa: S608
+    found = is_listed(leaves.bind(words_expression(search)), among)
     if search.is_about_words_only:
         return found
     ask = f"text_holds({leaves.bind(apsw.pyobject(search))}, json(event_data))"
     return f"CASE WHEN {found} THEN {ask} ELSE 0 END"
 
 
-def _asks_for_serious_levels(part: Selector) -> bool:
+def is_listed(match: str, among: str) -> str:
+    """Return the condition that the inverted index lists a row under a bound expression."""
+    # The plus keeps the planner from taking this for a way into the table: ``finding`` decides that.
+    return f"(+events.seq IN (SELECT rowid FROM event_terms WHERE event_terms MATCH {match}{among}))"  # noqa: S608
+
+
+def asks_for_serious_levels(part: Selector) -> bool:
     """Tell whether the part implies the condition of the partial index on serious events."""
     return (
         isinstance(part, (Compare, Equals))
@@ -171,6 +189,12 @@ def behind(terms: Sequence[str], sort: Sort, place: Place, compiled: CompiledSel
     """Return the condition that a row stands behind a place in the order."""
     is_plain = all(key.is_plain for key in sort)
     return _guarded(_behind(terms, sort, place, compiled), compiled.is_whole, by=not is_plain)
+
+
+def not_behind(terms: Sequence[str], sort: Sort, place: Place, compiled: CompiledSelector) -> str:
+    """Return the condition that a row stands at or before a place in an order of one direction."""
+    sign = ">=" if directions(sort)[0] else "<="
+    return f"({', '.join(terms)}) {sign} ({', '.join(map(compiled.bind, place))})"
 
 
 def _behind(terms: Sequence[str], sort: Sort, place: Place, compiled: CompiledSelector) -> str:

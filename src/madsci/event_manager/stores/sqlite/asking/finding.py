@@ -1,24 +1,46 @@
-"""Answering a question on a connection: which way into the table, and the page."""
+"""Answering a question on a connection: which way into the table, and the page.
+
+There are three ways. Where an index has the order, it is walked from the place of the page on. Where
+the inverted index narrows the question, too, it is walked in windows, in each of which the inverted
+index says which events are worth a look, until that took as long as looking up all that it lists
+would; then these are looked up. Other orders sort what matches. So a page costs the same wherever it
+lies, and at most twice what the better way would, whatever is frequent or rare, or was so once.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Generic
 
 import apsw
 
-from madsci.event_manager.model.query import Page, Query
-from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST
+from madsci.event_manager.model.query import Filling, Item, JsonPage, Page, Query
+from madsci.event_manager.model.selector import Text, leaves
+from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST, SortKey
+from madsci.event_manager.model.stored_event import StoredEvent, encode_event, size_of
+from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.asking.compile import (
     PassOver,
     behind,
     compile_selector,
+    is_listed,
+    not_behind,
     order_by,
     sort_terms,
 )
-from madsci.event_manager.stores.sqlite.asking.selectivity import listed_up_to
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, NUMBER_OF_COLUMNS
-from madsci.event_manager.stores.sqlite.damage.rows import OnDamage, whole_events
+from madsci.event_manager.stores.sqlite.asking.windows import Window, windows
+from madsci.event_manager.stores.sqlite.codec import (
+    COLUMNS,
+    NUMBER_OF_COLUMNS,
+    to_event,
+    to_json,
+)
+from madsci.event_manager.stores.sqlite.damage.rows import DamageMetError, OnDamage, second_look
 from madsci.event_manager.stores.sqlite.terms import narrowing
+from madsci.event_manager.stores.sqlite.transaction import snapshot
 
 FROM_EVENTS: Final = "FROM events WHERE "
 FROM_TERMS: Final = (
@@ -26,13 +48,13 @@ FROM_TERMS: Final = (
 )
 """The two ways to the events: in the order of an index, or by what the inverted index lists."""
 
-_FEW: Final = 500
-"""Listed events that are simply all looked at: that takes a millisecond."""
-_MANY: Final = 500_000
-"""Listed events that are too many to look at all for one page."""
-_DENSE: Final = 20
-"""One of so many of the newest events is listed: then walking the newest finds a page at once."""
+_IN_ORDER_OF_AN_INDEX: Final = (
+    NEWEST_FIRST, OLDEST_FIRST, (SortKey(("_id",)),), (SortKey(("_id",), True),),
+)  # fmt: skip
 _MAX_INT64: Final = 2**63 - 1
+
+Statement = tuple[str, list[Any]]
+Row = tuple[Any, ...]
 
 
 def find(
@@ -43,53 +65,134 @@ def find(
     Raises:
         DamageMetError: some of them are damaged, and not among those that are passed over.
     """
-    rows = connection.execute(*statement(connection, query, pass_over)).fetchall()
-    events = whole_events(connection, rows, on_damage)
-    more = len(rows) > query.limit > 0
-    place = tuple(rows[query.limit - 1][NUMBER_OF_COLUMNS:]) if more else None
-    return Page(events[: query.limit], place, query.sort)
+    filling = _filled(connection, query, on_damage, pass_over, _AS_EVENT)
+    return Page(filling.items, filling.next_place, query.sort)
 
 
-def statement(
+def find_json(
+    connection: apsw.Connection, query: Query, on_damage: OnDamage, pass_over: PassOver = None
+) -> JsonPage:
+    """Return the same page as JSON; raises the same."""
+    filling = _filled(connection, query, on_damage, pass_over, _AS_JSON)
+    return JsonPage(filling.items, filling.next_place)
+
+
+@dataclass(frozen=True)
+class _Form(Generic[Item]):
+    """What is made of an event, and of its row if that is intact, and how large that is."""
+
+    of_row: Callable[[Row], Item | None]
+    of_event: Callable[[StoredEvent], Item]
+    size_of: Callable[[Item], int]
+
+
+_AS_EVENT: Final = _Form(to_event, lambda event: event, size_of)
+_AS_JSON: Final = _Form(to_json, encode_event, len)
+
+
+def _filled(
+    connection: apsw.Connection,
+    query: Query,
+    on_damage: OnDamage,
+    pass_over: PassOver,
+    form: _Form[Item],
+) -> Filling[Item]:
+    filling: Filling[Item] = Filling(query)
+    damaged: list[Damage] = []
+    with snapshot(connection), closing(_rows(connection, query, pass_over)) as rows:
+        for row in rows:  # one by one: what lies behind a full page is not read into memory
+            item = form.of_row(row)
+            if item is None:
+                event = second_look(connection, row[0], on_damage)
+                if isinstance(event, Damage):
+                    damaged.append(event)
+                if not isinstance(event, StoredEvent):
+                    continue
+                item = form.of_event(event)
+            if not filling.takes(item, form.size_of(item), row[NUMBER_OF_COLUMNS:]):
+                break
+    if damaged:
+        raise DamageMetError(damaged)
+    return filling
+
+
+def _rows(connection: apsw.Connection, query: Query, pass_over: PassOver) -> Generator[Row, None, None]:
+    skipped = query.offset if _is_walked_in_windows(query) else 0
+    yield from islice(_rows_of(connection, query, pass_over), skipped, None)
+
+
+def _rows_of(connection: apsw.Connection, query: Query, pass_over: PassOver) -> Iterator[Row]:
+    for sql, parameters in statements(connection, query, pass_over):
+        with closing(connection.execute(sql, parameters)) as found:
+            yield from found
+
+
+def statements(
     connection: apsw.Connection, query: Query, pass_over: PassOver = None
-) -> tuple[str, list[Any]]:
-    """Return the statement of a question, which finds one event more than its limit."""
+) -> Iterator[Statement]:
+    """Yield statements whose rows are the answer, one after the other, and then what comes behind it.
+
+    Those of windows do not skip the query's offset, and the others do.
+    """
+    match = narrowing(query.selector)
+    if not _is_walked_in_windows(query):
+        yield _single(query, pass_over, match)
+        return
+    for window in windows(connection, query, match):
+        yield _of_window(query, pass_over, match, window)
+
+
+def _is_walked_in_windows(query: Query) -> bool:
+    """Tell whether the order is that of an index, and the inverted index is asked about events."""
+    return query.sort in _IN_ORDER_OF_AN_INDEX and (
+        narrowing(query.selector) is not None
+        or any(isinstance(leaf, Text) for leaf in leaves(query.selector))
+    )
+
+
+def _single(query: Query, pass_over: PassOver, match: str | None) -> Statement:
     compiled = compile_selector(query.selector, query.fence, pass_over)
     terms = sort_terms(query.sort, compiled)
     order = order_by(terms, query.sort)
     where = compiled.where
     if query.after is not None:
         where = f"{where} AND {behind(terms, query.sort, query.after, compiled)}"
-    match = narrowing(query.selector)
-    is_listed = match is not None and _is_shorter(connection, match, query)
-    way = f"{FROM_TERMS} {compiled.bind(match)} AND " if is_listed else FROM_EVENTS
-    limit = (
-        f"LIMIT {compiled.bind(query.limit + 1)} OFFSET {compiled.bind(min(query.offset, _MAX_INT64))}"
-    )
-    chosen = f"SELECT {COLUMNS}, {', '.join(terms)}"
+    limit, offset = min(query.limit, _MAX_INT64 - 1) + 1, min(query.offset, _MAX_INT64)
+    cut = f"LIMIT {compiled.bind(limit)} OFFSET {compiled.bind(offset)}"
     # Everything spliced here was written by the compiler; what users sent is bound.
-    if not is_listed and query.sort in (NEWEST_FIRST, OLDEST_FIRST):
-        return f"{chosen} {way} {where} ORDER BY {order} {limit}", compiled.parameters
-    # Without an index in this order all matches are sorted: their places only, not all they hold.
-    places = f"SELECT events.seq AS place {way} {where} ORDER BY {order} {limit}"
-    sql = f"{chosen} FROM ({places}) CROSS JOIN events ON events.seq = place ORDER BY {order}"
+    if query.sort in _IN_ORDER_OF_AN_INDEX:
+        sql = f"SELECT {COLUMNS}, {', '.join(terms)} {FROM_EVENTS} {where} ORDER BY {order} {cut}"
+        return sql, compiled.parameters
+    way = FROM_EVENTS if match is None else f"{FROM_TERMS} {compiled.bind(match)} AND "
+    return _sorted(terms, f"{way} {where} ORDER BY {order} {cut}"), compiled.parameters
+
+
+def _sorted(terms: list[str], rest: str) -> str:
+    """Return the statement that sorts the places of rows only, and reads the rows in their order."""
+    named = [f"{term} AS o{number}" for number, term in enumerate(terms)]
+    places = f"SELECT events.seq AS place, {', '.join(named)} {rest}"
+    names = ", ".join(f"o{number}" for number in range(len(terms)))
+    # The rows of a CROSS JOIN come in the order of its left side; ordering them again would sort rows.
+    return f"SELECT {COLUMNS}, {names} FROM ({places}) CROSS JOIN events ON events.seq = place"  # noqa: S608
+
+
+def _of_window(query: Query, pass_over: PassOver, match: str | None, window: Window) -> Statement:
+    compiled = compile_selector(query.selector, query.fence, pass_over, window.numbers)
+    terms = sort_terms(query.sort, compiled)
+    order = order_by(terms, query.sort)
+    where = [compiled.where]
+    if window.after is not None:
+        where.append(behind(terms, query.sort, window.after, compiled))
+    if window.last is not None:
+        where.append(not_behind(terms, query.sort, window.last, compiled))
+    cut = f"LIMIT {compiled.bind(min(query.offset + query.limit, _MAX_INT64 - 1) + 1)}"
+    if match is not None and window.is_looked_up:
+        way = f"{FROM_TERMS} {compiled.bind(match)}{compiled.among} AND {' AND '.join(where)}"
+        return _sorted(terms, f"{way} ORDER BY {order} {cut}"), compiled.parameters
+    if match is not None:
+        where.append(is_listed(compiled.bind(match), compiled.among))
+    sql = (
+        f"SELECT {COLUMNS}, {', '.join(terms)} {FROM_EVENTS} {' AND '.join(where)}"
+        f" ORDER BY {order} {cut}"
+    )
     return sql, compiled.parameters
-
-
-def _is_shorter(connection: apsw.Connection, match: str, query: Query) -> bool:
-    """Tell whether to look at all events that the inverted index lists, instead of walking in order."""
-    if listed_up_to(connection, match, _FEW) < _FEW:
-        return True
-    if query.after is None and query.sort == NEWEST_FIRST and _is_dense(connection, match, query):
-        return False
-    return listed_up_to(connection, match, _MANY) < _MANY
-
-
-def _is_dense(connection: apsw.Connection, match: str, query: Query) -> bool:
-    wanted = query.offset + query.limit
-    last = connection.execute("SELECT max(seq) FROM events").get
-    seq = connection.execute(
-        "SELECT rowid FROM event_terms WHERE event_terms MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
-        (match, min(wanted, _MAX_INT64)),
-    ).get
-    return seq is not None and last - seq <= _DENSE * (wanted + 1)

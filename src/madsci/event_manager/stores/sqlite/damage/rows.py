@@ -7,7 +7,7 @@ never an index, whose copies of a value may be whole where the row is not, or th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -97,15 +97,19 @@ def look(connection: apsw.Connection, first: int, last: int) -> list[Damage]:
 
 def read_span(
     connection: apsw.Connection, first: int, last: int
-) -> list[tuple[int, StoredEvent | Damage]]:
-    """Return the events from one number to another as ``read_rows`` does; raises as ``verify``."""
+) -> Iterator[tuple[int, StoredEvent | Damage]]:
+    """Yield the events from one number to another as ``read_rows`` does; raises as ``verify``."""
     with suppress(*SIGNS):  # faster than looking at each value by itself
-        read = [(row[0], to_event(row)) for row in connection.execute(_READ_WHOLE, (first, last))]
-        whole = [(seq, event) for seq, event in read if event is not None]
-        if len(whole) == len(read):
-            return list(whole)
-    rows: list[Any] = connection.execute(_READ_SPAN, (first, last)).fetchall()
-    return [(raw[0], judged(raw)) for raw in rows]
+        for row in connection.execute(_READ_WHOLE, (first, last)):
+            event = to_event(row)
+            if event is None:
+                break
+            first = row[0] + 1
+            yield row[0], event
+        else:
+            return
+    for raw in connection.execute(_READ_SPAN, (first, last)):
+        yield raw[0], judged(raw)
 
 
 def read_row(connection: apsw.Connection, seq: int) -> StoredEvent | Damage | None:
@@ -123,11 +127,14 @@ def get_event(connection: apsw.Connection, event_id: str) -> StoredEvent | Damag
 
 def read_rows(
     connection: apsw.Connection, seqs: Sequence[int]
-) -> list[tuple[int, StoredEvent | Damage]]:
-    """Return the events of rows, each with its number, or what is the matter with them."""
+) -> Iterator[tuple[int, StoredEvent | Damage]]:
+    """Yield the events of rows, each with its number, or what is the matter with them.
+
+    One after the other is read, since each may be large.
+    """
     sql = f"{_READ} IN (SELECT value FROM json_each(?))"  # noqa: S608 - words of ours
-    rows: list[Any] = connection.execute(sql, (encode_json(list(seqs)),)).fetchall()
-    return [(raw[0], judged(raw)) for raw in rows]
+    for raw in connection.execute(sql, (encode_json(list(seqs)),)):
+        yield raw[0], judged(raw)
 
 
 def judged(raw: tuple[Any, ...]) -> StoredEvent | Damage:
@@ -162,31 +169,15 @@ class DamageMetError(Exception):
         self.found = found
 
 
-def whole_events(
-    connection: apsw.Connection, rows: Iterable[tuple[Any, ...]], on_damage: OnDamage
-) -> list[StoredEvent]:
-    """Return the events of rows of ``codec.COLUMNS``.
+def second_look(
+    connection: apsw.Connection, seq: int, on_damage: OnDamage
+) -> StoredEvent | Damage | None:
+    """Return the event of a row that came out of a question damaged, or what is the matter with it.
 
     A value that came out of an index may be wrong and the row whole: then ``on_damage`` is told of the
-    index, and the event is that of the row.
-
-    Raises:
-        DamageMetError: some of the events are damaged.
+    index, and the event is that of the row, if there is one.
     """
-    events: list[StoredEvent] = []
-    found: list[Damage] = []
-    for row in rows:
-        event: StoredEvent | Damage | None = to_event(row)
-        if event is None:
-            event = read_row(connection, row[0])
-            if isinstance(event, StoredEvent):
-                on_damage(
-                    [Damage(row[0], event.event_id, "an index is wrong about it", DamageOf.INDEX)]
-                )
-        if isinstance(event, StoredEvent):
-            events.append(event)
-        elif event is not None:
-            found.append(event)
-    if found:
-        raise DamageMetError(found)
-    return events
+    found = read_row(connection, seq)
+    if isinstance(found, StoredEvent):
+        on_damage([Damage(seq, found.event_id, "an index is wrong about it", DamageOf.INDEX)])
+    return found
