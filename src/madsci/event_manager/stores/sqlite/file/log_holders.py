@@ -66,12 +66,10 @@ def _named(pid: int) -> str:
     if pid == os.getpid():
         return "this server itself, as a backup does"
     try:
-        command = (
-            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        )
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except OSError:
-        command = ""
-    name = command.decode(errors="replace").strip()[:_LONGEST_NAME]
+        command = b""
+    name = " ".join(command.decode(errors="replace").split())[:_LONGEST_NAME]
     whose = "a question or an export of this server, " if _parent(pid) == os.getpid() else ""
     return f"{whose}process {pid} ({name or 'of unknown name'})"
 
