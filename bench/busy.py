@@ -40,17 +40,17 @@ def measure(plan: Plan) -> list[Row]:
     folder = plan.folder / "busy"
     folder.mkdir()
     size = max(plan.store_sizes) // 5
-    _fill(folder, size)
+    fill(folder, size)
     alone = [Series("alone, p50", "ms"), Series("alone, p99", "ms")]
     busy = [Series("with heavy questions, p50", "ms"), Series("with heavy questions, p99", "ms")]
     asked = Series(f"heavy questions answered meanwhile, {size // 1000} k stored", "/s")
     with servers.event_manager(folder) as server:
         bodies = list(islice(encoded_events(size + 20_000, seed=2), size, None))
         for repeat in range(plan.repeats):
-            _note(alone, _paced(server.port, bodies, repeat, plan.load_seconds, "a"))
+            note(alone, paced(server.port, bodies, repeat, plan.load_seconds, "a"))
             with _heavy_questions(server.port) as answered:
                 begin = time.monotonic()
-                _note(busy, _paced(server.port, bodies, repeat, plan.load_seconds, "b"))
+                note(busy, paced(server.port, bodies, repeat, plan.load_seconds, "b"))
                 asked.samples.append(answered.value / (time.monotonic() - begin))
     return [
         Row(GROUP, busy[0], alone[0]),
@@ -59,7 +59,8 @@ def measure(plan: Plan) -> list[Row]:
     ]
 
 
-def _fill(folder: object, size: int) -> None:
+def fill(folder: object, size: int) -> None:
+    """Make a store of so many events in a folder."""
     store = SqliteStore(folder / "events.db", integrity_seconds=0)  # type: ignore[operator]
     events = stored_events(size)
     while batch := list(islice(events, _FILL_BATCH)):
@@ -67,13 +68,13 @@ def _fill(folder: object, size: int) -> None:
     store.close()
 
 
-def _note(series: Sequence[Series], times: list[float]) -> None:
+def note(series: Sequence[Series], times: list[float]) -> None:
     times.sort()
     for one, share in zip(series, (0.5, 0.99), strict=True):
         one.samples.append(times[int(len(times) * share)] * 1000)
 
 
-def _paced(port: int, bodies: list[bytes], repeat: int, seconds: int, tag: str) -> list[float]:
+def paced(port: int, bodies: list[bytes], repeat: int, seconds: int, tag: str) -> list[float]:
     """Send events on several connections, each on schedule; return how late each answer was."""
     times: list[float] = []
     count = _PER_SECOND * seconds * 2 // _SENDERS

@@ -20,6 +20,7 @@ import busy
 import client
 import http_load
 import ingest
+import large
 import mongo
 import reads
 import report
@@ -34,6 +35,7 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "bulk": ingest.measure,
     "reads": reads.measure,
     "busy": busy.measure,
+    "large": large.measure,
     "client": client.measure,
     "mongo": mongo.measure,
 }

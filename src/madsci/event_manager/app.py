@@ -119,7 +119,7 @@ class Parts:
         if self.settings.backup_enabled:
             tasks.append(BackupTask(self.backups, _backup_schedule(self.settings)))
         if self.store.readable_at is not None:
-            tasks.append(VerificationTask(self.search))
+            tasks.append(VerificationTask(self.search, self.store))
         return tasks
 
     @classmethod

@@ -274,7 +274,10 @@ class EventManagerSettings(
         default=5.0,
         ge=0,
         allow_inf_nan=False,
-        description="Time for checking the store at start; 0 for none.",
+        description=(
+            "Time for checking a small store before it is served; a large one is checked afterwards. 0"
+            " for neither."
+        ),
     )
     server_log_level: LevelSetting = Field(
         default=EventLogLevel.INFO, description="Lowest level on the server's own console."

@@ -40,6 +40,8 @@ class Look:
     space: Space | None = None
     bytes_per_day: int | None = None
     troubles: tuple[str, ...] = ()
+    damage: str | None = None
+    """What is damaged beyond single events."""
 
 
 class Looker:
@@ -103,7 +105,7 @@ class Looker:
             self._wanted.wait(PERIOD)
 
     def _look(self, *, is_asked: bool) -> Look:
-        look = replace(self.latest, troubles=tuple(self._store.troubles()))
+        look = replace(self.latest, troubles=tuple(self._store.troubles()), damage=self._store.damage)
         try:
             self._store.check()
             look = replace(

@@ -138,7 +138,9 @@ class Monitor:
         found = []
         if look.unreadable is not None:
             found.append(Finding("reading", f"Database connection failed: {look.unreadable}"))
-        if (unwritable := self._unwritable(look)) is not None and unwritable != look.unreadable:
+        if look.damage is not None:
+            found.append(Finding("damage", look.damage, is_told=True))
+        if (unwritable := self._unwritable(look)) not in (None, look.unreadable, look.damage):
             found.append(Finding("writing", unwritable))
         return found
 

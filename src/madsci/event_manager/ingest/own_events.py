@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -69,11 +70,16 @@ def own_event(
 
 def tell_of_troubles(store: EventStore) -> None:
     """Keep an event with an alert for each thing that a store found to be wrong when it was opened."""
+    keep_alerts(store, store.troubles())
+
+
+def keep_alerts(store: EventStore, sentences: Sequence[str]) -> None:
+    """Keep an event with an alert for each sentence; where that cannot be done, the log says so."""
     events = [
         msgspec.structs.replace(
             own_event(now_us(), {}, EventType.LOG_ERROR, EventLogLevel.ERROR, sentence), alert=True
         )
-        for sentence in store.troubles()
+        for sentence in sentences
     ]
     try:
         if events:

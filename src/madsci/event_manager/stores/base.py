@@ -48,6 +48,8 @@ class DamageOf(Enum):
     """An index, which can be made anew from the events."""
     STORE = "store"
     """What holds the events together; some or all of them cannot be read."""
+    LAYOUT = "layout"
+    """Which part of the store is in use; what is written might take the place of what is whole."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ class EventReader(Protocol):
     def verify(self, place: int | None, budget: Budget) -> int | None:
         """Look for damage from a place on (``None``: from the newest event), until the budget is over.
 
-        What is found is told where this reader tells of damage. Return the place at which to go on;
+        The first part looks at the structure, too. What is found is told where this reader tells of
+        damage. Return the place at which to go on;
         ``None`` at the end, and where an engine looks after itself.
         """
         ...
@@ -198,6 +201,16 @@ class EventStore(EventReader, Protocol):
 
     def facts(self) -> dict[str, str]:
         """Return everything that ``remember`` has kept."""
+        ...
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether opening has looked for damage; else ``verify`` is to be called soon."""
+        ...
+
+    @property
+    def damage(self) -> str | None:
+        """What is damaged beyond single events and indexes, and what to do about it, as sentences."""
         ...
 
     @property

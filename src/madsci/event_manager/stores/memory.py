@@ -26,6 +26,8 @@ class MemoryStore:
     engine = "memory"
     readable_at = None
     damaged_events = 0
+    damage = None
+    is_checked = True
     location = "memory (nothing is kept when the server stops)"
 
     def __init__(self) -> None:

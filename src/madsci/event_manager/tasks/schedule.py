@@ -22,13 +22,14 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Every:
-    """Slots of so many hours, counted from midnight of 1970-01-01 UTC."""
+    """Slots of so many hours, counted from midnight of 1970-01-01 UTC, or from another instant."""
 
     hours: float
+    since_us: int = 0
 
     def latest(self, now_us: int) -> int:
         """Return the beginning of the slot that now is in."""
-        return now_us - now_us % self.width
+        return now_us - (now_us - self.since_us) % self.width
 
     def next(self, now_us: int) -> int:
         """Return the beginning of the next slot."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import apsw
@@ -275,6 +275,30 @@ class TestAtStart:
             assert named(again) == [990]
         assert "made anew" not in caplog.text
 
+    def test_a_large_file_is_served_before_all_of_it_is_checked(self, store, path, monkeypatch):
+        store.close()
+        monkeypatch.setattr(checking, "_BYTES_BEFORE_SERVING", 0)
+        with closing(SqliteStore(path)) as again:
+            assert not again.is_checked
+            assert again.verify(None, Budget(30.0)) is None
+            assert (again.damage, again.troubles()) == (None, [])
+        with closing(SqliteStore(path, integrity_seconds=0)) as again:
+            assert again.is_checked  # as far as it was wanted
+        monkeypatch.undo()
+        with closing(SqliteStore(path)) as again:
+            assert again.is_checked
+
+    def test_where_indexes_are_known_to_be_wrong_a_large_file_is_checked_first(
+        self, store, path, monkeypatch
+    ):
+        """They are made anew, and for that the structure must be sound."""
+        store.note_damage([Damage(0, None, "an index is wrong", DamageOf.INDEX)])
+        store.close()
+        tear(path, "events")
+        monkeypatch.setattr(checking, "_BYTES_BEFORE_SERVING", 0)
+        with pytest.raises(StoreDamagedError, match="Nothing was changed"):
+            SqliteStore(path)
+
     def test_an_unreadable_disk_is_not_called_damage(self, path):
         refusal = checking._refusal(str(path), ["unable to get the page. error code=10", "x"])
         assert isinstance(refusal, StoreUnavailableError)
@@ -378,28 +402,105 @@ class TestVerify:
 def test_the_task_looks_at_everything_unless_the_server_has_just_started(store):
     damage(store, "another letter", 500)
     with closing(Search(store, seconds=30.0, places=1)) as search:
-        VerificationTask(search).run(lambda: True)
+        VerificationTask(search, store).run(lambda: True)
         assert named(store) == []
-        VerificationTask(search, rest=0.0).run(lambda: False)
+        VerificationTask(search, store, rest=0.0).run(lambda: False)
         assert named(store) == []
-        VerificationTask(search, rest=0.0).run(lambda: True)
+        VerificationTask(search, store, rest=0.0).run(lambda: True)
         assert named(store) == [500]
+
+
+def leaf_of(path, tree: str) -> int:
+    with closing(apsw.Connection(str(path))) as file:
+        return file.execute(
+            "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' LIMIT 1 OFFSET 5", (tree,)
+        ).get
+
+
+def tear(path, tree: str) -> None:
+    """Write rubbish over a page."""
+    page = leaf_of(path, tree)
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+
+
+def call_free(path, page: int) -> None:
+    """Say in the header of a file that a page is free, whatever is in it."""
+    with path.open("r+b") as file:
+        file.seek(32)
+        file.write(page.to_bytes(4, "big") + (1).to_bytes(4, "big"))
+
+
+class TestStructureOfALargeFile:
+    """What is found while the file is served."""
+
+    @pytest.fixture(autouse=True)
+    def large(self, store, monkeypatch):
+        monkeypatch.setattr(checking, "_BYTES_BEFORE_SERVING", 0)
+        monkeypatch.setattr(checking, "_SECONDS_OF_EVENTS", 0.0)
+        store.close()
+
+    def test_a_page_that_cannot_be_read_is_told_and_events_are_taken_on(self, path, caplog):
+        tear(path, "events")
+        with closing(SqliteStore(path)) as again:
+            with pytest.raises(StoreDamagedError):
+                again.verify(None, Budget(30.0))  # told, and then met by the look at the events
+            assert "recover" in again.damage
+            assert again.append([event(2_001)])[0].disposition is Disposition.STORED
+            assert again.get("e1000") == event(1_000)
+        assert len([one for one in caplog.records if "recover" in one.getMessage()]) == 1
+
+    def test_where_a_page_in_use_counts_as_free_nothing_is_written(self, path):
+        call_free(path, leaf_of(path, "events_by_time"))
+        with closing(SqliteStore(path)) as again:
+            again.verify(None, Budget(30.0))
+            assert "No events are taken" in again.damage
+            before = path.read_bytes()
+            for change in (
+                lambda: again.append([event(2_001)]),
+                lambda: again.archive(["e0001"], 5),
+                lambda: again.remember("key", "value"),
+                again.probe,
+            ):
+                with pytest.raises(StoreDamagedError, match=r"might be written over others"):
+                    change()
+            assert walk(again, Query(limit=500)) == expected_ids()
+        assert path.read_bytes() == before
+
+    def test_an_index_that_lacks_entries_is_told_as_one(self, path):
+        forget_in_index(path, "events_by_time", "event_timestamp <> 500")
+        with closing(SqliteStore(path)) as again:
+            again.verify(None, Budget(30.0))
+            assert again.damage is None
+            (trouble,) = again.troubles()
+            assert "Restart the server" in trouble
+        with closing(SqliteStore(path)) as again:
+            assert again.troubles() == []
+            assert walk(again, Query(limit=100)) == expected_ids()
+
+    def test_damage_that_the_task_finds_is_kept_as_an_alert_once(self, path):
+        tear(path, "events_by_node")
+        with (
+            closing(SqliteStore(path)) as again,
+            closing(Search(again, seconds=30.0, places=0)) as search,
+        ):
+            task = VerificationTask(search, again)
+            for _ in range(2):
+                with suppress(StoreDamagedError):
+                    task.run(lambda: True)
+            (told,) = again.find(Query(parse_selector({"alert": True}))).events
+            assert "recover" in told.event_data
 
 
 def test_damage_of_the_structure_is_told_where_it_is_met(store, path, caplog):
     store.close()
-    with closing(apsw.Connection(str(path))) as file:
-        (page,) = file.execute(
-            "SELECT pageno FROM dbstat WHERE name = 'events' AND pagetype = 'leaf' LIMIT 1 OFFSET 5"
-        ).fetchone()
-    with path.open("r+b") as file:
-        file.seek((page - 1) * 4096)
-        file.write(b"\xff" * 4096)
+    tear(path, "events")
     with pytest.raises(StoreDamagedError, match=r"is damaged.*Nothing was changed.*recover"):
         SqliteStore(path)
     with closing(SqliteStore(path, integrity_seconds=0)) as again:
         with pytest.raises(StoreDamagedError, match="recover"):
             again.find(Query(limit=1_000))
-        (trouble,) = again.troubles()
-        assert "recover" in trouble
+        assert "recover" in again.damage
+        assert again.append([event(2_001)])[0].disposition is Disposition.STORED
     assert len([one for one in caplog.records if "recover" in one.getMessage()]) == 1

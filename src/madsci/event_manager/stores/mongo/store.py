@@ -279,6 +279,9 @@ class MongoStore:
         with self._using():
             return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
 
+    is_checked = True
+    damage = None
+
     @property
     def damaged_events(self) -> int:
         """How many documents were met that are no events; see ``EventStore``."""

@@ -12,6 +12,7 @@ from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.asking.counting import count
 from madsci.event_manager.stores.sqlite.asking.finding import find, find_json
+from madsci.event_manager.stores.sqlite.damage.checking import find_structural_damage
 from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_entry
 from madsci.event_manager.stores.sqlite.damage.passing_over import PassingOver
 from madsci.event_manager.stores.sqlite.damage.rows import BATCH, OnDamage, get_event, look, span
@@ -74,6 +75,8 @@ class SqliteReader:
     def verify(self, place: int | None, budget: Budget) -> int | None:
         """Look for damaged events and wrong indexes; see ``EventReader``."""
         with self.readers.connection() as connection:
+            if place is None and (damage := find_structural_damage(connection, budget.left)):
+                self._on_damage(damage)
             first, last = span(connection)
             last = last if place is None else min(place, last)
             while last >= first and not budget.is_over:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import apsw
 import msgspec
 
 from madsci.common.errors import StoreError, StoreUnavailableError
+from madsci.common.memory import give_back_memory
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -50,14 +52,16 @@ from madsci.event_manager.stores.sqlite.retiring import archive, delete, in_part
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Changed = TypeVar("Changed")
+_REST: Final = 20.0
+"""Seconds without a commit after which the memory of the writer's cache is given back."""
 
 
 class SqliteStore:
     """Keeps events in one file, each append one transaction that is on disk when it returns.
 
     The file is opened by one process at a time. Opening makes the file and its folder where they are
-    missing, recovers what a killed process left, and checks the file for at most
-    ``integrity_seconds``.
+    missing, recovers what a killed process left, and checks a small file for at most
+    ``integrity_seconds``; whether something is left to be checked tells ``is_checked``.
 
     Raises:
         StoreInUseError: another process has the file open.
@@ -88,6 +92,7 @@ class SqliteStore:
         self._rescue = Rescue(path, self._writer, self._writing)
         self._noting = Noting(self.location, self._change, quarantine.number(self._writer))
         self._noting.say(opened.damaged)
+        self.is_checked = opened.is_checked
         self._reader = SqliteReader(self.location, self.note_damage)
         self._pulse = SqliteReader(self.location, self.note_damage)
         """For looking how the store is, however many questions the other one answers."""
@@ -97,6 +102,8 @@ class SqliteStore:
         self._room.watch(self._checkpointer)
         self._shrinker = Shrinker(self._step_of_shrinking, self._checkpointer)
         self._closed = False
+        self._used_at = time.monotonic()
+        """When something was committed last; infinite while nothing was since the cache was emptied."""
         self._shrinker.start(self._writer)
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
@@ -205,6 +212,11 @@ class SqliteStore:
         return deleted
 
     @property
+    def damage(self) -> str | None:
+        """What is damaged beyond single events; see ``EventStore``."""
+        return self._noting.damage
+
+    @property
     def damaged_events(self) -> int:
         """How many events are listed as damaged; see ``EventStore``."""
         return self._noting.number
@@ -290,6 +302,7 @@ class SqliteStore:
         """
         with self._writing, translated(self.location):
             self._check_open()
+            self._noting.admit()
             with self._rescuing():
                 self._presence.check()
             with self._noting.watching(), self._room.watching():
@@ -298,6 +311,7 @@ class SqliteStore:
     def _acknowledge(self, last_seq: int, events: int) -> None:
         """Note what was committed, and leave word of it for the next start."""
         self._last_seq, self._count = last_seq, events
+        self._used_at = time.monotonic()
         try:
             self._marker.write(last_seq, events)
         except OSError as error:
@@ -337,6 +351,11 @@ class SqliteStore:
         """Return if an append would be kept; see ``EventStore``."""
         with self._using():
             self._room.probe(self._writer, self._last_seq)
+            if time.monotonic() - self._used_at < _REST:
+                return
+            self._used_at = float("inf")
+            self._writer.pragma("shrink_memory")
+        give_back_memory()
 
     def space(self) -> Space:
         """Return the room on the disk of the file; see ``EventStore``."""
@@ -355,8 +374,9 @@ class SqliteStore:
         self._reader.readers.close()
         self._pulse.readers.close()
         try:
+            self._noting.admit()
             self._presence.check_all(lambda: self._checkpointer.log_bytes)
-        except StoreUnavailableError:  # copying the log would spoil what is left of the file
+        except StoreError:  # copying the log would spoil what is left of the file
             self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._writer.close()
         self._marker.close()

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import apsw
 
-from madsci.common.errors import StoreError
+from madsci.common.errors import StoreDamagedError, StoreError
 from madsci.event_manager.stores.base import Damage, DamageOf
 from madsci.event_manager.stores.sqlite.damage import quarantine
 from madsci.event_manager.stores.sqlite.damage.rows import beyond_events
@@ -47,7 +47,7 @@ class Noting:
 
         A list that cannot be written now is no reason to fail: whoever meets the damage tells again.
         """
-        for of in (DamageOf.INDEX, DamageOf.STORE):
+        for of in (DamageOf.INDEX, DamageOf.STORE, DamageOf.LAYOUT):
             if one := next((one for one in found if one.of is of), None):
                 self._note_whole(one)
         events = [one for one in found if one.of is DamageOf.EVENT]
@@ -86,9 +86,27 @@ class Noting:
             raise
 
     def troubles(self) -> list[str]:
-        """Return a sentence for each damage that is more than single events, with what to do."""
+        """Say what is damaged that can be made anew, with what to do."""
         with self._lock:
-            return list(self._troubles.values())
+            return [one for of, one in self._troubles.items() if of is DamageOf.INDEX]
+
+    @property
+    def damage(self) -> str | None:
+        """What is damaged of what holds the events together, with what to do."""
+        with self._lock:
+            return self._troubles.get(DamageOf.LAYOUT) or self._troubles.get(DamageOf.STORE)
+
+    def admit(self) -> None:
+        """Return if the file may be written.
+
+        Pages that cannot be read are no reason against it: a recorder that stands still loses more. But
+        where a page in use may be taken for a free one, each write may destroy what is whole.
+
+        Raises:
+            StoreDamagedError: it may not.
+        """
+        if (refusal := self._troubles.get(DamageOf.LAYOUT)) is not None:
+            raise StoreDamagedError(refusal)
 
     def _note_whole(self, damage: Damage) -> None:
         if self._say_whole(damage) and damage.of is DamageOf.INDEX:
@@ -99,14 +117,14 @@ class Noting:
 
     def _say_whole(self, damage: Damage) -> bool:
         """Say it the first time, and tell whether that was now."""
-        is_index = damage.of is DamageOf.INDEX
-        remedy = (
-            "Restart the server: it makes its indexes anew from the events"
-            if is_index
-            else advice(self._path)
-        )
-        what = "An index of " if is_index else ""
-        sentence = f"{what}{self._path} is damaged: {damage.reason}. {remedy}"
+        sentence = f"{self._path} is damaged: {damage.reason}. {advice(self._path)}"
+        if damage.of is DamageOf.INDEX:
+            sentence = (
+                f"An index of {self._path} is damaged: {damage.reason}. Restart the server: it makes"
+                " its indexes anew from the events"
+            )
+        elif damage.of is DamageOf.LAYOUT:
+            sentence += " No events are taken until then: they might be written over others."
         with self._lock:
             if damage.of in self._troubles:
                 return False

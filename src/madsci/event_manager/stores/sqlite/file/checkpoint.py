@@ -1,10 +1,14 @@
 """Moving the write-ahead log into the file, beside the writer instead of in its way.
 
 A commit appends to the log; now and then the log's pages must be copied into the file. Copying takes
-tens of milliseconds, in which no request would be answered if the writer did it. So a thread of its own
-copies (a passive checkpoint never blocks a writer), and the writer only finishes the few pages that
-came meanwhile, after which the log starts from its beginning again. Where the disk has little room the
+tens of milliseconds, in which no request would be answered if the writer did it. So a thread of its
+own copies (a passive checkpoint never blocks a writer) until only few pages are left, and the writer
+finishes those, after which the log starts from its beginning again. Where the disk has little room the
 log stays shorter: copying it needs as much room as it has pages that the file does not have yet.
+
+Somebody who reads an old state keeps the log from starting again, and only what he sees is copied. No
+commit waits for that: the log grows, the thread tries again now and then, and it is told. Where the
+disk itself copies more slowly than events come, commits are made at its pace.
 See https://www.sqlite.org/wal.html#ckpt.
 """
 
@@ -13,11 +17,14 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import apsw
+
+from madsci.event_manager.stores.sqlite.file.log_holders import LogHolders
 
 _logger = logging.getLogger(__name__)
 
@@ -30,17 +37,25 @@ _FEWEST_PAGES: Final = 250
 """Pages from which on the log is copied where there is hardly any room: 1 MB, as SQLite does."""
 _SHARE_OF_FREE: Final = 8
 """The log takes at most one of so many parts of what is free, before it is copied."""
-_BLOCKING: Final = 6
-"""From so many times as many pages on the writer waits for the copying, at 400 MB at most."""
+_FINISHED_BY_WRITER: Final = 4
+"""The writer copies at most one of so many parts of the limit; the thread goes again for more."""
+_AGAIN: Final = 8
+"""The log is copied again when it has grown by one of so many parts of the limit."""
+_PACED: Final = 6
+"""From so many times as many pages on commits are made at the pace of the copying: 400 MB at most."""
+_LONGEST_PAUSE: Final = 1.0
+"""Seconds that the pace holds up one commit at most."""
+_TOLD: Final = 2
+"""From so many times as many pages on it is told who holds the log: 128 MB at most."""
 _LOOK_PAGES: Final = 250
 """Pages after which the room on the disk is looked at again."""
+_LOOK_SECONDS: Final = 1.0
+"""Between two looks whether who holds the log has ended, where nobody writes."""
 BUSY_MS: Final = 5_000
 """Patience with a foreign program that has the file locked, such as a copying tool."""
 _LOG_HEADER: Final = 32
 _FRAME_HEADER: Final = 24
 """Bytes before all pages in the log, and before each (https://www.sqlite.org/fileformat2.html#walformat)."""
-_RESTART_MS: Final = 50
-"""How long a commit waits for readers so that an overlong log can start again."""
 _CUT_MS: Final = 200
 """How long a full disk waits for readers so that the log can be cut."""
 
@@ -53,9 +68,17 @@ class Checkpointer:
         self._page = page_size
         self._frame = page_size + _FRAME_HEADER
         self._wanted = threading.Event()
-        self._copied = threading.Event()
         self._stopping = False
         self._pages = 0
+        self._wanted_at = 0
+        """Pages in the log from which on it is copied next."""
+        self._copied: int | None = None
+        """Pages of the log that the thread has copied, where it has left the last few to the writer."""
+        self._in_file = 0
+        self._pages_per_second = float("inf")
+        """Pages of the log that the thread has copied in a second, when it copied many last."""
+        self._committed_at = 0.0
+        self._pages_before = 0
         self._measured_at = 0
         self.free = 0
         """Bytes that were free on the disk when that was looked at last."""
@@ -67,7 +90,9 @@ class Checkpointer:
         """Why the log was not copied when that was tried last; nothing is lost by that."""
         self._was_busy = False
         self.is_held = False
-        """Whether somebody who reads kept the log from being cut when that was tried last."""
+        """Whether somebody who reads kept the log from being copied when that was tried last."""
+        self._holders = LogHolders(self._path)
+        self._is_told = False
         self._thread = threading.Thread(target=self._run, name="sqlite-checkpoint", daemon=True)
 
     def start(self) -> None:
@@ -89,19 +114,33 @@ class Checkpointer:
         return apsw.SQLITE_OK
 
     def after_commit(self, writer: apsw.Connection) -> None:
-        """Start a copy when the log has grown long; finish one that has been made."""
-        if self._copied.is_set():
-            self._copied.clear()
-            self._copy(writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
-        elif self._pages >= _BLOCKING * self._limit:
-            # Readers that hold the log open are waited for briefly; the next commit tries again.
-            writer.set_busy_timeout(_RESTART_MS)
-            self._copy(writer, apsw.SQLITE_CHECKPOINT_RESTART)
-            writer.set_busy_timeout(BUSY_MS)
-        elif self._pages >= self._limit:
+        """Have the log copied when it has grown long; copy the last few pages of one that was.
+
+        Never waits for the thread, nor for anybody who reads.
+        """
+        pages, copied = self._pages, self._copied
+        if pages < self._pages_before:  # the log has started again
+            self._wanted_at, self.is_held = self._limit, False
+        if copied is not None:
+            self._copied = None
+            if not self._is_much(pages - copied):
+                self._copy(writer, apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._wanted_at = pages + self._limit // _AGAIN
+        elif pages >= max(self._wanted_at, self._limit):
+            self._wanted_at = pages + self._limit // _AGAIN
             self._wanted.set()
-        if not 0 <= self._pages - self._measured_at < _LOOK_PAGES:
+        if not 0 <= pages - self._measured_at < _LOOK_PAGES:
             self.measure(writer)
+        self._keep_pace(pages)
+
+    def _keep_pace(self, pages: int) -> None:
+        """Hold this commit up if more comes than can be copied, and nobody else is to blame for it."""
+        added, self._pages_before = pages - self._pages_before, pages
+        if pages >= _PACED * self._limit and added > 0 and not self.is_held:
+            # At half the pace of the copying, so that this catches up.
+            due = self._committed_at + 2 * added / self._pages_per_second
+            time.sleep(min(max(0.0, due - time.monotonic()), _LONGEST_PAUSE))
+        self._committed_at = time.monotonic()
 
     def measure(self, writer: apsw.Connection) -> None:
         """Look at the room on the disk, and fit the length of the log to it.
@@ -124,17 +163,34 @@ class Checkpointer:
             writer.pragma("journal_size_limit", limit * self._frame)
             self._limit = self._limit_set = limit
 
-    def copy(self) -> bool:
-        """Copy what can be copied, in the thread of the caller and beside the writer."""
+    def copy(self) -> int | None:
+        """Copy what can be copied, in the thread of the caller and beside the writer.
+
+        Return how many pages the log had if all of it was copied. ``is_held`` tells whether it was not
+        because somebody reads.
+        """
         try:
             flags = apsw.SQLITE_OPEN_READWRITE  # a file that has gone is not made anew
             with closing(apsw.Connection(str(self._path), flags=flags)) as connection:
                 # A connection that has read nothing does not know yet that the file has a log.
                 connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-                return self._copy(connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
+                began = time.monotonic()
+                copied = self._copy(connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:  # the file has gone, or there are too many open
             self._note(error)
-            return False
+            return None
+        if copied is None:
+            return None
+        in_log, in_file = copied
+        self._note_pace(in_file, time.monotonic() - began)
+        self.is_held = in_file < in_log
+        return None if self.is_held else in_log
+
+    def _note_pace(self, in_file: int, seconds: float) -> None:
+        fresh = in_file - (self._in_file if in_file >= self._in_file else 0)
+        self._in_file = in_file
+        if fresh >= self._limit // _FINISHED_BY_WRITER:
+            self._pages_per_second = fresh / max(seconds, 0.001)
 
     def cut(self, writer: apsw.Connection) -> bool:
         """Copy all of the log and give its room back; tell whether that was done.
@@ -143,27 +199,45 @@ class Checkpointer:
         """
         writer.set_busy_timeout(_CUT_MS)
         before, self._pages = self._pages, 0  # from before it is short: others look at its length
-        is_cut = self._copy(writer, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        is_cut = self._copy(writer, apsw.SQLITE_CHECKPOINT_TRUNCATE) is not None
         writer.set_busy_timeout(BUSY_MS)
         if is_cut:
             self.measure(writer)
         else:
             self._pages = before
         self.is_held = not is_cut and self._was_busy
+        if self.is_held:
+            self._wanted.set()  # the thread looks who it is
         return is_cut
 
-    def _copy(self, connection: apsw.Connection, mode: int) -> bool:
+    @property
+    def held_by(self) -> str:
+        """Who keeps the log from being copied, for people."""
+        return self._holders.named or "somebody who reads it, such as a backup"
+
+    def trouble(self) -> str | None:
+        """Return a sentence if the log is long since somebody holds it."""
+        if not self.is_held or self._pages < _TOLD * self._limit:
+            return None
+        return (
+            f"The write-ahead log of {self._path} grows, since somebody has read an old state of the"
+            f" events for long: {self.held_by}. Nothing is lost or held up by that; the log is copied"
+            " into the file when that ends, and until then it takes room on the disk."
+        )
+
+    def _copy(self, connection: apsw.Connection, mode: int) -> tuple[int, int] | None:
+        """Return how many pages the log has, and how many of them the file has now."""
         self._was_busy = False
         try:
-            connection.wal_checkpoint(mode=mode)
+            pages = connection.wal_checkpoint(mode=mode)
         except apsw.BusyError:  # another copy is being made, or somebody reads
             self._was_busy = True
-            return False
+            return None
         except apsw.Error as error:
             self._note(error)
-            return False
+            return None
         self.failure = None
-        return True
+        return pages
 
     def _note(self, error: apsw.Error) -> None:
         """Note that the log was not copied; it keeps the events, and a later commit asks again."""
@@ -179,9 +253,26 @@ class Checkpointer:
 
     def _run(self) -> None:
         while True:
-            self._wanted.wait()
+            self._wanted.wait(_LOOK_SECONDS if self.is_held else None)
             if self._stopping:
                 return
             self._wanted.clear()
-            if self.copy():
-                self._copied.set()
+            copied = self.copy()
+            while copied is not None and self._is_much(self._pages - copied) and not self._stopping:
+                copied = self.copy()  # what came meanwhile
+            self._copied = copied
+            self._look_who_holds()
+
+    def _look_who_holds(self) -> None:
+        if not self.is_held:
+            self._holders.forget()
+            self._is_told = False
+            return
+        self._holders.look()
+        sentence = self.trouble()
+        if sentence is not None and not self._is_told:
+            self._is_told = True
+            _logger.warning("%s", sentence)
+
+    def _is_much(self, pages: int) -> bool:
+        return pages > self._limit // _FINISHED_BY_WRITER

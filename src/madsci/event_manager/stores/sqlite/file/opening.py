@@ -15,6 +15,7 @@ import apsw
 from madsci.common.clock import from_us, iso, now_us
 from madsci.common.durability import sync_file, sync_folder
 from madsci.common.errors import StoreUnavailableError
+from madsci.common.memory import give_back_memory
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.damage.checking import check_at_start
@@ -49,6 +50,8 @@ class OpenFile:
     """Events that were found to be damaged, and were not known to be."""
     missing: str | None
     """Says what was acknowledged and is not in the file, if anything."""
+    is_checked: bool
+    """Whether all was checked that was to be; the rest is left to who serves it."""
 
 
 def open_file(path: Path, integrity_seconds: float) -> OpenFile:
@@ -78,8 +81,9 @@ def open_file(path: Path, integrity_seconds: float) -> OpenFile:
             kept_log = _keep_log(path)  # before anything is written over it
         schema.prepare(writer, location)
         _set_up(writer)
-        damaged = check_at_start(writer, location, integrity_seconds)
-        events, last_seq = int(writer.execute("SELECT count(*) FROM events").get), _last_seq(writer)
+        checked = check_at_start(writer, location, integrity_seconds)
+        last_seq = _last_seq(writer)
+        events = _number_of_events(writer, mark, last_seq)
         missing = None
         if mark is not None and last_seq < mark.seq:
             missing = _told(path, mark, events, kept_log)
@@ -87,7 +91,16 @@ def open_file(path: Path, integrity_seconds: float) -> OpenFile:
             with transaction(writer):  # what is found again has its numbers for itself
                 set_fact(writer, LAST_SEQ, str(last_seq))
             _logger.error(missing)
-    return OpenFile(writer, events, last_seq, damaged, missing)
+        writer.pragma("shrink_memory")  # what the check has read
+    give_back_memory()
+    return OpenFile(writer, events, last_seq, checked.damaged, missing, checked.is_complete)
+
+
+def _number_of_events(writer: apsw.Connection, mark: CommitMark | None, last_seq: int) -> int:
+    """Return what the mark says of this very commit; else count, which reads an index of a million."""
+    if mark is not None and mark.seq == last_seq:
+        return mark.events
+    return int(writer.execute("SELECT count(*) FROM events").get)
 
 
 def _set_up(writer: apsw.Connection) -> None:

@@ -130,14 +130,17 @@ class Room:
 
     def troubles(self) -> list[str]:
         """Return a sentence if the log is not copied into the file."""
-        failure = None if self._checkpointer is None else self._checkpointer.failure
-        if failure is None or self.is_full:
+        log = self._checkpointer
+        if log is None or self.is_full:
             return []
-        sentence = (
-            f"The write-ahead log of {self._path} cannot be copied into the file: {failure}. Nothing is"
-            " lost by that, but the log grows. The server goes on trying."
-        )
-        return [sentence]
+        if log.failure is not None:
+            sentence = (
+                f"The write-ahead log of {self._path} cannot be copied into the file: {log.failure}."
+                " Nothing is lost by that, but the log grows. The server goes on trying."
+            )
+            return [sentence]
+        held = log.trouble()
+        return [] if held is None else [held]
 
     def _look(self, writer: apsw.Connection) -> None:
         """Begin or end the state of a full disk, and hold the reserve while there is room."""
@@ -185,10 +188,10 @@ class Room:
 
     def _sentence(self) -> str:
         held = ""
-        if self._is_log_held:
+        if self._is_log_held and self._checkpointer is not None:
             held = (
-                " Its write-ahead log is kept long by somebody who reads it, such as a backup, and is"
-                " cut when that ends."
+                f" Its write-ahead log is kept long by {self._checkpointer.held_by}, and is cut when"
+                " that ends."
             )
         free = self._free()
         enough = self._enough() + free - self._left()
