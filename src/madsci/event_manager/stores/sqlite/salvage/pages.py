@@ -179,6 +179,8 @@ def _part_of_pages(file: RawFile, size: int) -> float:
     number = 0
     for offset in offsets:
         kind, _, cells, content = struct.unpack(">BHHH", file.read(offset, 7))
-        length = _KINDS.get(kind)
-        number += length is not None and length + 2 * cells <= (content or 65_536) <= size and cells > 0
+        length, content = _KINDS.get(kind), content or 65_536
+        # Cells fill a page from its end on: one without any has its content begin there.
+        fits = length is not None and length + 2 * cells <= content <= size
+        number += fits and (cells > 0 or content == size)
     return number / len(offsets) if offsets else 0.0
