@@ -20,7 +20,7 @@ from typing import Any, Final
 from madsci.common.errors import OverloadedError
 from madsci.event_manager.model.budget import Budget
 
-PATIENCE: Final = 0.25
+PATIENCE: Final = 0.1
 """Seconds of a core that a quick question takes at most."""
 MAX_WAITING: Final = 64
 """Questions that may wait in a lane; with more, nobody would get an answer in time."""
