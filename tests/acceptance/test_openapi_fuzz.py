@@ -16,8 +16,6 @@ import pytest
 from support.behind_middleware import MARK
 from support.server import ServerProcess
 
-pytest.importorskip("schemathesis")
-
 TESTS = Path(__file__).resolve().parents[1]
 WITHIN_A_PROGRAM = [str(TESTS / "support" / "behind_middleware.py")]
 
