@@ -6,8 +6,13 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support import mongo_servers
+
+# How long an example takes is the machine's affair.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 OWN = ("EVENT_", "MADSCI_", "MONGO_DB_URL", "DB_URL")
 """Beginnings of the variables by which whoever runs the tests has set up a server or clients."""

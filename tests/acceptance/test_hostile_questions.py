@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import http.client
-import io
 import json
 import re
 import threading
@@ -26,6 +25,7 @@ from madsci.event_manager.model.selector import TIME_FIELDS, Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from support.hostile import NAUGHTY, SURROGATES, Hostile
 from support.server import Reply, ServerProcess, running_server
+from support.spreadsheets import read_csv
 
 EVENTS = 80
 SEED = 20_261_124
@@ -307,7 +307,7 @@ def test_strings_come_out_of_a_spreadsheet_as_they_went_in(naughty):
     reply = naughty.ask("GET", f"events/export?format=csv&fields=event_data.value&selector={selector}")
     assert reply.status == 200
     csv.field_size_limit(1_000_000)
-    header, *rows = csv.reader(io.StringIO(reply.body.decode(), newline=""))
+    header, *rows = read_csv(reply.body.decode())
     assert header == ["event_id", "event_data.value"]
     assert {name: without_apostrophe(text) for name, text in rows} == VALUES
 

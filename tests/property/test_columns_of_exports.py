@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +12,7 @@ from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from support.questions import names, values
+from support.spreadsheets import read_csv
 
 objects = st.dictionaries(names, values, max_size=5)
 events = st.builds(
@@ -27,7 +25,7 @@ events = st.builds(
 
 def table(event, fields=None):
     text = b"".join(csv_rows(lambda: iter([[event]]), fields)).decode()
-    header, row = csv.reader(io.StringIO(text, newline=""))
+    header, row = read_csv(text)
     return dict(zip(header, row, strict=True))
 
 

@@ -45,8 +45,9 @@ def browser_program() -> str:
 def running_browser() -> Iterator[Browser]:
     """A browser without a window. No other browser of this thread may run, and no event loop."""
     program = browser_program()
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as driver:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=program,
             # The sandbox needs rights that containers do not give, and refuses root.

@@ -29,8 +29,9 @@ from madsci.event_manager.model.stored_event import encode_json
 FORMULA: Final = re.compile(r"'*[\s\x00\u200b\ufeff]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """Texts that a spreadsheet may run, also behind apostrophes. To be matched at the beginning."""
 
-# Python 3.10 takes a NUL for its missing escape character and refuses it. There, one that no text has.
-_ESCAPE: Final = None if sys.version_info >= (3, 11) else "\uffff"
+# Python 3.10 takes a NUL for its missing escape character and refuses it. There, half a character: what
+# is kept can be written as UTF-8, so no text has one.
+_ESCAPE: Final = None if sys.version_info >= (3, 11) else "\udfff"
 
 
 def csv_rows(pages: Pages, fields: Fields | None = None) -> Iterator[bytes]:

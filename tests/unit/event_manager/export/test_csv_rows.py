@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 
 import pytest
@@ -15,6 +14,7 @@ from madsci.common.flattening import STANDARD_COLUMNS, flatten
 from madsci.event_manager.export.columns import MAX_COLUMNS, MAX_NAME
 from madsci.event_manager.export.csv_rows import FORMULA, csv_rows, safe_text
 from madsci.event_manager.export.projection import parse_fields
+from support.spreadsheets import read_csv
 
 NASTY = [
     "",
@@ -25,6 +25,7 @@ NASTY = [
     "\n",
     " padded ",
     "nul\0inside",
+    "\uffff",
     "\ufeffmark",
     "µ — 试管 🧪 \u2028 \u0085",
     "\\N",
@@ -63,9 +64,8 @@ def written(pages, fields=None):
 
 def read(pages, fields=None):
     """The header and the rows that a reader of CSV finds."""
-    reader = csv.DictReader(io.StringIO(written(pages, fields).decode(), newline=""), strict=True)
-    rows = list(reader)
-    return reader.fieldnames, rows
+    header, *rows = read_csv(written(pages, fields).decode())
+    return header, [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def plain(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from pymongo.errors import (
     AutoReconnect,
@@ -56,7 +58,7 @@ class TestConnections:
             ("maxPoolSize=many", "option maxPoolSize .* must be an integer"),
             ("tls=perhaps", "option tls "),
             ("w=-1", "option w "),
-            ("readPreference=nearby", "option readPreference .*Must be one of: primary"),
+            ("readPreference=nearby", "option readPreference .*(nearby|Must be one of: primary)"),
             ("authMechanism=X", "option authMechanism "),
             ("directConnection=true&loadBalanced=true", "An option of db_url .* loadBalanced=true"),
             ("zlibCompressionLevel=99", "option zlibCompressionLevel .* not 99"),
@@ -83,7 +85,8 @@ class TestConnections:
 
     def test_what_the_driver_warns_of_is_logged_in_a_line(self, caplog):
         connect("mongodb://host/?compressors=lz4").close()
-        assert [record.getMessage() for record in caplog.records] == ["db_url: Unsupported compressor"]
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert re.fullmatch("db_url: Unsupported compressor(: lz4)?", said)
 
     def test_servers_that_the_dns_does_not_tell_may_be_told_later(self):
         with pytest.raises(StoreUnavailableError, match="DNS does not tell the servers of"):
