@@ -20,7 +20,7 @@ _STACK_LIMIT: Final = -46
 """PCRE2's number for a text that needs more stack than the just-in-time compiler has."""
 _MOST_KNOWN: Final = 2_000
 _LONGEST_KNOWN: Final = 256
-"""Texts of which a pattern remembers the answer, and their characters: a megabyte at most."""
+"""Texts of which a pattern remembers the answer, and their characters: two megabytes at most."""
 _FLAGS: Final = {
     "i": pcre2.IGNORECASE,
     "m": pcre2.MULTILINE,

@@ -29,7 +29,7 @@ from madsci.event_manager.stores.sqlite.countable import END, counted_beginnings
 VOCABULARY: Final = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab (main, event_terms, row)"
 """Makes what reads how many events each term lists, on a connection; it takes no room."""
 _FEW: Final = 50_000
-"""Events that are read one by one, beside an index that holds the rest: a tenth of a second."""
+"""Events that are read one by one, beside an index that holds the rest."""
 
 _LOOKUPS: Final = 2_000
 """Nodes that are counted one by one, which is a little faster than grouping, for a few."""

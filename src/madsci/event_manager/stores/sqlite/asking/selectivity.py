@@ -15,8 +15,7 @@ def listed_up_to(
 ) -> int:
     """Return how many events the inverted index lists, in all or from one number to another.
 
-    It counts no further than the bound. A posting costs about 20 ns where one term is asked for, and a
-    tenth of a microsecond for each term of others.
+    It counts no further than the bound. A posting costs about 25 ns where one term is asked for.
     """
     among = "" if numbers is None else "AND rowid BETWEEN ?3 AND ?4 "
     counted: Any = connection.execute(
