@@ -29,6 +29,7 @@ from madsci.event_manager.api.guard import Guard
 from madsci.event_manager.api.ingest import IngestRoutes
 from madsci.event_manager.api.manager import manager_operations
 from madsci.event_manager.api.operations import Operations
+from madsci.event_manager.api.page_reply import ReplyRoom
 from madsci.event_manager.api.rate_limit import RateLimit, Window
 from madsci.event_manager.api.retention import retention_operations
 from madsci.event_manager.api.summaries import summary_operations
@@ -239,14 +240,14 @@ def _operations(parts: Parts) -> Operations:
     admission = Admission(
         max_body_bytes=settings.max_body_bytes, max_bytes_in_work=settings.ingest_queue_bytes
     )
-    bodies = Bodies(admission)
+    bodies, room = Bodies(admission), ReplyRoom()
     table = Operations()
     for topic in (
         _ingest(parts, admission, zone).operations(),
-        event_operations(parts.search, bodies, zone),
+        event_operations(parts.search, bodies, room, zone),
         summary_operations(parts.search, bodies, zone),
         export_operations(parts.search, bodies, zone),
-        retention_operations(parts.retention, parts.search, parts.runner, bodies, settings, zone),
+        retention_operations(parts.retention, parts.search, parts.runner, bodies, room, settings, zone),
         backup_operations(parts.backups, bodies, settings),
         manager_operations(settings, definition, parts.monitor),
     ):

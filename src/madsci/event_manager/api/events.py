@@ -13,6 +13,7 @@ from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.models import StoredEventReply
 from madsci.event_manager.api.operations import Operations, Scope
+from madsci.event_manager.api.page_reply import PageReply, ReplyRoom
 from madsci.event_manager.api.parameters import (
     QUERY_PAGE,
     Cursor,
@@ -38,7 +39,9 @@ CURSOR_HEADER = {
 }
 
 
-def event_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) -> Operations:
+def event_operations(
+    search: Search, bodies: Bodies, room: ReplyRoom, naive_zone: tzinfo | None
+) -> Operations:
     """Return the operations that read events.
 
     Times without an offset are read in ``naive_zone``, by default the zone of this machine.
@@ -60,7 +63,7 @@ def event_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) 
         body = await search.get(event_id)
         if body is None:
             raise EventNotFoundError(event_id)
-        return Response(body, media_type="application/json")
+        return PageReply(room, body)
 
     @operations.add(
         "GET",
@@ -94,7 +97,7 @@ def event_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) 
         after = None if cursor is None else queries.decode_cursor(cursor)
         query = queries.Query(selector, number, offset, after)
         page = await attended(request.receive, search.latest(query))
-        return page_of(page.body, page.next_cursor)
+        return PageReply(room, page.body, page.next_cursor)
 
     @operations.add(
         "POST",
@@ -130,12 +133,6 @@ def event_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None) 
         query = to_query(usual=QUERY_PAGE, most=queries.MAX_PAGE)
         asked = search.page(query, question.fields, since=question.since)
         page = await attended(request.receive, asked)
-        return page_of(page.body, page.next_cursor)
+        return PageReply(room, page.body, page.next_cursor)
 
     return operations
-
-
-def page_of(body: bytes, next_cursor: str | None) -> Response:
-    """Return the reply with a page; a header tells the cursor of the next one."""
-    headers = {} if next_cursor is None else {"X-Next-Cursor": next_cursor}
-    return Response(body, headers=headers, media_type="application/json")

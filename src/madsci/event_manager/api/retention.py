@@ -13,7 +13,7 @@ from madsci.common.clock import iso, now_us
 from madsci.common.types.retention_settings import RetentionSettings
 from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.bodies import Bodies
-from madsci.event_manager.api.events import CURSOR_HEADER, page_of
+from madsci.event_manager.api.events import CURSOR_HEADER
 from madsci.event_manager.api.models import (
     ArchiveReply,
     ConfirmReply,
@@ -22,6 +22,7 @@ from madsci.event_manager.api.models import (
     StoredEventReply,
 )
 from madsci.event_manager.api.operations import Operations, Scope
+from madsci.event_manager.api.page_reply import PageReply, ReplyRoom
 from madsci.event_manager.api.parameters import Cursor, Number, Offset
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
@@ -62,6 +63,7 @@ def retention_operations(  # noqa: PLR0913, PLR0917 - what the operations work w
     search: Search,
     runner: TaskRunner,
     bodies: Bodies,
+    room: ReplyRoom,
     settings: RetentionSettings,
     naive_zone: tzinfo | None,
 ) -> Operations:
@@ -120,7 +122,7 @@ def retention_operations(  # noqa: PLR0913, PLR0917 - what the operations work w
         after = None if cursor is None else queries.decode_cursor(cursor, sort)
         asked = search.page(queries.Query(ARCHIVED, number, offset, after, sort))
         page = await attended(request.receive, asked)
-        return page_of(page.body, page.next_cursor)
+        return PageReply(room, page.body, page.next_cursor)
 
     @operations.add(
         "DELETE",

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from madsci.common.errors import AbandonedError, MadsciError
 from madsci.event_manager.api.attending import attended
+from madsci.event_manager.api.page_reply import PIECE
 from madsci.event_manager.export.formats import FORMATS, format_named
 from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.query import Query
@@ -19,8 +20,6 @@ from madsci.event_manager.search.service import Search
 from madsci.event_manager.search.streams import OpenStream
 
 NDJSON: Final = FORMATS["ndjson"].media_type
-_PIECE: Final = 65_536
-"""Bytes that are sent at once: what the client has not taken is all that is kept for it."""
 
 _logger = logging.getLogger(__name__)
 
@@ -83,8 +82,8 @@ class _StreamedReply(Response):
         await send(head)
         part = self._first
         while part is not None:
-            for start in range(0, len(part), _PIECE):
-                await self._send(send, part[start : start + _PIECE], more=True)
+            for start in range(0, len(part), PIECE):
+                await self._send(send, part[start : start + PIECE], more=True)
             part = await self._stream.next_part()
         await self._send(send, b"", more=False)
 
