@@ -18,8 +18,7 @@ from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
 from madsci.common.types.extended_json import plain_document
 from madsci.common.types.log_level import EventLogLevel, level_number
-from madsci.common.types.ownership import id_text
-from madsci.common.types.ownership_ids import OWNERSHIP_IDS
+from madsci.common.types.ownership_ids import OWNERSHIP_IDS, id_text
 
 MAX_ID_LENGTH: Final = 255
 """Characters in an event id: it is a key of every index, and a ULID has 26."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from pydantic import field_validator as _field_validator
+
+from madsci.common.types.ownership_ids import id_text
 
 
 class OwnershipInfo(BaseModel):
@@ -37,10 +38,3 @@ class OwnershipInfo(BaseModel):
     @model_serializer(mode="wrap")
     def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: value for name, value in serialize(self).items() if value is not None}
-
-
-def id_text(value: Any) -> str | None:
-    """Return an id as text: text as it is, ``None`` as ``None``, anything else as its JSON."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
