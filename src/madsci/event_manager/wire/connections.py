@@ -19,8 +19,10 @@ class Connection(Protocol):
     """What is asked of a connection."""
 
     loop: asyncio.AbstractEventLoop
-    idle_since: float
-    """When it was made, or its last reply was complete."""
+
+    @property
+    def waits_since(self) -> float:
+        """When it began to wait for a request; who has the least makes room first."""
 
     @property
     def is_waiting(self) -> bool:
@@ -109,9 +111,9 @@ class Connections:
         for _ in range(2):
             while self._candidates:
                 since, one = self._candidates.popleft()
-                if one in self._members and one.is_waiting and one.idle_since == since:
+                if one in self._members and one.is_waiting and one.waits_since == since:
                     return one  # type: ignore[no-any-return]
-            found = [(one.idle_since, one) for one in self._members if one.is_waiting]
+            found = [(one.waits_since, one) for one in self._members if one.is_waiting]
             self._candidates.extend(sorted(found, key=lambda pair: pair[0]))
         return None
 

@@ -36,6 +36,9 @@ _SLICE: Final = 16_384
 """Bytes of a head that are parsed before it is measured."""
 _DISCARDED: Final = 4 * 1024 * 1024
 """Bytes that are read after the last reply, so that it is not lost; closing earlier would reset."""
+_USED_SECONDS: Final = 1.0
+"""By so much a connection that has brought a request goes before one that has not, as senders of many
+events keep theirs. More would let those who hold many used ones shut out whoever is new."""
 _PROBE_SECONDS: Final = 0.25
 _PROBE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 """An interim response, which every client of HTTP/1.1 has to pass over (RFC 9110, 15.2)."""
@@ -99,6 +102,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     @property
+    def waits_since(self) -> float:
+        """When it began to wait for a request, where one that was used counts as a second younger."""
+        return self.idle_since + (_USED_SECONDS if self._requests else 0.0)
+
+    @property
     def _is_busy(self) -> bool:
         # There is none before the first request, whatever its type says.
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]
@@ -114,14 +122,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._discard(len(data))
             return
         self._received += len(data)
-        while self._in_head and len(data) > _SLICE:
-            self._feed(data[:_SLICE])
-            data = data[_SLICE:]
+        if len(data) <= _SLICE:
+            self._feed(data)
+            return
+        rest = memoryview(data)
+        while self._in_head and len(rest) > _SLICE:
+            self._feed(rest[:_SLICE])
+            rest = rest[_SLICE:]
             if self._is_deaf:
                 return
-        self._feed(data)
+        self._feed(rest)
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         self._pending += len(data)
         if self._left_out:
             self._feed_body(data)
@@ -143,9 +155,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._pending > self._bounds.head_bytes or len(self.headers) > self._bounds.head_lines:
             self._refuse(self._too_large())
 
-    def _feed_body(self, data: bytes) -> None:
+    def _feed_body(self, data: bytes | memoryview) -> None:
         """Read the body of a request that offered another protocol, which the parser leaves out."""
-        body = data[: self._left_out]
+        body = bytes(data[: self._left_out])
         if body:
             self._left_out -= len(body)
             self.on_body(body)

@@ -106,12 +106,17 @@ def test_the_connection_that_was_idle_for_the_longest_time_makes_room(run):
     async def scenario():
         async with served() as server:
             idle = [await server.open(data) for data in (GET % 1, b"", b"GET / HT", GET % 1, b"")]
-            assert await is_open(idle[0])  # not the longest any more
-            await server.open()
-            await server.open()
-            await server.open()
+            for used in (0, 3):
+                await one_reply(idle[used][0])
+            for _ in range(3):
+                await server.open()
             assert server.connections.evicted == 3
-            assert [await is_open(idle[n]) for n in (0, 1, 4)] == [True, False, True]
+            # Those that were used stay for a second longer.
+            assert [await is_open(idle[n]) for n in (0, 1, 3, 4)] == [True, False, True, False]
+            await asyncio.sleep(1.2)
+            for _ in range(4):
+                await server.open()
+            assert [await is_open(idle[n]) for n in (0, 3)] == [False, True]
 
     run(scenario())
 
