@@ -248,9 +248,9 @@ class EventManagerSettings(
         description="Events that may wait for the writer; beyond, clients must come back.",
     )
     ingest_queue_bytes: Annotated[int, _BYTES] = Field(
-        default=256 * _MIB,
+        default=128 * _MIB,
         ge=1024,
-        description="Memory that the bodies in work may take, all together.",
+        description="Memory that the bodies in work may take, all together; two of the largest.",
     )
     query_timeout_seconds: Annotated[float, _SECONDS] = Field(
         default=30.0,
