@@ -76,7 +76,7 @@ parts = st.sampled_from(
         {"archived": False},
         {"archived": True},
         {"event_type": "log_info"},
-        {"event_type": {"$in": ["log_info", "none"]}},
+        {"event_type": {"$in": ["log_info", "node_start"]}},
         {"event_type": {"$ne": "log_info"}},
         {"event_data.workflow_id": "one"},
         {"event_data.workflow_id": {"$in": ["one", "two"]}},
