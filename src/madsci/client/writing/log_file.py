@@ -155,7 +155,8 @@ class LogFile:
         for _ in range(_ATTEMPTS):
             with suppress(FileNotFoundError):
                 return open_number(self._where, _FLAGS)
-            with suppress(FileNotFoundError):  # somebody deletes the folder just now
+            # Somebody deletes the folder just now, perhaps one that another thread has just made.
+            with suppress(FileNotFoundError, FileExistsError):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
         return open_number(self._where, _FLAGS)
 
