@@ -346,6 +346,9 @@ CATASTROPHES = [
     r"(a+)+$", r"(a|aa)*b", r"(.*)*x", r"((a{1,30}){1,30})*b", r"^(a+a+)+b", r"(a?){40}a{40}b",
     r"(?=(a+)+b)(?=(a+)+c)a", r"(a*)*\1\1\1b", r"^(?:(a)|(aa)|(aaa))*\2b", r"(.*?){1,200}z",
     r"(\w+\s?)+!", r"(?:(?:a*)*)*b", r"(a(?1)?b?)+c", r"(x?x?x?x?){200}y", r"([a-z]+)*\d",
+    # No text is spared these for not having a letter that they require.
+    r"(a|aa)*[bc]$", r"^(a+a+)+[bc]$", r"(\w+\s?)+[!?]", r"((a{1,30}){1,30})*[b-d]$",
+    r"(?:(?:a*)*)*[b-d]$",
 ]  # fmt: skip
 LONG = {
     "a": "a" * 1_000_000,
@@ -354,8 +357,11 @@ LONG = {
     "x": "x" * 5_000,
     "few": "a" * 40,
 }
-BLOCKS = ("a" * 17 + " ") * 55_000
-"""Each block has few ways to match, each stays below the limit of a pattern: all take a minute."""
+BLOCKS = "b " + ("a" * 17 + " ") * 55_000
+"""The letter that is looked for is there.
+
+Each block has few ways to match, each stays below the limit of a pattern: all take a minute.
+"""
 WORK_OF_OTHERS = [("POST", "event", '{"event_data": 1}'), ("GET", "health", None)]
 SECONDS = 2.0
 GRACE = 1.0
