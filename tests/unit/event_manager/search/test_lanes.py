@@ -16,7 +16,10 @@ from madsci.event_manager.search import lanes as lanes_module
 from madsci.event_manager.search.jobs import PageJob, TallyJob
 from madsci.event_manager.search.lanes import MAX_WAITING, Lanes, shape_of
 
-LONG = Budget(100.0)
+
+def long() -> Budget:
+    """A budget that begins now, and not when the tests were collected."""
+    return Budget(100.0)
 
 
 def on_a_loop(drill) -> None:
@@ -37,9 +40,9 @@ async def settled():
 
 async def with_slow_ones(lanes: Lanes, number: int):
     """Slow questions: as many seated as may be, the others wait."""
-    seat = await lanes.take("slow", LONG)
+    seat = await lanes.take("slow", long())
     assert lanes.is_slow_after_all("slow", seat)
-    return seat, await begun(*(lanes.take("slow", LONG) for _ in range(number - 1)))
+    return seat, await begun(*(lanes.take("slow", long()) for _ in range(number - 1)))
 
 
 def test_a_quick_question_has_a_seat_whatever_slow_ones_wait():
@@ -48,7 +51,7 @@ def test_a_quick_question_has_a_seat_whatever_slow_ones_wait():
         await with_slow_ones(lanes, 50)
         assert lanes.waiting == 49
         for _ in range(3):
-            (quick,) = await begun(lanes.take("quick", LONG))
+            (quick,) = await begun(lanes.take("quick", long()))
             assert not quick.result().is_slow
             lanes.give_back(quick.result())
 
@@ -59,9 +62,9 @@ def test_a_question_that_proves_slow_gives_up_the_last_seat_and_those_like_it_ch
     async def drill():
         lanes = Lanes(2)
         await with_slow_ones(lanes, 1)
-        seat = await lanes.take("another", LONG)
-        alike = await begun(lanes.take("another", LONG), lanes.take("another", LONG))
-        (quick,) = await begun(lanes.take("quick", LONG))
+        seat = await lanes.take("another", long())
+        alike = await begun(lanes.take("another", long()), lanes.take("another", long()))
+        (quick,) = await begun(lanes.take("quick", long()))
         assert not lanes.is_slow_after_all("another", seat)
         lanes.give_back(seat)
         await settled()
@@ -87,7 +90,7 @@ def test_with_one_seat_quick_and_slow_questions_take_turns():
     async def drill():
         lanes = Lanes(1)
         seat, _ = await with_slow_ones(lanes, 10)
-        quick = await begun(*(lanes.take("quick", LONG) for _ in range(10)))
+        quick = await begun(*(lanes.take("quick", long()) for _ in range(10)))
         order = []
         for _ in range(8):
             lanes.give_back(seat)
@@ -104,13 +107,13 @@ def test_what_proved_slow_is_not_for_ever(monkeypatch):
     async def drill():
         lanes = Lanes(3)
         (seat, _) = await with_slow_ones(lanes, 1)
-        assert (await lanes.take("slow", LONG)).is_slow
+        assert (await lanes.take("slow", long())).is_slow
         lanes.is_quick_after_all("slow")
-        assert not (await lanes.take("slow", LONG)).is_slow
+        assert not (await lanes.take("slow", long())).is_slow
         lanes.give_back(seat)
         lanes.is_slow_after_all("slow", seat)
         monkeypatch.setattr(lanes_module, "_REMEMBERED_FOR", 0.0)
-        assert not (await lanes.take("slow", LONG)).is_slow
+        assert not (await lanes.take("slow", long())).is_slow
 
     on_a_loop(drill)
 
@@ -118,8 +121,8 @@ def test_what_proved_slow_is_not_for_ever(monkeypatch):
 def test_who_leaves_while_waiting_takes_no_seat_from_anybody():
     async def drill():
         lanes = Lanes(1)
-        seat = await lanes.take("quick", LONG)
-        leaving, staying = await begun(lanes.take("quick", LONG), lanes.take("quick", LONG))
+        seat = await lanes.take("quick", long())
+        leaving, staying = await begun(lanes.take("quick", long()), lanes.take("quick", long()))
         leaving.cancel()
         await asyncio.wait([leaving])
         assert lanes.waiting == 1
@@ -132,8 +135,8 @@ def test_who_leaves_while_waiting_takes_no_seat_from_anybody():
 def test_who_leaves_at_the_moment_of_being_seated_gives_the_seat_to_the_next():
     async def drill():
         lanes = Lanes(1)
-        seat = await lanes.take("quick", LONG)
-        leaving, staying = await begun(lanes.take("quick", LONG), lanes.take("quick", LONG))
+        seat = await lanes.take("quick", long())
+        leaving, staying = await begun(lanes.take("quick", long()), lanes.take("quick", long()))
         lanes.give_back(seat)
         leaving.cancel()
         await asyncio.wait([leaving])
@@ -146,7 +149,7 @@ def test_who_leaves_at_the_moment_of_being_seated_gives_the_seat_to_the_next():
 def test_a_budget_that_is_used_up_by_waiting_is_told_to_come_back():
     async def drill():
         lanes = Lanes(1)
-        await lanes.take("quick", LONG)
+        await lanes.take("quick", long())
         with pytest.raises(OverloadedError, match=r"waited for 0.01 s.*not begun"):
             await lanes.take("quick", Budget(0.01))
         assert lanes.waiting == 0
@@ -157,9 +160,9 @@ def test_a_budget_that_is_used_up_by_waiting_is_told_to_come_back():
 def test_questions_of_different_shapes_take_turns():
     async def drill():
         lanes = Lanes(1)
-        seat = await lanes.take("many", LONG)
-        many = await begun(*(lanes.take("many", LONG) for _ in range(20)))
-        (one,) = await begun(lanes.take("one", LONG))
+        seat = await lanes.take("many", long())
+        many = await begun(*(lanes.take("many", long()) for _ in range(20)))
+        (one,) = await begun(lanes.take("one", long()))
         for _ in range(2):
             lanes.give_back(seat)
             await settled()
@@ -173,11 +176,11 @@ def test_questions_of_different_shapes_take_turns():
 def test_in_a_full_lane_one_of_the_most_frequent_makes_room():
     async def drill():
         lanes = Lanes(1)
-        await lanes.take("many", LONG)
-        many = await begun(*(lanes.take("many", LONG) for _ in range(MAX_WAITING)))
+        await lanes.take("many", long())
+        many = await begun(*(lanes.take("many", long()) for _ in range(MAX_WAITING)))
         with pytest.raises(OverloadedError, match="wait already"):
-            await lanes.take("many", LONG)
-        (other,) = await begun(lanes.take("other", LONG))
+            await lanes.take("many", long())
+        (other,) = await begun(lanes.take("other", long()))
         assert not other.done()
         refused = [one for one in many if one.done()]
         assert refused == many[-1:]
