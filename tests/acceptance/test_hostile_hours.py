@@ -39,16 +39,18 @@ def hours(tmp_path_factory):
     server = ServerProcess(tmp_path_factory.mktemp("hostile"))
     server.program = ["-c", LIMITED]
     server.start()
-    lines = [json.dumps({"event_data": {"message": "a" * 500, "n": one}}) for one in range(20_000)]
-    assert server.request("POST", "events", "\n".join(lines)).json["stored"] == 20_000
-    with (
-        watched_memory(server.process.pid) as sizes,
-        Honest(server.port) as honest,
-        Crowd(server.port) as crowd,
-    ):
-        wait_until(lambda: len(sizes) >= 10 * SECONDS, 3 * SECONDS, "the hour")
-    yield honest, crowd, sizes, server
-    server.stop()
+    try:
+        lines = [json.dumps({"event_data": {"message": "a" * 500, "n": one}}) for one in range(20_000)]
+        assert server.request("POST", "events", "\n".join(lines)).json["stored"] == 20_000
+        with (
+            watched_memory(server.process.pid) as sizes,
+            Honest(server.port) as honest,
+            Crowd(server.port) as crowd,
+        ):
+            wait_until(lambda: len(sizes) >= 10 * SECONDS, 3 * SECONDS, "the hour")
+        yield honest, crowd, sizes, server
+    finally:
+        server.stop()
 
 
 @pytest.mark.xfail(raises=AssertionError, strict=False, reason="bombs take the room of honest bodies")

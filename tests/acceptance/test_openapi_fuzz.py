@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.behind_middleware import MARK
-from support.server import ServerProcess
+from support.server import ServerProcess, running_server
 
 TESTS = Path(__file__).resolve().parents[1]
 WITHIN_A_PROGRAM = [str(TESTS / "support" / "behind_middleware.py")]
@@ -45,8 +45,10 @@ def fuzzed(request, tmp_path):
     server.start()
     marked = server.post("event", {"event_data": "the first"}).headers[MARK] is not None
     assert marked == (request.param == "a user's program")
-    yield server
-    server.stop()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def run_schemathesis(server, *arguments):
@@ -72,9 +74,10 @@ def run_schemathesis(server, *arguments):
 
 @inexact
 def test_a_few_examples_of_each_operation(tmp_path):
-    server = ServerProcess(tmp_path).start()
-    run_schemathesis(server, "--max-examples=10", "--phases=examples,coverage,fuzzing", "--no-shrink")
-    assert server.stop() == 0
+    with running_server(tmp_path) as server:
+        run_schemathesis(
+            server, "--max-examples=10", "--phases=examples,coverage,fuzzing", "--no-shrink"
+        )
 
 
 @pytest.mark.slow
@@ -89,16 +92,15 @@ def test_examples_of_each_operation(fuzzed):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("shard", SHARDS)
 def test_1500_examples_of_each_operation(tmp_path, shard):
-    server = ServerProcess(tmp_path).start()
-    run_schemathesis(
-        server,
-        "--max-examples=1500",
-        "--phases=examples,coverage,fuzzing",
-        f"--include-path-regex={SHARDS[shard]}",
-        "--no-shrink",
-        "--workers=2",
-    )
-    assert server.stop() == 0
+    with running_server(tmp_path) as server:
+        run_schemathesis(
+            server,
+            "--max-examples=1500",
+            "--phases=examples,coverage,fuzzing",
+            f"--include-path-regex={SHARDS[shard]}",
+            "--no-shrink",
+            "--workers=2",
+        )
 
 
 @perhaps_inexact
