@@ -36,6 +36,12 @@ def own_lab(tmp_path_factory):
     os.environ.update(before)
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--examples", type=int, default=60, help="of each operation, in the drill of OpenAPI"
+    )
+
+
 def pytest_collection_finish(session):
     """Build the MongoDB test server before the clock of a test runs: the first build takes long."""
     wanted = any("mongo" in item.nodeid or "mongo_url" in item.fixturenames for item in session.items)
