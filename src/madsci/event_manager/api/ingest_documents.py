@@ -76,7 +76,7 @@ POST_EVENTS: Final[dict[str, Any]] = {
                 "schema": {"type": "string"},
                 "example": '{"event_type":"log_info","event_data":"first"}\n{"event_data":"second"}\n',
             },
-            "application/json": {"schema": {"type": "array", "items": _EVENT}},
+            "application/json": {"schema": {"anyOf": [{"type": "array", "items": _EVENT}, _EVENT]}},
         },
     },
     "responses": {

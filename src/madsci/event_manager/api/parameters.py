@@ -62,10 +62,24 @@ Number = Annotated[
     ),
     AfterValidator(lambda number: number or queries.MAX_PAGE),
 ]
+_DATE: Final = r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+_CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
+_OFFSET: Final = r"(Z|[+\-](0[0-9]|1[0-3]):[0-5][0-9])"
+TIME_PATTERN: Final = (
+    r"(now|today|yesterday|tomorrow|[+\-][1-9][0-9]{0,3}(ms|s|m|h|d|w)"
+    rf"|[1-9][0-9]{{9}}(\.[0-9]{{1,6}})?|[1-9][0-9]{{12}}|{_DATE}([T ]{_CLOCK}{_OFFSET}?)?)"
+)
+"""The usual forms of times, for generated clients; more are read."""
 Time = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "examples": ["2026-11-23T20:00:00Z", "-90m", "today"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^{TIME_PATTERN}?$",
+            "examples": ["2026-11-23T20:00:00Z", "-90m", "today"],
+        }
+    ),
     Query(
         description="ISO 8601, or relative: `-90m`, `-2d`, `now`, `today`, `today+8h`. Inclusive, a day"
         " as a whole. Without an offset it is in the server's zone."

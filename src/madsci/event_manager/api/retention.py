@@ -23,7 +23,7 @@ from madsci.event_manager.api.models import (
 )
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.page_reply import PageReply, ReplyRoom
-from madsci.event_manager.api.parameters import Cursor, Number, Offset
+from madsci.event_manager.api.parameters import TIME_PATTERN, Cursor, Number, Offset
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_json, visible_names
@@ -269,8 +269,9 @@ _ARCHIVE_BODY: dict[str, Any] = {
                         "event_ids": {"type": ["array", "null"], "items": {"type": "string"}},
                         "before_date": {
                             "type": ["string", "null"],
-                            "format": "date-time",
+                            "pattern": f"^{TIME_PATTERN}$",
                             "description": "Exclusive, of the events' own time.",
+                            "examples": ["2026-01-01T00:00:00Z", "-90d"],
                         },
                         "selector": {"anyOf": [{"$ref": SELECTOR}, {"type": "null"}]},
                         "batch_size": {

@@ -23,19 +23,19 @@ _GROUPINGS: Final = "|".join(GROUPINGS)
 Interval = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,5}(ms|s|m|h|d|w)?$"}),
+    WithJsonSchema({"type": "string", "pattern": "^([1-9][0-9]{0,5}(ms|s|m|h|d|w)?)?$"}),
     Query(description="Length of a bucket: `30s`, `5m`, `1h`, `1d`, `1w`; none for a round one."),
 ]
 By = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "enum": list(GROUPINGS)}),
+    WithJsonSchema({"type": "string", "enum": ["", *GROUPINGS]}),
     Query(description="Count by type, level, node, workcell, experiment, workflow or user, too."),
 ]
 Names = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "pattern": f"^({_GROUPINGS})(,({_GROUPINGS}))*$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^(({_GROUPINGS})(,({_GROUPINGS}))*)?$"}),
     Query(
         description="Which of type, level, node, workcell, experiment, workflow, user; none for all."
     ),
