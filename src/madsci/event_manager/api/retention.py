@@ -268,8 +268,10 @@ _ARCHIVE_BODY: dict[str, Any] = {
                     "properties": {
                         "event_ids": {"type": ["array", "null"], "items": {"type": "string"}},
                         "before_date": {
-                            "type": ["string", "null"],
+                            "type": ["string", "number", "null"],
                             "pattern": f"^{TIME_PATTERN}$",
+                            "minimum": -2e19,
+                            "maximum": 2e19,
                             "description": "Exclusive, of the events' own time.",
                             "examples": ["2026-01-01T00:00:00Z", "-90d"],
                         },

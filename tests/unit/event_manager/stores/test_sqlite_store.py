@@ -366,14 +366,14 @@ class TestCheckpoint:
         store = open_store()
         log = Path(f"{path}-wal")
         longest = 0
-        for number in range(400):
+        for number in range(800):
             store.append(crowd(str(number), 10, '"' + "x" * 3_000 + '"'))
             longest = max(longest, log.stat().st_size)
-        assert path.stat().st_size > 8_000_000
-        assert longest < 1_200 * (PAGE + 24)
+        assert path.stat().st_size > 20_000_000
+        assert longest < 2_500 * (PAGE + 24)  # on a machine that has much else to do, too
         store.close()
         again = open_store()
-        assert again.count() == 4_000
+        assert again.count() == 8_000
         again.close()
 
     def test_the_log_is_copied_into_the_file_beside_the_writer(self, path, open_store, monkeypatch):
