@@ -23,7 +23,7 @@ from madsci.event_manager.stores.base import Damage, DamageOf
 from madsci.event_manager.stores.sqlite.damage import quarantine
 from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_terms
 from madsci.event_manager.stores.sqlite.damage.indexes import make_anew
-from madsci.event_manager.stores.sqlite.damage.rows import BATCH, read_row, span, verify
+from madsci.event_manager.stores.sqlite.damage.rows import read_row, span, verify
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES, fact
 from madsci.event_manager.stores.sqlite.faults import advice
 from madsci.event_manager.stores.sqlite.transaction import transaction
@@ -32,6 +32,8 @@ _logger = logging.getLogger(__name__)
 
 _SECONDS_OF_EVENTS: Final = 0.05
 """For the newest events, and again for the index of their terms: one or two thousand."""
+_AT_ONCE: Final = 10
+"""Events between two looks at the clock: they may have megabytes each."""
 _BYTES_BEFORE_SERVING: Final = 16 * 1024 * 1024
 """Of a file up to this size the structure is checked before it is served, which takes 50 ms."""
 _STEPS: Final = 10_000
@@ -109,7 +111,7 @@ def _newest(
     """
     found: list[Damage] = []
     try:
-        for batch in verify(connection, *span(connection)):
+        for batch in verify(connection, *span(connection), _AT_ONCE):
             found.extend(batch)
             if time.monotonic() > deadline:
                 return found, None, False
@@ -199,7 +201,7 @@ def _wrong_terms(connection: apsw.Connection, deadline: float) -> str | None:
     first, last = span(connection)
     deadline = _soon(deadline)
     while last >= first and time.monotonic() < deadline:
-        beginning = max(first, last - BATCH + 1)
+        beginning = max(first, last - _AT_ONCE + 1)
         wrong = find_wrong_terms(connection, beginning, last)
         if wrong is not None:
             return f"event {wrong.seq}: {wrong.reason}"

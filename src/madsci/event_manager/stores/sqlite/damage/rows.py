@@ -65,17 +65,19 @@ _READ: Final = f"SELECT {_RAW} FROM events NOT INDEXED WHERE seq "  # noqa: S608
 _READ_SPAN: Final = f"{_READ.removesuffix('seq ')}{_SPAN}"
 
 
-def verify(connection: apsw.Connection, first: int, last: int) -> Iterator[list[Damage]]:
+def verify(
+    connection: apsw.Connection, first: int, last: int, size: int = BATCH
+) -> Iterator[list[Damage]]:
     """Yield the damaged rows with numbers from the first to the last one, batch by batch, newest first.
 
-    Batches without damage are empty lists, so that a caller may leave off after each. Reads what the
-    connection sees then; nothing is changed.
+    A batch of ``size`` rows without damage is an empty list, so that a caller may leave off after it.
+    Reads what the connection sees then; nothing is changed.
 
     Raises:
         apsw.CorruptError: the structure of the table is damaged, not only what is in a row.
     """
     while last >= first:
-        beginning = max(first, last - BATCH + 1)
+        beginning = max(first, last - size + 1)
         yield look(connection, beginning, last)
         last = beginning - 1
 
