@@ -36,7 +36,8 @@ class AnsweringBeside:
         self._on_damage = on_damage
         self._ready = ready
         self._idle: list[WorkerProcess] = []
-        self._all: set[WorkerProcess] = set()
+        self._all: frozenset[WorkerProcess] = frozenset()
+        """Replaced under the lock and read without: the event loop must not wait for a start."""
         self._lock = threading.Lock()
         self._closed = False
 
@@ -71,16 +72,12 @@ class AnsweringBeside:
     def cancel(self, budget: Budget) -> None:
         """Have the process that is at this job leave it off, or end it."""
         budget.cancel()
-        for worker in self._workers():
+        for worker in self._all:
             worker.interrupt(budget)
 
     def at_work(self, budget: Budget) -> float | None:
         """Return for how many seconds of a core the job is under way; ``None`` if nobody can tell."""
-        return next((one.at_work for one in self._workers() if one.is_at(budget)), 0.0)
-
-    def _workers(self) -> list[WorkerProcess]:
-        with self._lock:
-            return list(self._all)
+        return next((one.at_work for one in self._all if one.is_at(budget)), 0.0)
 
     def stream(self, job: StreamJob) -> Stream:
         """Begin to make a file; its parts raise what ``ask`` raises."""
@@ -104,7 +101,7 @@ class AnsweringBeside:
             worker = self._idle.pop()
             if worker.is_usable:
                 return worker
-            self._all.discard(worker)
+            self._all -= {worker}
             worker.end()
         return None
 
@@ -115,7 +112,7 @@ class AnsweringBeside:
                 worker.idle_since = time.monotonic()
                 self._idle.append(worker)
                 return
-            self._all.discard(worker)
+            self._all -= {worker}
         worker.end()
 
     def tend(self) -> None:
@@ -126,7 +123,7 @@ class AnsweringBeside:
             long_ago = time.monotonic() - _IDLE
             leaving = [one for one in self._idle if not one.is_usable]
             leaving += [one for one in self._idle[:-1] if one.idle_since < long_ago]
-            self._all.difference_update(leaving)
+            self._all -= set(leaving)
             self._idle = [one for one in self._idle if one not in leaving]
             if not self._idle and len(self._all) < self._ready:
                 self._idle.append(self._start())
@@ -135,7 +132,7 @@ class AnsweringBeside:
 
     def _start(self) -> WorkerProcess:
         worker = WorkerProcess(self._url, self._on_damage)
-        self._all.add(worker)
+        self._all |= {worker}
         return worker
 
     def _check_open(self) -> None:
@@ -146,7 +143,7 @@ class AnsweringBeside:
         """End all processes."""
         with self._lock:
             self._closed = True
-        for worker in self._workers():
+        for worker in self._all:
             worker.end()
 
 
