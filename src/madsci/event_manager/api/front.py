@@ -6,7 +6,6 @@ request itself is said here, in one way for all of them.
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from madsci.common.errors import MadsciError
+from madsci.common.nearest import nearest
 from madsci.event_manager.api.compression import Compression
 from madsci.event_manager.api.guard import Guard
 from madsci.event_manager.api.operations import VARIABLE, FastOperation, Operation
@@ -197,6 +197,6 @@ def _refuse_unknown(query: bytes, known: frozenset[str]) -> Response | None:
 def _unknown(name: str, known: frozenset[str]) -> str:
     if not known:
         return "there are no parameters here"
-    nearest = difflib.get_close_matches(name[:100], known, 1, 0.5)
-    guess = f"; did you mean {nearest[0]}?" if nearest else ","
+    near = nearest(name, known)
+    guess = f"; did you mean {near}?" if near else ","
     return f"there is no such parameter{guess} There are {', '.join(sorted(known))}"
