@@ -94,22 +94,7 @@ _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "content": {
             "application/json": {
-                "schema": {
-                    "anyOf": [
-                        {
-                            "type": "object",
-                            "title": "BackupRequest",
-                            "additionalProperties": False,
-                            "properties": {
-                                "description": {
-                                    "type": ["string", "null"],
-                                    "description": "A few words that become part of its name.",
-                                }
-                            },
-                        },
-                        {"type": "null"},
-                    ]
-                },
+                "schema": {"anyOf": [BackupRequest.model_json_schema(), {"type": "null"}]},
                 "example": {"description": "before the move"},
             }
         }

@@ -117,7 +117,8 @@ def _filled(
 
 
 def _rows(connection: apsw.Connection, query: Query, pass_over: PassOver) -> Generator[Row, None, None]:
-    skipped = query.offset if _is_walked_in_windows(query) else 0
+    is_walked = _is_walked_in_windows(query, narrowing(query.selector))
+    skipped = query.offset if is_walked else 0
     yield from islice(_rows_of(connection, query, pass_over), skipped, None)
 
 
@@ -135,18 +136,17 @@ def statements(
     Those of windows do not skip the query's offset, and the others do.
     """
     match = narrowing(query.selector)
-    if not _is_walked_in_windows(query):
+    if not _is_walked_in_windows(query, match):
         yield _single(query, pass_over, match)
         return
     for window in windows(connection, query, match):
         yield _of_window(query, pass_over, match, window)
 
 
-def _is_walked_in_windows(query: Query) -> bool:
+def _is_walked_in_windows(query: Query, match: str | None) -> bool:
     """Tell whether the order is that of an index, and the inverted index is asked about events."""
     return query.sort in _IN_ORDER_OF_AN_INDEX and (
-        narrowing(query.selector) is not None
-        or any(isinstance(leaf, Text) for leaf in leaves(query.selector))
+        match is not None or any(isinstance(leaf, Text) for leaf in leaves(query.selector))
     )
 
 
