@@ -18,7 +18,7 @@ from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
-from madsci.event_manager.model.json_reading import read_json, visible_names
+from madsci.event_manager.model.json_reading import read_request
 from madsci.event_manager.model.selector import And
 from madsci.event_manager.search.question import Question, read_question
 
@@ -170,6 +170,4 @@ def parse_question(text: bytes, naive_zone: tzinfo | None) -> Question:
     Raises:
         InvalidInputError: it is not JSON, or no question.
     """
-    document, repairs = read_json(text)
-    document = visible_names(document, repairs)
-    return read_question(document, naive_zone)
+    return read_question(read_request(text), naive_zone)

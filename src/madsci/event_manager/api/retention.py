@@ -26,7 +26,7 @@ from madsci.event_manager.api.page_reply import PageReply, ReplyRoom
 from madsci.event_manager.api.parameters import TIME_PATTERN, Cursor, Number, Offset
 from madsci.event_manager.api.question_schema import SELECTOR
 from madsci.event_manager.model import query as queries
-from madsci.event_manager.model.json_reading import read_json, visible_names
+from madsci.event_manager.model.json_reading import read_request
 from madsci.event_manager.model.selector import And, In, Selector
 from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.retention.policy import ARCHIVED, Policy
@@ -93,7 +93,7 @@ def retention_operations(  # noqa: PLR0913, PLR0917 - what the operations work w
         at; a date and a selector have to hold both.
         """
         body = await bodies.read(request, MAX_BODY_BYTES)
-        wanted = await run_in_threadpool(lambda: read_archive_request(_document(body), naive_zone))
+        wanted = await run_in_threadpool(lambda: read_archive_request(read_request(body), naive_zone))
         if wanted.dry_run:
             count = await attended(request.receive, _count(search, _selectors(wanted)))
             return _archived(count, f"{count} events would be archived", dry_run=True)
@@ -201,11 +201,6 @@ def retention_operations(  # noqa: PLR0913, PLR0917 - what the operations work w
         return {"clock": clock, "message": message}
 
     return operations
-
-
-def _document(body: bytes) -> object:
-    document, repairs = read_json(body)
-    return visible_names(document, repairs)
 
 
 def _archive(retention: Retention, wanted: ArchiveRequest) -> int:

@@ -94,6 +94,12 @@ def visible_names(value: Any, repairs: list[str]) -> Any:
     return _with_visible_names(value)
 
 
+def read_request(data: bytes) -> Any:
+    """Return the value of a request's JSON, with the names that stores have; raises as ``read_json``."""
+    document, repairs = read_json(data)
+    return visible_names(document, repairs)
+
+
 def _names(value: Any) -> Iterator[str]:
     waiting = [value]
     while waiting:
