@@ -95,7 +95,7 @@ def visible_names(value: Any, repairs: list[str]) -> Any:
 
 
 def read_request(data: bytes) -> Any:
-    """Return the value of a request's JSON, with the names that stores have; raises as ``read_json``."""
+    """Return the value of a request's JSON, its names as stores keep them; raises as ``read_json``."""
     document, repairs = read_json(data)
     return visible_names(document, repairs)
 
