@@ -119,12 +119,12 @@ def test_streams_that_nobody_reads_to_the_end_are_given_up(full_server):
         with socket.create_connection(("127.0.0.1", full_server.port), 10) as connection:
             connection.sendall(b"GET /events/export HTTP/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
-        wait_until(lambda: full_server.request("GET", "events/count").status == 200, what="an answer")
+        wait_until(lambda: full_server.request("GET", "events/count").status == 200, "an answer")
 
     def streams_again() -> bool:
         return full_server.request("GET", "events/export?fields=alert").status == 200
 
-    wait_until(streams_again, what="a place for a stream")
+    wait_until(streams_again, "a place for a stream")
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
@@ -135,7 +135,7 @@ def test_the_processes_that_answer_end_with_a_killed_server(tmp_path):
         answering = children(server.process.pid)
         assert answering
         server.kill()
-        wait_until(lambda: not any(map(is_running, answering)), what="the end of the processes")
+        wait_until(lambda: not any(map(is_running, answering)), "the end of the processes")
         server.start()
         assert server.get("events/count") == {"count": 100}
 
@@ -146,4 +146,4 @@ def test_a_killed_process_costs_one_question_at_most(full_server):
     for child in children(full_server.process.pid):
         os.kill(child, 9)
     assert full_server.request("GET", "health").status == 200
-    wait_until(lambda: full_server.request("GET", "events/count").status == 200, what="an answer")
+    wait_until(lambda: full_server.request("GET", "events/count").status == 200, "an answer")

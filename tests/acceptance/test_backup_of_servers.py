@@ -67,11 +67,11 @@ def committed(path: Path) -> list[str]:
 def test_a_backup_under_load_is_one_moment_and_keeps_what_was_acknowledged_before(tmp_path):
     server = served(tmp_path)
     with Load(server) as load:
-        wait_until(lambda: len(load.acknowledged) > 5_000, 60, "events to back up")
+        wait_until(lambda: len(load.acknowledged) > 5_000, "events to back up")
         before = list(load.acknowledged)
         path = back_up(server)
         during = len(load.acknowledged) - len(before)
-        wait_until(lambda: len(load.acknowledged) > len(before) + during + 500, 30, "events after it")
+        wait_until(lambda: len(load.acknowledged) > len(before) + during + 500, "events after it")
     assert server.stop() in STOPPED
     assert during > 0, "nothing was written while the backup was made"
 
@@ -98,10 +98,10 @@ def test_a_backup_of_mongodb_under_load_keeps_what_was_acknowledged_before(
     settings = {"EVENT_DB_URL": mongo_url, "EVENT_DATABASE_NAME": mongo_database}
     server = served(tmp_path, **settings)
     with Load(server, 3, pause=0.05) as load:
-        wait_until(lambda: len(load.acknowledged) > 500, 60, "events to back up")
+        wait_until(lambda: len(load.acknowledged) > 500, "events to back up")
         before = list(load.acknowledged)
         path = back_up(server)
-        wait_until(lambda: len(load.acknowledged) > len(before) + 200, 30, "events after it")
+        wait_until(lambda: len(load.acknowledged) > len(before) + 200, "events after it")
     assert server.stop() in STOPPED
     with closing(MongoStore(mongo_url, database=mongo_database)) as store:
         originals = everything(store)
@@ -127,10 +127,10 @@ def test_a_server_that_is_killed_in_a_backup_leaves_none_that_is_not_whole(tmp_p
                 [sys.executable, "-c", ASK, f"{server.url}backup"], stderr=subprocess.DEVNULL
             )
             if wait % 2:  # while it is being made; else once it is there
-                wait_until(lambda: any(folder.glob(".*.part")), 30, "a backup under way")
+                wait_until(lambda: any(folder.glob(".*.part")), "a backup under way")
             else:
                 wait_until(
-                    lambda n=target: len(server.get("backup")["available_backups"]) > n, 30, "a backup"
+                    lambda n=target: len(server.get("backup")["available_backups"]) > n, "a backup"
                 )
             server.kill()
             request.wait(10)
@@ -177,9 +177,9 @@ def test_the_schedule_makes_one_backup_and_keeps_an_event_of_it(tmp_path):
     def backups() -> list[dict]:
         return server.get("backup")["available_backups"]
 
-    wait_until(backups, 30, "the backup of this year")
+    wait_until(backups, "the backup of this year")
     selector = {"event_type": "backup_create"}
-    (event,) = wait_until(lambda: list(server.query(selector)), 30, "its event")
+    (event,) = wait_until(lambda: list(server.query(selector)), "its event")
     assert event["event_data"]["path"] == backups()[0]["path"]
     server.stop()
     server.start()

@@ -232,13 +232,13 @@ def start_helper_until_delivered(clients: Clients, count_now) -> None:
     """Start the program once more, as after a crash: it ships what the dead ones left."""
     clients.start("helper", 1)
     expected = total(clients.returned())
-    wait_until(lambda: count_now() >= expected, 100, "what the dead left behind")
+    wait_until(lambda: count_now() >= expected, "what the dead left behind", seconds=100)
 
 
 def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count):
     clients.url = server.address
     clients.start("a", count)
-    wait_until(lambda: len(clients.returned().get("a", [])) == count, 60)
+    wait_until(lambda: len(clients.returned().get("a", [])) == count)
     server.start()
     clients.finish()
     assert_delivered(stored(server), {"a": list(range(count))})
@@ -252,7 +252,7 @@ def test_kill_9_of_the_server_in_the_burst_costs_nothing(server, clients, count)
     clients.start("a", count, pause=0.02 if count == FEW else 0.1)
     for number in range(1, kills + 1):
         goal = count * number // (kills + 2)
-        wait_until(lambda goal=goal: total(stored(server)) >= goal, 60)
+        wait_until(lambda goal=goal: total(stored(server)) >= goal)
         server.kill()
         server.start()
     clients.finish()
@@ -270,7 +270,7 @@ def kill_clients_at_random(clients: Clients, count: int, lives: range, seed: int
         process = clients.start(f"life{life}", count)
         goal = chance.randint(1, count - 1)
         path = clients.directory / f"life{life}.returned"
-        wait_until(lambda path=path, goal=goal: lines_in(path) >= goal, 30)
+        wait_until(lambda path=path, goal=goal: lines_in(path) >= goal)
         clients.kill(process)
 
 
@@ -316,7 +316,7 @@ def test_bad_moods_of_a_server_cost_nothing(clients, count, has_batches, moods):
         clients.start("a", count, pause=0.01)
         if moods == (HANG,):
             wait_until(lambda: peer.requests >= 1)
-            wait_until(lambda: len(clients.returned().get("a", [])) == count, 60)
+            wait_until(lambda: len(clients.returned().get("a", [])) == count)
             peer.released.set()
         clients.finish()
         assert_delivered(arrived(peer), {"a": list(range(count))})
@@ -342,7 +342,7 @@ def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, c
         server.start()
     clients.start("a", count, extra="fork")
     if is_down:
-        wait_until(lambda: total(clients.returned()) == count, 60)
+        wait_until(lambda: total(clients.returned()) == count)
         server.start()
     clients.finish()
     there = stored(server)
@@ -387,7 +387,7 @@ def test_a_running_process_ships_what_another_left(clients):
         clients.start("dead", FEW, extra="exit").wait(30)
         peer.mood = lambda: "well"
         clients.start("a", 2_000, pause=0.5)
-        wait_until(lambda: total(arrived(peer)) >= FEW + 200, 30)
+        wait_until(lambda: total(arrived(peer)) >= FEW + 200)
         assert arrived(peer)["dead"] == list(range(FEW))
 
 
@@ -395,7 +395,7 @@ def test_what_a_full_spool_drops_is_told_to_the_server(clients):
     port = free_port()
     clients.url = f"http://127.0.0.1:{port}/"
     process = clients.start("a", ALL, ROOM="1000000")
-    wait_until(lambda: total(clients.returned()) == ALL, 60)
+    wait_until(lambda: total(clients.returned()) == ALL)
     with running_peer(BadPeer(), port) as peer:
         process.wait(60)
         (told,) = [data for data in peer.data() if "lost_events" in data]
@@ -411,5 +411,5 @@ def test_the_time_of_a_log_call_does_not_depend_on_the_server(clients):
         clients.url = peer.url
         started = time.monotonic()
         clients.start("a", FEW)
-        wait_until(lambda: total(clients.returned()) == FEW, 20)
+        wait_until(lambda: total(clients.returned()) == FEW)
         assert time.monotonic() - started < 15

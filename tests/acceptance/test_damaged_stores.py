@@ -159,4 +159,4 @@ def _ended_or_answers(server: ServerProcess) -> bool:
             return ""
         return "answers"
 
-    return wait_until(state, 30, "an end or an answer") == "ended"
+    return wait_until(state, "an end or an answer") == "ended"

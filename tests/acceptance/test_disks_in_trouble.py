@@ -18,7 +18,7 @@ def test_events_are_taken_again_after_io_errors(tmp_path):
     """A limit to the size of files makes writes fail, as a bad disk does."""
     server = ServerProcess(tmp_path).start()
     with Load(server, threads=2, pause=0.01) as load:
-        wait_until(lambda: len(load.acknowledged) > 200, what="some events")
+        wait_until(lambda: len(load.acknowledged) > 200, "some events")
         limits = resource.prlimit(
             server.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY)
         )
@@ -26,7 +26,7 @@ def test_events_are_taken_again_after_io_errors(tmp_path):
         tells(server, 1, "ERROR")
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)
         becomes_healthy(server)
-        tells(server, 1, "This is over", 10)
+        tells(server, 1, "This is over")
     has_all(server, load)
     assert server.log.read_text().count("ERROR") == 1
     server.stop()
@@ -68,7 +68,7 @@ def test_a_disk_that_hangs_is_told_and_holds_up_no_answer_about_it(server_on_dis
             becomes_unhealthy(server, "has not answered for", 8)
             tells(server, 1, "ERROR")
         becomes_healthy(server)
-        tells(server, 1, "This is over", 10)
+        tells(server, 1, "This is over")
     assert takes_events(server)
     server.stop()
 

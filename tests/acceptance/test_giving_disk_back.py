@@ -43,11 +43,11 @@ def test_the_room_of_deleted_events_is_given_back_under_load(server):
     with Load(server, threads=2, pause=0.02) as load:
         for name in "ab":
             fill(server, name, 10_000)
-        wait_until(lambda: len(load.acknowledged) > 200, what="some events")
+        wait_until(lambda: len(load.acknowledged) > 200, "some events")
         before = size(server)
         assert before > 20_000_000
         assert purge(server) == 20_000
-        wait_until(lambda: size(server) < before / 3, 15, "a smaller file")
+        wait_until(lambda: size(server) < before / 3, "a smaller file")
         gets(load, 50)
     assert set(load.acknowledged) <= {event["_id"] for event in server.query({})}
 
@@ -74,7 +74,7 @@ def test_a_server_that_is_killed_amid_it_loses_nothing(tmp_path):
             recent = {"event_timestamp": {"$gt": OLD}}
             assert acknowledged <= {event["_id"] for event in server.query(recent)}
         purge(server)
-        wait_until(lambda: size(server) < 15_000_000, 20, "a small file")
+        wait_until(lambda: size(server) < 15_000_000, "a small file")
     server.stop()
     with closing(apsw.Connection(str(server.database))) as file:
         assert file.execute("PRAGMA integrity_check").get == "ok"

@@ -12,8 +12,8 @@ import apsw
 
 from support.server import running_server, wait_until
 
-SECONDS = 1.5
-"""One second, and what a busy machine adds."""
+SECONDS = 4.0
+"""One second on a quiet machine; the rest is for a busy one."""
 
 
 def answered(server) -> dict:
@@ -57,8 +57,8 @@ def test_a_program_that_locks_the_file_is_told(server):
         other.execute("BEGIN IMMEDIATE")
         refused = threading.Thread(target=lambda: server.post("event", {}))
         refused.start()
-        health = wait_until(lambda: not (state := answered(server))["healthy"] and state, 20)
+        health = wait_until(lambda: not (state := answered(server))["healthy"] and state)
         assert "events.db" in health["description"]
         other.execute("ROLLBACK")
         refused.join()
-        wait_until(lambda: answered(server)["healthy"], 10)
+        wait_until(lambda: answered(server)["healthy"])

@@ -47,7 +47,7 @@ def hours(tmp_path_factory):
             Honest(server.port) as honest,
             Crowd(server.port) as crowd,
         ):
-            wait_until(lambda: len(sizes) >= 10 * SECONDS, 3 * SECONDS, "the hour")
+            wait_until(lambda: len(sizes) >= 10 * SECONDS, "the hour", seconds=3 * SECONDS)
         yield honest, crowd, sizes, server
     finally:
         server.stop()

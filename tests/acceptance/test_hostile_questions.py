@@ -366,7 +366,7 @@ WORK_OF_OTHERS = [("POST", "event", '{"event_data": 1}'), ("GET", "health", None
 SECONDS = 2.0
 GRACE = 1.0
 """A pattern at work on one text is not interrupted: its process is ended so long after the budget."""
-QUICK = 2.0
+QUICK = 4.0
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,11 @@ def drill(directory, kills: int) -> None:
     with Load(server) as load:
         for _ in range(kills):
             before = len(load.acknowledged)
-            wait_until(lambda before=before: len(load.acknowledged) > before + 50, what="new events")
+            wait_until(lambda before=before: len(load.acknowledged) > before + 50, "new events")
             threading.Event().wait(chance.uniform(0.0, 0.4))  # the moment of the blow is the test
             server.kill()
             server.start()
-        wait_until(lambda: len(load.acknowledged) > before + 50, what="events after the last start")
+        wait_until(lambda: len(load.acknowledged) > before + 50, "events after the last start")
     stored = Counter(event["_id"] for event in server.query({}))
     assert server.stop() in (0, -15)
     assert set(load.acknowledged) - set(stored) == set(), "acknowledged events are missing"

@@ -116,7 +116,7 @@ def verification(server: ServerProcess) -> dict:
 
 def test_what_is_checked_after_the_start_is_found_whole(server):
     server.start()
-    wait_until(lambda: verification(server)["last_outcome"] == "done", 60, "the check")
+    wait_until(lambda: verification(server)["last_outcome"] == "done", "the check")
     assert health(server)["healthy"]
     assert server.get("events/count")["count"] == SIZE
 
@@ -127,8 +127,8 @@ def test_a_torn_page_is_found_beside_the_service_and_told_everywhere(server):
         file.seek((page - 1) * 4096)
         file.write(b"\xff" * 4096)
     process = server.launch()
-    wait_until(lambda: answers(server), 30, "the server")
-    said = wait_until(lambda: (now := health(server))["troubles"] and now, 60, "the finding")
+    wait_until(lambda: answers(server), "the server")
+    said = wait_until(lambda: (now := health(server))["troubles"] and now, "the finding")
     assert any("events.db is damaged" in one and "recover" in one for one in said["troubles"])
     assert server.request("GET", "health").status == 503
     assert server.post("event", small(1)).status == 200  # a recorder goes on
@@ -139,7 +139,7 @@ def test_a_torn_page_is_found_beside_the_service_and_told_everywhere(server):
         newest = server.get("events?number=10").values()
         return any(one["alert"] and "recover" in one["event_data"]["message"] for one in newest)
 
-    wait_until(alert, 20, "the alert")
+    wait_until(alert, "the alert")
     assert process.poll() is None
 
 
@@ -149,8 +149,8 @@ def test_where_a_used_page_counts_as_free_nothing_more_is_written(server):
         file.seek(32)
         file.write(page.to_bytes(4, "big") + (1).to_bytes(4, "big"))
     server.launch()
-    wait_until(lambda: answers(server), 30, "the server")
-    wait_until(lambda: server.request("GET", "health").status == 503, 60, "the finding")
+    wait_until(lambda: answers(server), "the server")
+    wait_until(lambda: server.request("GET", "health").status == 503, "the finding")
     before = server.database.read_bytes()
     reply = server.post("event", small(1))
     assert reply.status >= 500
@@ -162,17 +162,17 @@ def test_where_a_used_page_counts_as_free_nothing_more_is_written(server):
 
 def test_kill_9_of_the_check_or_of_the_server_amid_it_harms_nothing(server):
     server.launch()
-    wait_until(lambda: answers(server), 30, "the server")
-    worker = wait_until(lambda: worker_of(server), 20, "the process that checks")
+    wait_until(lambda: answers(server), "the server")
+    worker = wait_until(lambda: worker_of(server), "the process that checks")
     os.kill(worker, signal.SIGSTOP)  # amid its work
     assert server.post("event", small(1)).status == 200
     os.kill(worker, signal.SIGKILL)
     assert server.post("event", small(2)).status == 200
-    wait_until(lambda: verification(server)["last_outcome"] == "done", 80, "the check once more")
+    wait_until(lambda: verification(server)["last_outcome"] == "done", "another check", seconds=80)
     assert health(server)["healthy"]
     server.kill()
     server.launch()
-    wait_until(lambda: worker_of(server), 30, "the process that checks")
+    wait_until(lambda: worker_of(server), "the process that checks")
     server.kill()
     server.start()
     assert server.get("events/count")["count"] == SIZE + 2
@@ -182,24 +182,24 @@ def test_a_reader_that_stands_still_holds_up_nobody_and_is_named(server):
     server.start()
     reader = subprocess.Popen([sys.executable, "-c", READER, str(server.database)])
     try:
-        wait_until(lambda: state_of(reader.pid) == "T", 10, "the reader")
+        wait_until(lambda: state_of(reader.pid) == "T", "the reader")
         send_large(server, "held", 60)
         assert log_size(server) > 130_000_000
         name = f"process {reader.pid} ("
-        told = wait_until(lambda: [one for one in health(server)["warnings"] if name in one], 20, "it")
+        told = wait_until(lambda: [one for one in health(server)["warnings"] if name in one], "it")
         assert "Nothing is lost or held up by that" in told[0]
-        wait_until(lambda: "grows, since somebody" in server.log.read_text(), 10, "the log's line")
+        wait_until(lambda: "grows, since somebody" in server.log.read_text(), "the log's line")
         assert health(server)["healthy"]
     finally:
         reader.kill()
         reader.wait()
-    wait_until(lambda: not health(server)["warnings"], 30, "the end of it")
+    wait_until(lambda: not health(server)["warnings"], "the end of it")
 
     def is_short() -> bool:
         send_large(server, os.urandom(8).hex(), 1)
         return log_size(server) < 80_000_000
 
-    wait_until(is_short, 30, "a short log")
+    wait_until(is_short, "a short log")
     assert server.get("events/count")["count"] >= SIZE + 1_500
 
 
@@ -230,7 +230,7 @@ def test_a_backup_of_a_large_store_under_load_refuses_nothing_and_leaves_a_short
     assert SIZE <= made[0]["events"] <= SIZE + 25 * sent
     # What came while one backup was made, and a log of usual length.
     assert longest < 80_000_000 + sent * 3_000_000
-    wait_until(lambda: send_large(server, os.urandom(8).hex(), 1) or log_size(server) < 80_000_000, 30)
+    wait_until(lambda: send_large(server, os.urandom(8).hex(), 1) or log_size(server) < 80_000_000)
     assert server.get("events/count")["count"] >= SIZE + 25 * sent
 
 

@@ -235,7 +235,6 @@ class TestCopying:
                     client["madsci_events"]["events"].estimated_document_count() > 2_500
                     or process.poll() is not None
                 ),
-                60,
                 "a part of the copy",
             )
             process.kill()

@@ -356,7 +356,7 @@ def test_a_migration_that_is_asked_to_end_is_undone_and_says_so(empty_lab, numbe
     ) as process:
         wait_until(
             lambda: lab.database["events"].find_one({"received_at": {"$exists": True}}) is not None,
-            60, "the first changed event",
+            "the first changed event",
         )  # fmt: skip
         process.send_signal(number)
         _, said = process.communicate(timeout=60)

@@ -91,7 +91,7 @@ def test_a_server_that_stood_still_for_a_minute_looks_who_has_the_database_befor
         assert server.post("event", {"_id": "before"}).status == 200
         os.kill(server.process.pid, signal.SIGSTOP)
         try:
-            wait_until(lambda: not turns.holders(database, SERVERS), 90, "that it counts as gone")
+            wait_until(lambda: not turns.holders(database, SERVERS), "that it is gone", seconds=90)
             assert turns.hold(database, EXCLUSIVE, "a migration", 100)
         finally:
             os.kill(server.process.pid, signal.SIGCONT)
@@ -101,7 +101,7 @@ def test_a_server_that_stood_still_for_a_minute_looks_who_has_the_database_befor
         assert server.request("GET", "event/before").status == 200
         assert [one["_id"] for one in database["events"].find({"_id": "meanwhile"})] == []
         # It says that it is there before each look, and takes that back.
-        wait_until(lambda: not turns.holders(database, SERVERS), 10, "that it has taken that back")
+        wait_until(lambda: not turns.holders(database, SERVERS), "that it has taken that back")
         turns.let_go(database, EXCLUSIVE, "a migration")
         assert server.post("event", {"_id": "after"}).status == 200
         assert len(turns.holders(database, SERVERS)) == 1
@@ -136,7 +136,7 @@ def test_a_full_disk_of_the_mongodb_server_is_told_as_that_and_is_over_when_it_i
                     return None
                 return reply
 
-            reply = wait_until(refused, 60, "the full disk")
+            reply = wait_until(refused, "the full disk")
             assert reply.status == 503
             assert "cannot write to its disk" in reply.json["detail"]
             assert server.get(f"event/{taken[-1]}")["_id"] == taken[-1]

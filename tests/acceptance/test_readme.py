@@ -76,9 +76,7 @@ def test_make_serve_says_what_the_readme_prints(tmp_path):
             make, env=server.environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_until(
-            lambda: "pages" in server.log.read_text() or process.poll() is not None, 60, "the start"
-        )
+        wait_until(lambda: "pages" in server.log.read_text() or process.poll() is not None, "the start")
         (printed,) = re.findall(r"```text\n(MADSci.*?)```", README, re.DOTALL)
         printed = server.in_place_of_the_documented_one(printed)
         printed = printed.replace("/home/ann/lab/.madsci/events/events.db", str(server.database))

@@ -89,7 +89,7 @@ def test_a_run_under_load_loses_no_event_and_is_not_repeated_after_a_restart(tmp
         fill(store, 20_000)
     server = ServerProcess(tmp_path, **POLICY).start()
     with Load(server, 3, "new-", 0.05) as load:
-        wait_until(lambda: task(server)["last_outcome"] == "done", 60, "the run")
+        wait_until(lambda: task(server)["last_outcome"] == "done", "the run")
         during = len(load.acknowledged)
     assert server.stop() in STOPPED
     assert during > 300, "a run is of some thirty batches: others write between any two"
@@ -113,12 +113,12 @@ def test_a_run_that_was_killed_is_finished_after_the_restart(tmp_path):
     server = ServerProcess(tmp_path, EVENT_ARCHIVE_BATCH_SIZE="200", **POLICY).start()  # 50 batches
     with closing(sqlite3.connect(f"file:{server.database}?mode=ro", uri=True)) as beside:
         archived = "SELECT count(*) FROM events WHERE archived"
-        wait_until(lambda: beside.execute(archived).fetchone()[0] > 8_000, 60, "some batches")
+        wait_until(lambda: beside.execute(archived).fetchone()[0] > 8_000, "some batches")
         server.kill()
     with closing(sqlite(tmp_path)) as store:
         assert reports(store) == []
     server.start()
-    wait_until(lambda: task(server)["last_outcome"] == "done", 60, "the run")
+    wait_until(lambda: task(server)["last_outcome"] == "done", "the run")
     server.stop()
     with closing(sqlite(tmp_path)) as store:
         check(store, 10_000)
@@ -130,10 +130,10 @@ def test_stopping_in_the_middle_of_a_run_is_quick_and_the_next_start_goes_on(tmp
     with closing(sqlite(tmp_path)) as store:
         fill(store, 10_000)
     server = ServerProcess(tmp_path, EVENT_SHUTDOWN_TIMEOUT_SECONDS="10", **POLICY).start()
-    wait_until(lambda: task(server)["running"], what="the run")
+    wait_until(lambda: task(server)["running"], "the run")
     assert server.stop() in STOPPED
     server.start()
-    wait_until(lambda: task(server)["last_outcome"] == "done", 60, "the run")
+    wait_until(lambda: task(server)["last_outcome"] == "done", "the run")
     server.stop()
     with closing(sqlite(tmp_path)) as store:
         check(store, 10_000)
@@ -158,7 +158,7 @@ def test_of_two_servers_on_one_database_one_does_the_run(tmp_path, mongo_url, mo
             server.start()
         try:
             wait_until(
-                lambda: [task(one)["last_outcome"] for one in servers].count("done") == 1, 60, "the run"
+                lambda: [task(one)["last_outcome"] for one in servers].count("done") == 1, "the run"
             )
             check(store, 400)
             (report,) = reports(store)

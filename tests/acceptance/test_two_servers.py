@@ -54,14 +54,14 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
     ):
         events = client[mongo_database]["events"]
         for done in ({"event_type": "backup_create"}, {"event_data.task": "retention"}):
-            wait_until(lambda done=done: events.find_one(done), 60, f"an event with {done}")
+            wait_until(lambda done=done: events.find_one(done), f"an event with {done}")
         for _ in range(3):
             before = len(load.acknowledged)
-            wait_until(lambda before=before: len(load.acknowledged) > before + 200, 60, "new events")
+            wait_until(lambda before=before: len(load.acknowledged) > before + 200, "new events")
             one.kill()
             gone_on = len(other_load.acknowledged)
             wait_until(
-                lambda gone_on=gone_on: len(other_load.acknowledged) > gone_on + 100, 60,
+                lambda gone_on=gone_on: len(other_load.acknowledged) > gone_on + 100,
                 "events at the server that was left",
             )  # fmt: skip
             one.start()

@@ -102,7 +102,7 @@ class Lab:
                 for one in shown.values()
             )
 
-        wait_until(are_so, 30, f"the tasks at {seconds:+d} s: {self.tasks()}")
+        wait_until(are_so, f"the tasks at {seconds:+d} s: {self.tasks()}")
 
     def check_all_there(self) -> None:
         """Nothing is missing, or archived that is not old by its own time, and the log is in events."""
@@ -130,8 +130,8 @@ def test_a_server_whose_clock_is_set_while_it_runs(lab):
         words = f"{SET} {'forward' if seconds > before else 'back'} by"
         told = lab.told(words)
         lab.set(seconds)
-        wait_until(lambda s=seconds: lab.shows(s), 15, "the step")
-        wait_until(lambda w=words, n=told: lab.told(w) > n, 15, "the telling")
+        wait_until(lambda s=seconds: lab.shows(s), "the step")
+        wait_until(lambda w=words, n=told: lab.told(w) > n, "the telling")
         lab.await_tasks(seconds, before)
         before = seconds
     assert (lab.told(SET), lab.told(HELD)) == (2 * len(STEPS), 1)
@@ -190,7 +190,7 @@ class Client:
     def log_at(self, seconds: int) -> None:
         """Log once its clock is off by so many seconds."""
         self.clock.set(seconds)
-        wait_until(lambda: abs(self.ask("time") - time.time() - seconds) < 60, 15, "the step")
+        wait_until(lambda: abs(self.ask("time") - time.time() - seconds) < 60, "the step")
         self.ask("log")
 
     def ask(self, word: str) -> float:
@@ -220,7 +220,7 @@ def test_a_client_whose_clock_is_set_while_it_runs_delivers_everything_once(tmp_
         settings = list(there_and_back())
         for number, seconds in enumerate(settings):
             client.log_at(seconds)
-            wait_until(lambda n=number: len(arrived(server)) == (n + 1) * _EACH, 30, "the events")
+            wait_until(lambda n=number: len(arrived(server)) == (n + 1) * _EACH, "the events")
         client.end()
         assert arrived(server) == wanted(len(settings))
         in_ten_years = iso(now_us() + (TEN_YEARS - DAY) * 1_000_000)
@@ -242,6 +242,6 @@ def test_what_waited_through_steps_of_the_clock_is_delivered_by_the_next_program
     clock.set(0)
     server.start()
     client = Client(server, clock)
-    wait_until(lambda: len(arrived(server)) == len(STEPS) * _EACH, 60, "what waited")
+    wait_until(lambda: len(arrived(server)) == len(STEPS) * _EACH, "what waited")
     client.end()
     assert server.stop() in STOPPED

@@ -80,7 +80,7 @@ def test_a_stranger_who_asks_for_many_pushes_out_none_of_the_schedule(serve):
     def origins():
         return [one["origin"] for one in client.get("/backup").json()["available_backups"]]
 
-    wait_until(origins, what="the backup of this year")
+    wait_until(origins, "the backup of this year")
     for _ in range(5):
         back_up(client, description="scheduled")
     assert origins() == ["request", "request", "schedule"]
@@ -164,7 +164,7 @@ def test_the_schedule_makes_one_when_its_time_has_come(serve, lab):
     def backups():
         return client.get("/backup/status").json()["available_backups"]
 
-    wait_until(backups, what="the backup of this minute")
+    wait_until(backups, "the backup of this minute")
     assert backups()[-1]["description"] == "scheduled"
     tasks = {one["name"]: one for one in client.get("/health").json()["tasks"]}
     assert "backup" in tasks

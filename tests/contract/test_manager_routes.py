@@ -73,7 +73,7 @@ def test_a_full_queue_answers_503_with_retry_after_and_keeps_what_it_accepted(se
     for sender in senders:
         sender.start()
     # Two are queued, two more wait for room.
-    wait_until(lambda: len(replies) == 3, what="the refusal of those that are too many")
+    wait_until(lambda: len(replies) == 3, "the refusal of those that are too many")
     for refused in replies:
         assert refused.status_code == 503
         assert int(refused.headers["Retry-After"]) >= 1

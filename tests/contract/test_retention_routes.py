@@ -233,11 +233,11 @@ def test_retention_runs_when_the_server_starts_and_says_so(serve):
     def last_run():
         return client.get("/retention").json()["last_run"]
 
-    wait_until(last_run, what="the first run")
+    wait_until(last_run, "the first run")
     run = last_run()
     assert (run["archived"], run["deleted"], run["complete"]) == (1, 1, True)
     assert client.get("/event/gone").status_code == 404
-    wait_until(lambda: client.get("/health").json()["tasks"][0]["last_outcome"], what="its end")
+    wait_until(lambda: client.get("/health").json()["tasks"][0]["last_outcome"], "its end")
     (task,) = client.get("/health").json()["tasks"]
     assert (task["name"], task["last_outcome"], task["failures"]) == ("retention", "done", 0)
     assert task["next_start"] > iso(now_us())
@@ -258,7 +258,7 @@ def test_retention_that_the_clock_holds_back_says_so_and_goes_on_when_that_is_co
     def task():
         return client.get("/health").json()["tasks"][0]
 
-    wait_until(lambda: task()["last_outcome"] == "held", what="the hold")
+    wait_until(lambda: task()["last_outcome"] == "held", "the hold")
     assert client.get("/health").status_code == 200
     assert "nothing is known of the 1,000 days" in task()["detail"]
     assert client.get("/event/last").json()["archived"] is False
@@ -291,7 +291,7 @@ def with_something_to_archive(store: Broken) -> Broken:
 
 def test_a_failed_run_is_told_of_and_the_server_goes_on(serve):
     client = serve(with_something_to_archive(Broken()), retention_enabled=True)
-    wait_until(lambda: client.get("/health").json()["tasks"][0]["failures"], what="the failure")
+    wait_until(lambda: client.get("/health").json()["tasks"][0]["failures"], "the failure")
     reply = client.get("/health")
     assert reply.status_code == 503
     assert reply.json()["healthy"] is False
@@ -305,7 +305,7 @@ def test_a_failed_run_makes_the_server_unhealthy_where_that_is_wanted(serve):
     client = serve(
         with_something_to_archive(Broken()), retention_enabled=True, fail_on_retention_error=True
     )
-    wait_until(lambda: client.get("/health").status_code == 503, what="the failure")
+    wait_until(lambda: client.get("/health").status_code == 503, "the failure")
     health = client.get("/health").json()
     assert (health["healthy"], health["db_connected"]) == (False, True)
     assert "The task retention failed: The table is gone." in health["description"]

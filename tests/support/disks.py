@@ -40,7 +40,7 @@ class Disk:
 
     def unmount(self) -> None:
         """Unmount it, once nobody has a file of it open."""
-        wait_until(self._unmounted, 10, "a disk that nobody uses")
+        wait_until(self._unmounted, "a disk that nobody uses")
 
     def _unmounted(self) -> bool:
         command = ["umount", str(self.path)]

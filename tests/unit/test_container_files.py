@@ -119,7 +119,7 @@ class TestHealthCheck:
         with running_server(tmp_path, EVENT_DB_URL=impatient) as server:
             assert check(server.url) == 0
             mongo_server.kill()
-            wait_until(lambda: server.request("GET", "health").status == 503, 3)
+            wait_until(lambda: server.request("GET", "health").status == 503)
             assert check(server.url) != 0
 
 

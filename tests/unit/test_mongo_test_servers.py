@@ -58,7 +58,7 @@ def test_the_server_ends_with_the_tests_that_started_it(mongo_server, tmp_path):
         owner.kill()
         owner.wait()
         owner.stdout.close()
-    wait_until(lambda: not answers(url), 10, "the end of the server")
+    wait_until(lambda: not answers(url), "the end of the server")
 
 
 def test_two_tests_get_different_databases(mongo_url, mongo_database, request):

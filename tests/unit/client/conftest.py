@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -51,16 +50,3 @@ def make_client(tmp_path) -> Iterator[Callable[..., EventClient]]:
     yield make
     for client in clients:
         client.close()
-
-
-def wait_until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait for something that another thread does."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
-
-
-@pytest.fixture(name="wait_until")
-def wait_until_fixture() -> Callable[..., None]:
-    return wait_until

@@ -11,6 +11,7 @@ from madsci.client.testing import capture_events
 from madsci.common.context import carry_context, event_client_context
 from madsci.common.ownership import global_ownership_info, ownership_context
 from madsci.common.types.event_types import Event
+from support.server import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -88,9 +89,7 @@ def test_events_have_the_ids_of_where_they_were_made_unless_they_were_given_some
     ]
 
 
-def test_the_end_of_a_root_context_waits_for_nobody_and_loses_nothing(
-    peer, monkeypatch, tmp_path, wait_until
-):
+def test_the_end_of_a_root_context_waits_for_nobody_and_loses_nothing(peer, monkeypatch, tmp_path):
     monkeypatch.setenv("EVENT_SERVER_URL", peer.url)
     monkeypatch.setenv("EVENT_CLIENT_LOG_DIR", str(tmp_path / "logs"))
     monkeypatch.setenv("EVENT_CLIENT_LOG_CONSOLE_ENABLED", "false")

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError
+from support.server import wait_until
 from support.serving import serving
 
 LINES = b"".join(b'{"_id":"e%d"}\n' % number for number in range(1000))
@@ -259,7 +260,7 @@ def ctrl_c():
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_whatever_ends_an_export_no_part_of_it_stays(client, exporter, tmp_path, wait_until):
+def test_whatever_ends_an_export_no_part_of_it_stays(client, exporter, tmp_path):
     class Full(io.BytesIO):
         def write(self, data):
             raise OSError(28, "No space left on device")

@@ -275,7 +275,7 @@ def test_what_the_client_has_to_say_does_not_come_back(logger, client):
         assert events == []
 
 
-def test_what_is_logged_while_sending_does_not_come_back(make_client, wait_until):
+def test_what_is_logged_while_sending_does_not_come_back(make_client):
     """A library that the sender uses logs each request: every event would make another."""
     logger = logging.getLogger("http.library")
 

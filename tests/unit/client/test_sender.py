@@ -18,6 +18,7 @@ from madsci.client.spool.lane_writer import SpoolSettings
 from madsci.client.spool.spool import Spool
 from madsci.client.testing import RecordingTransport
 from madsci.common.errors import ServerUnreachableError
+from support.server import wait_until
 
 
 class User:
@@ -65,7 +66,7 @@ def test_events_arrive_in_order_and_in_batches(make_sender, peer):
     assert (stats.queued, stats.sent, stats.acknowledged, stats.oldest_age) == (0, 1000, 1000, None)
 
 
-def test_events_are_sent_without_being_asked_for(make_sender, peer, wait_until):
+def test_events_are_sent_without_being_asked_for(make_sender, peer):
     sender = make_sender(HttpTransport(ServerAccess(peer.url)))
     sender.spool.append(body("a"))
     wait_until(lambda: "a" in peer.events)
@@ -81,7 +82,7 @@ def test_a_server_without_batches_gets_single_events_and_is_remembered(make_send
     assert reference_peer.paths().count("/events") == 1
 
 
-def test_an_unreachable_server_gets_the_events_when_it_comes_back(make_sender, wait_until):
+def test_an_unreachable_server_gets_the_events_when_it_comes_back(make_sender):
     transport = RecordingTransport()
     transport.reports = [SendReport(0, failure=ServerUnreachableError())] * 5
     sender = make_sender(transport)
@@ -90,7 +91,7 @@ def test_an_unreachable_server_gets_the_events_when_it_comes_back(make_sender, w
     assert sender.stats().sent == 18
 
 
-def test_random_numbers_of_the_program_stay_as_they_would_be(make_sender, wait_until):
+def test_random_numbers_of_the_program_stay_as_they_would_be(make_sender):
     transport = RecordingTransport()
     transport.reports = [SendReport(0, failure=ServerUnreachableError())] * 5
     sender = make_sender(transport, backoff=Backoff(base=0.001, cap=0.002))
@@ -243,7 +244,7 @@ def test_clients_of_one_address_share_one_sender_and_one_thread(make_client, pee
     assert len(peer.events) == 3
 
 
-def test_a_sender_ends_with_its_last_user(make_sender, wait_until):
+def test_a_sender_ends_with_its_last_user(make_sender):
     transport = RecordingTransport()
     sender = make_sender(transport)
     other = User()

@@ -143,10 +143,10 @@ def test_a_writer_that_fails_is_told_at_once_and_over_with_the_first_success(ser
 def test_where_nobody_sends_a_probe_ends_it(server):
     server.store.full = "The disk is full."
     server.write()
-    time_between = wait_until(lambda: server.store.probes >= 2 and server.store.probes, 10)
+    time_between = wait_until(lambda: server.store.probes >= 2 and server.store.probes)
     assert server.monitor.state().troubles == ["The disk is full."]
     server.store.full = None
-    wait_until(lambda: server.monitor.state().healthy, 5)
+    wait_until(lambda: server.monitor.state().healthy)
     assert server.store.probes > time_between
 
 
@@ -178,11 +178,11 @@ def test_a_store_that_hangs_is_told_without_waiting_for_it(server, monkeypatch):
     monkeypatch.setattr(monitor, "_HANGING", 0.5)
     assert server.ask().healthy
     server.store.hangs.clear()
-    state = wait_until(lambda: not (state := server.ask()).healthy and state, 10)
+    state = wait_until(lambda: not (state := server.ask()).healthy and state)
     assert "has not answered for" in state.description
     assert (state.db_connected, state.age_seconds >= 0.5) == (False, True)
     server.store.hangs.set()
-    wait_until(lambda: server.ask().healthy, 5)
+    wait_until(lambda: server.ask().healthy)
 
 
 def test_those_who_ask_a_store_that_hangs_are_not_remembered(server):
@@ -253,7 +253,7 @@ def test_the_log_tells_once_when_it_begins_and_once_when_it_ends(server, caplog,
     server.write()
     server.store.full = None
     server.write()  # over before the log was looked at
-    wait_until(lambda: "is over" in caplog.text, 10)
+    wait_until(lambda: "is over" in caplog.text)
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 
 

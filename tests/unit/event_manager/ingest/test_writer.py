@@ -526,7 +526,7 @@ def test_a_loop_that_is_gone_does_not_keep_the_thread_from_writing_what_it_has(c
 
     writer = asyncio.run(main())
     store.release.set()
-    wait_until(lambda: store.count() == 8001, what="all events")
+    wait_until(lambda: store.count() == 8001, "all events")
     assert writer.running
     assert writer.close(30)
     assert store.sizes == [1, MAX_BATCH, 3000]

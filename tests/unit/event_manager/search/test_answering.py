@@ -204,7 +204,7 @@ def cancelled_amid(answers, job, is_begun) -> None:
     budget = Budget(100.0)
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(answers.ask, job, budget)
-        wait_until(lambda: is_begun(budget), what="the question")
+        wait_until(lambda: is_begun(budget), "the question")
         answers.cancel(budget)
         assert isinstance(answer.exception(20), AbandonedError)
     assert asked(answers, JOBS[3]) == HISTOGRAM
@@ -254,7 +254,7 @@ def test_a_process_that_does_not_answer_in_time_is_ended(beside, monkeypatch):
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(QueryTimeoutError, match="took longer"):
         asked(beside, HistogramJob(SELECTOR), 0.1)
-    wait_until(lambda: not is_running(pid), what="the end of the process")
+    wait_until(lambda: not is_running(pid), "the end of the process")
     assert asked(beside, JOBS[3]) == HISTOGRAM
 
 
@@ -289,7 +289,7 @@ def test_tending_keeps_one_process_ready_and_ends_those_that_nobody_needed(besid
     beside.tend()
     (last,) = processes(beside)
     os.kill(last, signal.SIGKILL)
-    wait_until(lambda: not workers[-1].is_usable, what="the end of the process")
+    wait_until(lambda: not workers[-1].is_usable, "the end of the process")
     beside.tend()
     assert [pid for pid in processes(beside) if pid != last]
 

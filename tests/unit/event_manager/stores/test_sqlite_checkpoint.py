@@ -89,13 +89,13 @@ def test_a_process_that_stands_still_is_named_and_no_commit_waits_for_it(store, 
         store.append(crowd(str(number)))
     assert waited == []  # nothing was waited for
     assert not is_short(path)
-    (trouble,) = wait_until(store.troubles, 10, "the sentence")
-    wait_until(lambda: f"process {reader.pid} (" in store.troubles()[0], 10, "who it is")
+    (trouble,) = wait_until(store.troubles, "the sentence")
+    wait_until(lambda: f"process {reader.pid} (" in store.troubles()[0], "who it is")
     assert "Nothing is lost or held up by that" in trouble
-    wait_until(lambda: "grows, since somebody" in caplog.text, 10, "the line in the log")
+    wait_until(lambda: "grows, since somebody" in caplog.text, "the line in the log")
     reader.kill()
-    wait_until(lambda: store.troubles() == [], 10, "the end of it")
-    wait_until(lambda: store.append(crowd(os.urandom(4).hex())) and is_short(path), 10, "a short log")
+    wait_until(lambda: store.troubles() == [], "the end of it")
+    wait_until(lambda: store.append(crowd(os.urandom(4).hex())) and is_short(path), "a short log")
     assert caplog.text.count("grows, since somebody") == 1
 
 
@@ -104,10 +104,10 @@ def test_a_reader_of_the_same_process_is_named_as_such(store, path):
         file.execute("BEGIN; SELECT count(*) FROM events").fetchall()
         for number in range(20):
             store.append(crowd(str(number)))
-        wait_until(store.troubles, 10, "the sentence")
+        wait_until(store.troubles, "the sentence")
         named = "this server itself" if sys.platform == "linux" else "another program"
         assert named in store.troubles()[0]
-    wait_until(lambda: store.troubles() == [], 10, "the end of it")
+    wait_until(lambda: store.troubles() == [], "the end of it")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="tells from /proc")

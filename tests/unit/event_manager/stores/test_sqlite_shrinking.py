@@ -56,7 +56,7 @@ def taken(path: Path) -> int:
 def test_deleting_all_events_leaves_a_small_file_and_no_log(store, path):
     before = taken(path)
     delete(store, 0, 30_000)
-    wait_until(lambda: taken(path) < SMALL, 10, "a small file")
+    wait_until(lambda: taken(path) < SMALL, "a small file")
     assert before > 12_000_000
     assert store.count() == 0
     store.append(events(0, 10))
@@ -65,8 +65,8 @@ def test_deleting_all_events_leaves_a_small_file_and_no_log(store, path):
 
 def test_deleting_the_oldest_half_gives_its_room_back(store, path):
     delete(store, 0, 15_000)
-    wait_until(lambda: store._shrinker.pages > 500, 10, "pages that were given back")
-    wait_until(lambda: taken(path) < 12_000_000, 10, "a smaller file")
+    wait_until(lambda: store._shrinker.pages > 500, "pages that were given back")
+    wait_until(lambda: taken(path) < 12_000_000, "a smaller file")
     assert store.count() == 15_000
     found = store.find(Query(parse_selector({"$text": {"$search": "29999"}})))
     assert [one.event_id for one in found.events] == ["0029999"]
@@ -89,7 +89,7 @@ def test_a_start_goes_on_with_what_was_not_given_back(store, path):
     store.close()
     assert path.stat().st_size > before / 2
     with closing(SqliteStore(path)):
-        wait_until(lambda: path.stat().st_size < SMALL, 10, "a small file")
+        wait_until(lambda: path.stat().st_size < SMALL, "a small file")
 
 
 def older(path: Path) -> int:
@@ -111,7 +111,7 @@ def test_a_file_of_an_older_version_can_give_room_back_after_its_upgrade(path):
     with closing(SqliteStore(path)) as store:
         assert store.count() == 20_000
         delete(store, 0, 20_000)
-        wait_until(lambda: path.stat().st_size < SMALL, 10, "a small file")
+        wait_until(lambda: path.stat().st_size < SMALL, "a small file")
         assert schema.described(store._writer).keys() >= {"events", "damaged_events"}
 
 
@@ -132,7 +132,7 @@ def test_a_reader_keeps_the_log_for_a_while_and_holds_nobody_up(store, path):
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM events").get == 30_000
         delete(store, 0, 30_000)
-        wait_until(lambda: store._shrinker.pages > 0, 10, "pages that were given back")
+        wait_until(lambda: store._shrinker.pages > 0, "pages that were given back")
         store.append(events(40_000, 10))
         assert reader.execute("SELECT count(*) FROM events").get == 30_000
         reader.execute("COMMIT")

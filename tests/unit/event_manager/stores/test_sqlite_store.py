@@ -381,7 +381,7 @@ class TestCheckpoint:
         store = open_store()
         empty = path.stat().st_size
         store.append(crowd("a", 100, '"' + "x" * 3_000 + '"'))
-        wait_until(lambda: path.stat().st_size > empty, 5, "the copying")
+        wait_until(lambda: path.stat().st_size > empty, "the copying")
         store.close()
 
     def test_an_append_that_is_on_disk_succeeds_although_the_log_cannot_be_shortened(

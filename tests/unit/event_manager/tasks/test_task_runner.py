@@ -46,7 +46,7 @@ class Clock:
     def await_looks(self) -> None:
         """Wait until the runner has looked several times what is due."""
         enough = self.looks + 10
-        wait_until(lambda: self.looks > enough, what="looks at the clock")
+        wait_until(lambda: self.looks > enough, "looks at the clock")
 
 
 @dataclass
@@ -111,7 +111,7 @@ def await_state(runner: TaskRunner, **members):
         shown = state(runner).model_dump()
         return all(shown[name] == value for name, value in members.items())
 
-    wait_until(is_so, what=f"{members} in {state(runner)}")
+    wait_until(is_so, f"{members} in {state(runner)}")
     return state(runner)
 
 
@@ -241,7 +241,7 @@ class Leases(MemoryStore):
 def test_the_turn_is_renewed_while_a_task_blocks(start):
     store, release = Leases(), threading.Event()
     runner = start(Work(lambda _: release.wait(10)), store=store)
-    wait_until(lambda: store.taken > 3, what="renewals")
+    wait_until(lambda: store.taken > 3, "renewals")
     assert state(runner).running
     release.set()
     await_state(runner, last_outcome="done", running=False)
@@ -254,7 +254,7 @@ def test_a_task_hears_that_its_turn_is_lost_and_is_not_taken_for_done(start):
     def act(keep_turn):
         answers.append(keep_turn())
         store.lost.set()
-        wait_until(lambda: not keep_turn(), what="the loss")
+        wait_until(lambda: not keep_turn(), "the loss")
 
     runner = start(Work(act), store=store)
     await_state(runner, last_outcome="interrupted")
@@ -271,7 +271,7 @@ def test_closing_ends_a_rest_at_once_and_tells_the_task_at_work(start):
 
     def act(keep_turn):
         begun.set()
-        wait_until(lambda: not keep_turn(), what="the end")
+        wait_until(lambda: not keep_turn(), "the end")
 
     busy = start(Work(act), store=store)
     assert begun.wait(10)
@@ -337,16 +337,16 @@ class TestSteps:
         runner = start(work, store=store)
         await_state(runner, last_outcome="done")
         clock.set(step)
-        wait_until(lambda: len(work.runs) == 2, what="the slot of the clock that is ahead")
+        wait_until(lambda: len(work.runs) == 2, "the slot of the clock that is ahead")
         assert "forward by" in told.messages[0]
         await_state(runner, last_outcome="done", running=False)
         clock.set(-step)
-        wait_until(lambda: len(work.runs) == 3, what="the slot of now")
+        wait_until(lambda: len(work.runs) == 3, "the slot of now")
         await_state(runner, last_outcome="done", running=False, next_start=iso(1001 * HOUR))
         assert store.last_done("work") == iso(1000 * HOUR)
         assert any("set back by" in one for one in told.messages)
         clock.now += HOUR
-        wait_until(lambda: len(work.runs) == 4, what="the slot after it")
+        wait_until(lambda: len(work.runs) == 4, "the slot after it")
 
     @pytest.mark.parametrize("step", [HOUR, 24 * HOUR, YEARS])
     def test_a_server_that_starts_after_one_that_was_ahead_says_so_and_goes_on(
@@ -410,7 +410,7 @@ def test_what_is_held_back_is_told_once_is_no_failure_and_asked_again_soon(start
     shown = await_state(runner, last_outcome="held", detail="Somebody has to look.")
     assert (shown.failures, shown.ended) == (0, False)
     clock.now += 1_000_000
-    wait_until(lambda: len(work.runs) > 1, what="another try")
+    wait_until(lambda: len(work.runs) > 1, "another try")
     assert told.messages == ["Somebody has to look."]
     assert set(store.given_back) == {None}
     held.clear()
