@@ -200,7 +200,7 @@ def test_a_server_stops_amid_questions_and_leaves_no_process(tmp_path):
             pids = workers(server)
             assert server.stop() in (0, -signal.SIGTERM)
         assert pids
-        assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "the end of all")
 
 
 def test_a_connection_that_stays_gets_its_answer_after_others_have_left(lab):

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from support.rude import Crowd, Honest, watched_memory
+from support.rude import LOOK, Crowd, Honest, watched_memory
 from support.server import ServerProcess, wait_until
 
 SECONDS = 60
@@ -47,20 +47,18 @@ def hours(tmp_path_factory):
             Honest(server.port) as honest,
             Crowd(server.port) as crowd,
         ):
-            wait_until(lambda: len(sizes) >= 10 * SECONDS, "the hour", seconds=3 * SECONDS)
+            wait_until(lambda: LOOK * len(sizes) >= SECONDS, "the hour", seconds=3 * SECONDS)
         yield honest, crowd, sizes, server
     finally:
         server.stop()
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=False, reason="bombs take the room of honest bodies")
 def test_no_honest_event_is_refused(hours):
     honest, _, _, _ = hours
     assert honest.sending.seconds
     assert honest.sending.refused == []
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=False, reason="connections of /health are dropped")
 def test_health_is_always_answered(hours):
     honest, _, _, _ = hours
     assert honest.health.seconds
@@ -73,7 +71,6 @@ def test_nobody_is_answered_with_a_mistake_of_the_server(hours):
     assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.xfail(raises=AssertionError, strict=False, reason="it takes 0.8 GB yet")
 def test_memory_stays_bounded(hours):
     _, _, sizes, _ = hours
     assert max(sizes) <= MEMORY

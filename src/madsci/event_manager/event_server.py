@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from madsci.common.errors import MadsciError, SettingsError
+from madsci.common.memory import return_large_blocks
 from madsci.common.settings import settings_of_flags
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.app import Parts, build_app, package_version
@@ -170,6 +171,7 @@ def bind(host: str, port: int, url: str) -> list[socket.socket]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server with the settings of the command line; return the exit code."""
+    return_large_blocks()
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s"
     )

@@ -88,7 +88,11 @@ async def _rest_of(start: bytes, receive: Receive, ticket: Ticket) -> bytes:
 async def _unpack(body: bytes, encoding: str, ticket: Ticket) -> bytes:
     pieces = unpacked(body, encoding, ticket.limit)
     whole = bytearray()
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+    while True:
+        async with ticket.unpacking:
+            piece = await asyncio.to_thread(next, pieces, None)
+        if piece is None:
+            break
         ticket.hold(len(piece))
         whole += piece
     ticket.release(len(body))

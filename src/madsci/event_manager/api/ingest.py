@@ -89,7 +89,7 @@ class IngestRoutes:
 
     async def post_event(self, scope: Request, receive: Receive, send: Send) -> None:
         """Store one event and answer with it, once it is on disk."""
-        ticket = self.admission.ticket()
+        ticket = self.admission.ticket(self.intake.max_event_bytes)
         try:
             body = await read_body(scope, receive, ticket)
             if len(body) > _LARGE:

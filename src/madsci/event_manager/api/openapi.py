@@ -52,14 +52,20 @@ def document(app: FastAPI, operations: Operations) -> dict[str, Any]:
         if isinstance(row, FastOperation):
             methods[row.method.lower()] = _described(row)
         else:
-            _write_json_parameters(methods[row.method.lower()])
+            _write_selectors(methods[row.method.lower()])
     return whole
 
 
-def _write_json_parameters(operation: dict[str, Any]) -> None:
-    """Say of parameters that are selectors that they hold them as JSON, which the framework cannot."""
+def _write_selectors(operation: dict[str, Any]) -> None:
+    """Say of a parameter that is a selector that it is JSON; where there is a body, say nothing of it.
+
+    It is read there, too, but only one of the two may be given.
+    """
     for parameter in operation.get("parameters", ()):
-        if parameter["schema"].get("$ref") == SELECTOR:
+        if parameter.get("schema", {}).get("$ref") == SELECTOR:
+            if "requestBody" in operation:
+                operation["parameters"].remove(parameter)
+                return
             parameter["content"] = {"application/json": {"schema": parameter.pop("schema")}}
 
 

@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from madsci.common.errors import OverloadedError
 from madsci.event_manager.api.problems import problem_of
 
-_MOST: Final = 100_000_000
-"""Bytes of large replies that wait for their readers: six pages as large as pages may be."""
+_MOST: Final = 48_000_000
+"""Bytes of large replies that wait for their readers: three pages as large as pages may be."""
 _SMALL: Final = 262_144
 """Bytes of a reply that is always sent: a thousand connections hold 256 MB of them, if all stop."""
 PIECE: Final = 65_536

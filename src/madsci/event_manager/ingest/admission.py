@@ -44,6 +44,8 @@ class Admission:
         self.clock = clock
         self.arriving: dict[Ticket, None] = {}
         """Bodies whose next piece somebody waits for."""
+        self.unpacking = asyncio.Lock()
+        """Held for a piece of a packed body: many threads that unpack leave no core to anybody else."""
 
     def ticket(self, limit: int | None = None) -> Ticket:
         """Return the account of one request, whose body may have ``limit`` bytes."""
@@ -82,10 +84,20 @@ class Admission:
 class Ticket:
     """The bytes of one request. ``give_back`` ends it, in whichever way the request ends."""
 
-    __slots__ = ("_admission", "_is_dropped", "_marks", "_moved_at", "_task", "limit", "size")
+    __slots__ = (
+        "_admission",
+        "_is_dropped",
+        "_marks",
+        "_moved_at",
+        "_task",
+        "limit",
+        "size",
+        "unpacking",
+    )
 
     def __init__(self, admission: Admission, limit: int) -> None:
         self._admission = admission
+        self.unpacking = admission.unpacking
         self._is_dropped = False
         self.limit = limit
         self.size = 0
@@ -95,7 +107,7 @@ class Ticket:
         if size > self.limit:
             raise TooLargeError(
                 f"The body has more than {self.limit:,} bytes, which is all that this server takes at"
-                " once. Send it in parts."
+                " once. Send it in parts, or store large data elsewhere and send a reference."
             )
 
     def take(self, more: int) -> None:

@@ -19,9 +19,9 @@ else:
 
 _GZIP: Final = 31  # zlib's window size, and 16 for the gzip header
 _ZLIB: Final = 15
-_PIECE: Final = 65_536
-_STEP: Final = 1_048_576
-"""Bytes that are unpacked at once, which takes about a millisecond."""
+_PIECE: Final = 16_384
+_STEP: Final = 262_144
+"""Bytes that are unpacked at once, in less than a millisecond; the next step may have their room."""
 _MAX_MEMBERS: Final = 10_000
 """Members of one body; tools that compress in parallel write one for every 64 KB."""
 
@@ -59,7 +59,7 @@ class _Zlib:
 
 
 def unpacked(body: bytes, encoding: str, limit: int) -> Iterator[bytes]:
-    """Return the body without its ``Content-Encoding`` (gzip, deflate, zstd), in pieces of about 1 MB.
+    """Return the body without its ``Content-Encoding`` (gzip, deflate, zstd), in pieces.
 
     Each piece is unpacked when it is asked for, so that what comes of a body can be counted meanwhile.
 
@@ -98,7 +98,6 @@ def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Itera
         total += len(some)
         if total > limit:
             raise _too_large(limit)
-        ready += some
         if member.eof:
             start -= len(member.unused_data)
             members += 1
@@ -108,6 +107,10 @@ def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Itera
                 member = new()
         elif not some and not piece:
             raise EOFError("it ends too early")
+        if len(some) == _STEP and not ready:
+            yield some
+            continue
+        ready += some
         if len(ready) >= _STEP:
             yield bytes(ready)
             ready.clear()
@@ -117,7 +120,7 @@ def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Itera
 def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(
         f"The body unpacks to more than {limit:,} bytes, which is all that this server takes at once."
-        " Send it in parts."
+        " Send it in parts, or store large data elsewhere and send a reference."
     )
 
 

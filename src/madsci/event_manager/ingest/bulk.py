@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -24,6 +25,8 @@ MAX_EVENTS: Final = 100_000
 would hold up the writer for seconds."""
 _BATCH: Final = 128 * 1024
 """Bytes of lines that are decoded at once, so that others get on in between."""
+_BATCH_LINES: Final = 2_000
+"""Lines that are: decoding a batch holds Python's lock for a millisecond or two."""
 _FEW_ITEMS: Final = 500_000
 """Items of an array that may be cut out at once; each takes some 75 bytes."""
 _LINE: Final = re.compile(rb"\S[^\n]*")
@@ -68,9 +71,10 @@ class BulkReading(msgspec.Struct):
         if accepted.repairs:
             self._warn(line, accepted)
 
-    def check_count(self) -> None:
-        """Raise ``TooLargeError`` for more events than a body may have."""
-        if len(self.events) + self.rejected > MAX_EVENTS:
+    def check_count(self, to_come: int = 0) -> None:
+        """Raise ``TooLargeError`` for more events than a body may have, counting those to come."""
+        if len(self.events) + self.rejected + to_come > MAX_EVENTS:
+            self.events.clear()  # here, since the thread that is told has no time for it
             raise TooLargeError(
                 f"The body has more than {MAX_EVENTS:,} events, which is all that this server takes at"
                 " once. Nothing of it was kept; send it in parts."
@@ -124,21 +128,32 @@ def _read_lines(body: bytes, intake: Intake) -> BulkReading:
             reading.events += events
         elif (spread := _read_line_by_line(batch, number, reading, body, intake)) is not None:
             return spread
-        reading.check_count()
+        is_first = start == 0
         number += batch.count(b"\n")
         start = end
+        # What is by far too much is refused before anything is made of it.
+        reading.check_count(_lines_from(body, start) if is_first else 0)
     return reading
+
+
+def _lines_from(body: bytes, start: int) -> int:
+    """Count the lines that are not blank, up to one more than there may be."""
+    if body.count(b"\n", start) < MAX_EVENTS:
+        return 0
+    return sum(1 for _ in itertools.islice(_LINE.finditer(body, start), MAX_EVENTS + 1))
 
 
 def _end_of_batch(body: bytes, start: int) -> int:
     """Return the end of some lines: as many as make up a batch, but one at least."""
-    if len(body) - start <= _BATCH:
-        return len(body)
-    return (
-        body.rfind(b"\n", start, start + _BATCH) + 1
-        or body.find(b"\n", start + _BATCH) + 1
-        or len(body)
-    )
+    end = start + _BATCH
+    if len(body) <= end:
+        end = len(body)
+    else:
+        end = body.rfind(b"\n", start, end) + 1 or body.find(b"\n", end) + 1 or len(body)
+    while body.count(b"\n", start, end) > _BATCH_LINES:
+        # Where the first half is one long line, that is the batch.
+        end = body.rfind(b"\n", start, (start + end) // 2) + 1 or body.index(b"\n", start) + 1
+    return end
 
 
 def _read_line_by_line(

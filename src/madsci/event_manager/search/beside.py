@@ -6,8 +6,10 @@ threads that take events but the time of a core, and the system prefers those.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from madsci.common.errors import AbandonedError, MadsciError, StoreError
@@ -39,6 +41,8 @@ class AnsweringBeside:
         self._all: frozenset[WorkerProcess] = frozenset()
         """Replaced under the lock and read without: the event loop must not wait for a start."""
         self._lock = threading.Lock()
+        # Not a thread for each: the event loop, which asks for it, would wait for its start.
+        self._interrupting = ThreadPoolExecutor(max(1, ready), "interrupt")
         self._closed = False
 
     def ask(self, job: Job, budget: Budget) -> Any:
@@ -72,12 +76,18 @@ class AnsweringBeside:
     def cancel(self, budget: Budget) -> None:
         """Have the process that is at this job leave it off, or end it."""
         budget.cancel()
-        for worker in self._all:
-            worker.interrupt(budget)
+        worker = self._worker_at(budget)
+        if worker is not None:
+            with contextlib.suppress(RuntimeError):  # closed: all processes are ended
+                self._interrupting.submit(worker.interrupt, budget)
 
     def at_work(self, budget: Budget) -> float | None:
         """Return for how many seconds of a core the job is under way; ``None`` if nobody can tell."""
-        return next((one.at_work for one in self._all if one.is_at(budget)), 0.0)
+        worker = self._worker_at(budget)
+        return 0.0 if worker is None else worker.at_work
+
+    def _worker_at(self, budget: Budget) -> WorkerProcess | None:
+        return next((one for one in self._all if one.is_at(budget)), None)
 
     def stream(self, job: StreamJob) -> Stream:
         """Begin to make a file; its parts raise what ``ask`` raises."""
@@ -145,6 +155,7 @@ class AnsweringBeside:
             self._closed = True
         for worker in self._all:
             worker.end()
+        self._interrupting.shutdown(wait=False, cancel_futures=True)
 
 
 class _StreamBeside:

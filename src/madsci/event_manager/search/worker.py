@@ -16,6 +16,7 @@ import time
 from typing import Any, BinaryIO, Final
 
 from madsci.common.errors import MadsciError
+from madsci.common.memory import return_large_blocks
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.search.jobs import StreamJob
 from madsci.event_manager.stores.factory import open_reader
@@ -93,6 +94,7 @@ def _step_back() -> None:
 
 def main() -> None:
     """Open the events that the command line names, and answer."""
+    return_large_blocks()
     # The server ends this process, also when somebody presses Ctrl-C in its terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "wb")

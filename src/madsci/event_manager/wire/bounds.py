@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-HEALTH_PLACES: Final = 16
-"""Connections beyond the bound that are heard: whoever asks for ``/health`` there is answered."""
+GUESTS: Final = 16
+"""Connections beyond the bound that are heard: whoever sends events, or asks for ``/health``."""
 ACCEPTED_AT_ONCE: Final = 16
 """Connections taken from the system before the next may be closed. The loop of asyncio takes as many
 as its backlog says, without a look at how many there are, and each needs an open file."""
@@ -35,7 +35,10 @@ class Bounds:
     ``pipelined``
         requests that wait for the one before them. Who sends more is answered these, then closed.
     ``pressed_seconds``
-        without progress, after which a connection is closed where others need its place.
+        without progress, after which a connection is closed where others need its place. A lost packet
+        comes again in less.
+    ``asking_share``
+        of the connections that may wait for answers at once; the others are for who sends events.
     """
 
     connections: int = 1_000
@@ -47,7 +50,8 @@ class Bounds:
     reply_seconds: float = 120.0
     idle_seconds: float = 60.0
     pipelined: int = 32
-    pressed_seconds: float = 5.0
+    pressed_seconds: float = 2.0
+    asking_share: float = 0.5
     discard_seconds: float = 30.0
     """For the rest of a body whose request is answered: it is read so that the answer arrives."""
     leave_seconds: float = 5.0

@@ -6,23 +6,23 @@ Used on the event loop only. Its one timer runs while there are connections.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any, Final, Protocol
 
-from madsci.event_manager.wire.bounds import HEALTH_PLACES, Bounds
+from madsci.event_manager.wire.bounds import GUESTS, Bounds
 from madsci.event_manager.wire.progress import Phase
+from madsci.event_manager.wire.standing import Standing, Waiting
 
 _HEALTH: Final = b"/health"
+_SENDING: Final = (b"/event", b"/events", b"/events/import")
+"""How the addresses end that events are posted to; a proxy may put a prefix before them."""
 
 
 class Connection(Protocol):
     """What is asked of a connection."""
 
     loop: asyncio.AbstractEventLoop
-
-    @property
-    def waits_since(self) -> float:
-        """When it began to wait for a request; who has the least makes room first."""
+    standing: Standing
+    """What it has brought; kept up here."""
 
     @property
     def is_waiting(self) -> bool:
@@ -39,17 +39,25 @@ class Connection(Protocol):
 
 
 class Connections:
-    """The connections of a server, at most ``bounds.connections`` and those for ``/health``."""
+    """The connections of a server, at most ``bounds.connections`` and a few guests.
+
+    Guests are heard where all others are at work: they may send events, and ask for ``/health``. At
+    most a share of the connections is at work for other questions.
+    """
 
     def __init__(self, bounds: Bounds | None = None) -> None:
         self.bounds = bounds or Bounds()
         self.evicted = 0
         """Connections that were closed to make room for others, since the start."""
         self.refused = 0
-        """Connections for which there was no room, since the start."""
-        self._members: dict[Any, None] = {}
+        """Requests, and connections, for which there was no room, since the start."""
+        self._members: set[Any] = set()
         self._guests: dict[Any, None] = {}
-        self._candidates: deque[tuple[float, Any]] = deque()
+        self._waiting = Waiting(self.bounds.connections)
+        self._asking: set[Any] = set()
+        self._may_ask = max(1, int(self.bounds.asking_share * self.bounds.connections))
+        self._seen_stuck: list[Any] = []
+        """At the last look, the worst at the end; nothing is stuck any sooner than at the next."""
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
@@ -65,8 +73,9 @@ class Connections:
                 self.bounds.tick_seconds, self._look_at_all, connection.loop
             )
         if self._make_room(connection):
+            self._waiting.add(connection)
             return
-        if len(self._guests) >= HEALTH_PLACES:
+        if len(self._guests) >= GUESTS:
             waiting = next((guest for guest in self._guests if guest.is_waiting), connection)
             self.refused += 1
             waiting.drop()
@@ -77,61 +86,71 @@ class Connections:
 
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
-        self._members.pop(connection, None)
+        self._waiting.discard(connection)
+        self._asking.discard(connection)
+        self._members.discard(connection)
         self._guests.pop(connection, None)
 
-    def admits(self, connection: Connection, url: bytes) -> bool:
-        """Return whether a connection may ask for that; a guest may for the server's health only."""
-        if not self._guests or connection not in self._guests:
+    def begins(self, connection: Connection, method: bytes, url: bytes) -> bool:
+        """Note a request of a connection; return whether there is room for it."""
+        self._waiting.discard(connection)
+        path = url.partition(b"?")[0]
+        is_sender = method == b"POST" and path.endswith(_SENDING)
+        is_heard = is_sender or path.endswith(_HEALTH)
+        if connection in self._guests and not (self._becomes_member(connection) or is_heard):
+            self.refused += 1
+            return False
+        if is_sender:
+            connection.standing = Standing.SENDER
             return True
-        if self._make_room(connection):
-            del self._guests[connection]
+        if connection.standing is Standing.NEW:
+            connection.standing = Standing.ASKER
+        if is_heard:
             return True
-        if url.partition(b"?")[0] == _HEALTH:
-            return True
-        self.refused += 1
-        return False
+        if len(self._asking) >= self._may_ask:
+            self.refused += 1
+            return False
+        self._asking.add(connection)
+        return True
+
+    def rests(self, connection: Connection) -> None:
+        """Note that all requests of a connection are answered."""
+        self._asking.discard(connection)
+        if connection in self._members:
+            self._waiting.add(connection)
+
+    def _becomes_member(self, guest: Connection) -> bool:
+        if not self._make_room(guest):
+            return False
+        del self._guests[guest]
+        return True
 
     def _make_room(self, connection: Connection) -> bool:
         if len(self._members) >= self.bounds.connections:
-            victim = self._longest_idle() or self._stuck(connection.loop.time())
+            victim = self._waiting.first() or self._stuck(connection.loop.time())
             if victim is None:
                 return False
             self.evicted += 1
             victim.drop()
             self.leave(victim)
-        self._members[connection] = None
+        self._members.add(connection)
         return True
 
-    def _longest_idle(self) -> Connection | None:
-        """Return the connection that has waited longest for its next request.
-
-        They are sorted once for many, as a flood of connections asks for one after the other.
-        """
-        for _ in range(2):
-            while self._candidates:
-                since, one = self._candidates.popleft()
-                if one in self._members and one.is_waiting and one.waits_since == since:
-                    return one  # type: ignore[no-any-return]
-            found = [(one.waits_since, one) for one in self._members if one.is_waiting]
-            self._candidates.extend(sorted(found, key=lambda pair: pair[0]))
-        return None
-
     def _stuck(self, now: float) -> Connection | None:
-        """Return the connection whose sender or reader has not got on for the longest time."""
-        stuck = [
-            (still, one)
-            for one in self._members
-            if (still := one.still(now)) >= self.bounds.pressed_seconds
-        ]
-        return max(stuck, key=lambda pair: pair[0])[1] if stuck else None
+        """Return the connection whose sender or reader had not got on for the longest time."""
+        while self._seen_stuck:
+            one = self._seen_stuck.pop()
+            if one in self._members and one.still(now) >= self.bounds.pressed_seconds:
+                return one  # type: ignore[no-any-return]
+        return None
 
     def _look_at_all(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         for one in [*self._members, *self._guests]:
             one.look(now)
+        still = [(one.still(now), one) for one in self._members]
+        stuck = [pair for pair in still if pair[0] >= self.bounds.pressed_seconds]
+        self._seen_stuck = [one for _, one in sorted(stuck, key=lambda pair: pair[0])]
         self._timer = None
-        if self._members or self._guests:
+        if len(self):
             self._timer = loop.call_later(self.bounds.tick_seconds, self._look_at_all, loop)
-        else:
-            self._candidates.clear()

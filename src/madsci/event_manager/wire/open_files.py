@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from madsci.event_manager.wire.bounds import ACCEPTED_AT_ONCE, HEALTH_PLACES
+from madsci.event_manager.wire.bounds import ACCEPTED_AT_ONCE, GUESTS
 
 _OURS: Final = 64
 """Files for everything else: the store with its readers, the processes for questions and their pipes,
 backups, logs. Some 25 are open in a server that is asked all kinds of things at once."""
-_RESERVE: Final = _OURS + HEALTH_PLACES + 2 * ACCEPTED_AT_ONCE
+_RESERVE: Final = _OURS + GUESTS + 2 * ACCEPTED_AT_ONCE
 """Besides, a connection that is closed keeps its file until the loop's next pass."""
 _FEWEST: Final = 8
 """Connections that are tried for in any case; with less than this nobody can use a server."""

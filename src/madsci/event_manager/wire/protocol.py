@@ -31,14 +31,12 @@ from madsci.event_manager.wire.bounds import Bounds
 from madsci.event_manager.wire.connections import Connections
 from madsci.event_manager.wire.gathering import GatheringTransport
 from madsci.event_manager.wire.progress import Phase, Progress
+from madsci.event_manager.wire.standing import Standing
 
 _SLICE: Final = 16_384
 """Bytes of a head that are parsed before it is measured."""
 _DISCARDED: Final = 4 * 1024 * 1024
 """Bytes that are read after the last reply, so that it is not lost; closing earlier would reset."""
-_USED_SECONDS: Final = 1.0
-"""By so much a connection that has brought a request goes before one that has not, as senders of many
-events keep theirs. More would let those who hold many used ones shut out whoever is new."""
 _PROBE_SECONDS: Final = 0.25
 _PROBE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 """An interim response, which every client of HTTP/1.1 has to pass over (RFC 9110, 15.2)."""
@@ -53,6 +51,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bounds: Bounds = connections.bounds
         self.headers = []
         self.idle_since = self.loop.time()
+        self.standing = Standing.NEW
         self._progress = Progress(self.idle_since)
         self._in_head = True
         self._pending = 0
@@ -100,11 +99,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def drop(self) -> None:
         """Close the connection at once."""
         self.transport.abort()
-
-    @property
-    def waits_since(self) -> float:
-        """When it began to wait for a request, where one that was used counts as a second younger."""
-        return self.idle_since + (_USED_SECONDS if self._requests else 0.0)
 
     @property
     def _is_busy(self) -> bool:
@@ -180,10 +174,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._pending > bounds.head_bytes and self._head_size() > bounds.head_bytes
         ):
             raise self._too_large()
-        if not self._all.admits(self, self.url):
+        if not self._all.begins(self, self.parser.get_method(), self.url):
             raise OverloadedError(
-                f"{bounds.connections:,} connections are open and all of them are at work, which is as"
-                " many as this server has. Nothing of this was read; send it again."
+                f"Of {bounds.connections:,} connections, which is as many as this server has, too many"
+                " are at work. Nothing of this was read; send it again."
             )
         if len(self.pipeline) >= bounds.pipelined:
             raise OverloadedError  # closed behind the others, so that the client sends it again
@@ -233,6 +227,7 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._has_ended:
             self.transport.close()
         else:
+            self._all.rests(self)
             self.flow.resume_reading()
 
     def _refuse(self, error: MadsciError) -> None:
@@ -289,8 +284,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def still(self, now: float) -> float:
         """Return the seconds for which its sender or reader has not got on."""
-        stuck = (Phase.BODY, Phase.REPLY, Phase.DISCARD, Phase.LEAVE)
-        return self._progress.still(now) if self._progress.phase in stuck else 0.0
+        progress, bounds = self._progress, self._bounds
+        if progress.phase is Phase.BODY:
+            return progress.still(now, below=bounds.body_rate)
+        stuck = (Phase.REPLY, Phase.DISCARD, Phase.LEAVE)
+        return progress.still(now) if progress.phase in stuck else 0.0
 
     def _state(self) -> tuple[Phase, int]:
         """Return what the connection waits for, and what grows while it gets on with that."""

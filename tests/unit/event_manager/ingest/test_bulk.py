@@ -303,6 +303,29 @@ def test_lines_keep_their_numbers_in_a_body_of_several_batches():
     assert [note.line for note in reading.warnings] == [900]
 
 
+@pytest.mark.parametrize("long", [0, 1, 500, 4_999])
+def test_short_lines_and_a_long_one_keep_their_order(long):
+    """Batches are bounded by their lines, too; a line may be longer than a batch."""
+    rows = [b'{"_id":"%d"}' % number for number in range(5_000)]
+    rows[long] = b'{"_id":"%d","event_data":"%b"}' % (long, b"x" * 200_000)
+    reading = read_bulk(lines(rows), INTAKE)
+    assert ids(reading) == [str(number) for number in range(5_000)]
+    assert lost(reading) == []
+
+
+def test_by_far_too_many_lines_are_refused_before_they_are_read():
+    read = []
+
+    class Counting(Intake):
+        def read_lines(self, body):
+            read.append(body)
+            return super().read_lines(body)
+
+    with pytest.raises(TooLargeError, match="more than 100,000 events"):
+        read_bulk(b"{}\n" * (2 * MAX_EVENTS), Counting({}))
+    assert len(read) == 1
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -13,15 +13,16 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from madsci.event_manager.wire import open_files
-from madsci.event_manager.wire.bounds import HEALTH_PLACES, Bounds
+from madsci.event_manager.wire.bounds import GUESTS, Bounds
 from madsci.event_manager.wire.connections import Connections
 from madsci.event_manager.wire.open_files import connections_that_fit
 from madsci.event_manager.wire.protocol import BoundedProtocol
 from support.connections import GET, echo, one_reply
 
-FEW = Bounds(connections=5, pressed_seconds=0.1, tick_seconds=0.02)
+FEW = Bounds(connections=5, pressed_seconds=0.1, tick_seconds=0.02, asking_share=1.0)
 HEALTH = b"GET /health HTTP/1.1\r\nHost: test\r\n\r\n"
 POST = b"POST /3 HTTP/1.1\r\nContent-Length: 9\r\n\r\n"
+EVENT = b"POST /lab/event HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}"
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -41,7 +42,7 @@ class Server:
             while (await receive()).get("more_body"):
                 pass
             return
-        if scope["path"] == "/health":
+        if scope["path"] in ("/health", "/lab/event"):
             scope["path"] = "/1"
         await echo(scope, receive, send)
 
@@ -102,21 +103,62 @@ async def is_open(streams: Streams) -> bool:
         return False
 
 
-def test_the_connection_that_was_idle_for_the_longest_time_makes_room(run):
+async def is_closed(streams: Streams) -> bool:
+    try:
+        return await asyncio.wait_for(streams[0].read(), 1) == b""
+    except ConnectionError:
+        return True
+    except asyncio.TimeoutError:
+        return False
+
+
+def test_new_connections_make_room_before_used_ones_and_those_before_senders(run):
     async def scenario():
         async with served() as server:
-            idle = [await server.open(data) for data in (GET % 1, b"", b"GET / HT", GET % 1, b"")]
-            for used in (0, 3):
-                await one_reply(idle[used][0])
-            for _ in range(3):
-                await server.open()
-            assert server.connections.evicted == 3
-            # Those that were used stay for a second longer.
-            assert [await is_open(idle[n]) for n in (0, 1, 3, 4)] == [True, False, True, False]
-            await asyncio.sleep(1.2)
-            for _ in range(4):
-                await server.open()
-            assert [await is_open(idle[n]) for n in (0, 3)] == [False, True]
+            sender = await server.open(EVENT)
+            asker, other_asker = await server.open(GET % 1), await server.open(GET % 1)
+            for reader, _ in (sender, asker, other_asker):
+                await one_reply(reader)
+            new, newer = await server.open(), await server.open(b"GET / HT")
+            latest = await server.open()
+            assert await is_closed(new)
+            # Used ones keep out nobody who is new: they have a share, and so do new ones.
+            assert await is_open(latest)
+            await server.open()
+            assert await is_closed(asker)
+            assert [await is_open(one) for one in (sender, other_asker, latest)] == [True] * 3
+            assert not await is_closed(newer)
+            assert server.connections.evicted == 2
+
+    run(scenario())
+
+
+def test_senders_that_are_many_keep_out_nobody_who_is_new(run):
+    async def scenario():
+        async with served() as server:
+            senders = [await server.open(EVENT) for _ in range(5)]
+            for reader, _ in senders:
+                await one_reply(reader)
+            assert await is_open(await server.open())
+            assert await is_closed(senders[0])
+            assert await is_open(await server.open(EVENT))
+
+    run(scenario())
+
+
+def test_questions_leave_places_to_those_who_send(run):
+    async def scenario():
+        async with served(Bounds(connections=6, asking_share=0.5)) as server:
+            asking = [await server.open(GET % 2) for _ in range(3)]
+            refused, _ = await server.open(GET % 1)
+            assert (await refused.read()).startswith(b"HTTP/1.1 503")
+            for data in (EVENT, HEALTH):
+                reader, _ = await server.open(data)
+                assert (await one_reply(reader))[1] == b"/1"
+            server.release.set()
+            for reader, _ in asking:
+                assert (await one_reply(reader))[1] == b"/2"
+            assert await is_open(await server.open())
 
     run(scenario())
 
@@ -137,7 +179,7 @@ def test_a_flood_of_idle_connections_shuts_nobody_out(run):
     run(scenario())
 
 
-def test_requests_at_work_are_not_closed_and_health_is_answered_beside_them(run):
+def test_requests_at_work_are_not_closed_and_beside_them_health_is_told_and_events_are_taken(run):
     async def scenario():
         async with served() as server:
             working = [await server.open(GET % 2) for _ in range(5)]
@@ -146,8 +188,9 @@ def test_requests_at_work_are_not_closed_and_health_is_answered_beside_them(run)
             assert reply.startswith(b"HTTP/1.1 503")
             assert b'"code":"overloaded"' in reply
             assert b"retry-after: 1" in reply
-            reader, _ = await server.open(HEALTH)
-            assert (await one_reply(reader))[1] == b"/1"
+            for data in (HEALTH, EVENT):
+                reader, _ = await server.open(data)
+                assert (await one_reply(reader))[1] == b"/1"
             server.release.set()
             for reader, _ in working:
                 assert (await one_reply(reader))[1] == b"/2"
@@ -160,9 +203,9 @@ def test_guests_are_few_and_the_next_one_is_heard(run):
         async with served() as server:
             for _ in range(5):
                 await server.open(GET % 2)
-            for _ in range(3 * HEALTH_PLACES):
+            for _ in range(3 * GUESTS):
                 await server.open()
-                assert len(server.connections) <= 5 + HEALTH_PLACES
+                assert len(server.connections) <= 5 + GUESTS
             reader, _ = await server.open(HEALTH)
             assert (await one_reply(reader))[1] == b"/1"
 
@@ -194,6 +237,20 @@ def test_a_body_that_does_not_get_on_makes_room(run):
             assert server.connections.evicted == 1
             with contextlib.suppress(ConnectionError):
                 assert await stalled[0][0].read() == b""
+
+    run(scenario())
+
+
+def test_a_body_that_comes_by_drops_makes_room(run):
+    async def scenario():
+        async with served() as server:
+            dripping = [await server.open(POST + b"x") for _ in range(5)]
+            for _ in range(6):
+                await asyncio.sleep(0.05)
+                for _, writer in dripping:
+                    writer.write(b"x")
+            assert await is_open(await server.open())
+            assert server.connections.evicted == 1
 
     run(scenario())
 
