@@ -12,7 +12,7 @@ from madsci.common.types.event import Event
 from madsci.event_manager.api import models
 from madsci.event_manager.api.documented_problems import problem_responses
 from madsci.event_manager.api.operations import FastOperation, Operation, Operations, Scope
-from madsci.event_manager.api.question_schema import QUESTION_SCHEMAS, SELECTOR
+from madsci.event_manager.api.question_schema import QUESTION_SCHEMAS, SELECTOR, SELECTOR_EXAMPLE
 
 SCHEMAS: Final = "#/components/schemas/"
 _OF_ALL: Final = frozenset({421, 422, 500, 503})
@@ -66,7 +66,8 @@ def _write_selectors(operation: dict[str, Any]) -> None:
             if "requestBody" in operation:
                 operation["parameters"].remove(parameter)
                 return
-            parameter["content"] = {"application/json": {"schema": parameter.pop("schema")}}
+            described = {"schema": parameter.pop("schema"), "example": SELECTOR_EXAMPLE}
+            parameter["content"] = {"application/json": described}
 
 
 def _described(row: FastOperation) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from madsci.event_manager.model.query import MAX_PAGE
 
 _SCHEMAS: Final = "#/components/schemas/"
 SELECTOR: Final = f"{_SCHEMAS}Selector"
+SELECTOR_EXAMPLE: Final = {"log_level": {"$gte": 20}}
 
 QUESTION_SCHEMAS: Final[dict[str, Any]] = {
     "Selector": {
