@@ -19,9 +19,6 @@ from support.server import ServerProcess, running_server
 TESTS = Path(__file__).resolve().parents[1]
 WITHIN_A_PROGRAM = [str(TESTS / "support" / "behind_middleware.py")]
 
-# As long as schemas of times, empty texts and single events say something else than the server does.
-inexact = pytest.mark.xfail(raises=AssertionError, strict=False, reason="the document is not exact yet")
-
 
 @pytest.fixture(params=["its own program", "a user's program"])
 def fuzzed(request, tmp_path):
@@ -59,7 +56,6 @@ def run_schemathesis(server, *arguments):
     assert int(tested[1]) > 0
 
 
-@inexact
 def test_a_few_examples_of_each_operation(tmp_path):
     with running_server(tmp_path) as server:
         run_schemathesis(
@@ -69,7 +65,6 @@ def test_a_few_examples_of_each_operation(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@inexact
 def test_examples_of_each_operation(fuzzed, request):
     """``--examples 1500`` takes half an hour."""
     number = request.config.getoption("examples")
@@ -78,7 +73,6 @@ def test_examples_of_each_operation(fuzzed, request):
     )
 
 
-@inexact
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_operations_one_after_another(fuzzed):

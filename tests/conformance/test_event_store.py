@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from madsci.common.errors import InvalidSelectorError, StoreError
+from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import MAX_DEPTH
 from madsci.event_manager.model.query import Query, decode_cursor, latest
 from madsci.event_manager.model.selector_parser import MAX_ALL_SEGMENTS, parse_selector
@@ -188,12 +189,21 @@ class TestFind:
     @pytest.mark.parametrize(
         "selector", [{}, {"event_data.tags": "x"}, {"$text": {"$search": "large"}}]
     )
-    def test_a_page_ends_before_its_events_have_too_many_bytes(self, store, selector, sort):
+    def test_a_page_ends_before_its_events_have_too_many_bytes(
+        self, store, selector, sort, monkeypatch
+    ):
         """Whatever its limit; more follow, which the page tells, and one event it always has."""
+        monkeypatch.setattr(queries, "PAGE_BYTES", 160_000)
+        self.page_by_bytes(store, selector, sort, 10_000)
+
+    def test_a_page_has_sixteen_megabytes(self, store):
+        self.page_by_bytes(store, {}, "-event_timestamp", 1_000_000)
+
+    def page_by_bytes(self, store, selector, sort, unit):
         sizes = [7, 7, 7, 15, 2, 1, 1]
-        for number, megabytes in enumerate(sizes):
+        for number, units in enumerate(sizes):
             text = encode_json(
-                {"tags": ["x"], "message": "large", "n": number, "z": "z" * megabytes * 10**6}
+                {"tags": ["x"], "message": "large", "n": number, "z": "z" * units * unit}
             )
             store.append([event(f"e{number}", number, event_data=text)])
         query = Query(parse_selector(selector), 1_000, sort=parse_sort(sort))

@@ -123,8 +123,6 @@ RUDENESS = {
 
 _TRIES = 3
 """As any client of HTTP, whose kept connections may be closed by the server at any time."""
-_NICENESS = 19
-"""Elsewhere the rude have machines of their own; here they leave the cores to the server."""
 _REST = 1.0
 """Seconds until who was shown the door comes back; sooner, opening it takes the machine."""
 
@@ -326,7 +324,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _step_back() -> None:
-    """Let everybody else have the cores first."""
+    """Leave the cores to the server: elsewhere the rude have machines of their own."""
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 

@@ -98,7 +98,7 @@ def plates(folder):
 
 def test_the_very_first_log_call_may_be_interrupted(make_robot):
     places = places_of_a_first_call(make_robot)
-    for place in range(1, places + 1, max(places // 150, 1)):
+    for place in range(1, places + 1, max(places // 60, 1)):
         robot, arrived = make_robot()
         robot.interrupted((place,))
         assert robot.client.flush(20), place
@@ -108,7 +108,7 @@ def test_the_very_first_log_call_may_be_interrupted(make_robot):
 
 def test_a_handler_may_wait_for_the_server_and_close_the_client(make_robot):
     places = places_of_a_first_call(make_robot)
-    for place in range(1, places + 1, max(places // 150, 1)):
+    for place in range(1, places + 1, max(places // 60, 1)):
         robot, arrived = make_robot()
 
         def handle(robot=robot):

@@ -16,7 +16,7 @@ from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.api.parameters import OR_NONE, question_of_request
-from madsci.event_manager.api.question_schema import OPTIONAL_BODY
+from madsci.event_manager.api.question_schema import FIELD, OPTIONAL_BODY
 from madsci.event_manager.api.streams import stream_of
 from madsci.event_manager.export.formats import FORMATS, format_named
 from madsci.event_manager.export.projection import parse_fields
@@ -33,7 +33,13 @@ Format = Annotated[
 FieldNames = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "examples": ["event_timestamp,event_data.message"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^({FIELD}(,{FIELD})*)?$",
+            "examples": ["event_timestamp,event_data.message"],
+        }
+    ),
     Query(description="Members to take, between commas; none for all of them."),
 ]
 

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from madsci.common.types.event_reading import MEMBERS
 from madsci.event_manager.model.query import MAX_PAGE
+from madsci.event_manager.model.sorting import MAX_KEYS
 
 _SCHEMAS: Final = "#/components/schemas/"
 SELECTOR: Final = f"{_SCHEMAS}Selector"
+_OBJECTS: Final = frozenset({"source", "event_data", "extra"})
+FIELD: Final = (
+    rf"({'|'.join(sorted(MEMBERS - _OBJECTS))}"
+    rf"|({'|'.join(sorted(_OBJECTS))})(\.[A-Za-z_][A-Za-z0-9_]*)*)"
+)
+"""The usual paths, for generated clients; others are written as an error says."""
 SELECTOR_EXAMPLE: Final = {"log_level": {"$gte": 20}}
 
+
+def _of_paths(value: dict[str, Any], **bounds: int) -> dict[str, Any]:
+    """Return the schema of an object whose names are paths."""
+    names = {"pattern": f"^{FIELD}$"}
+    return {"type": "object", "propertyNames": names, "additionalProperties": value, **bounds}
+
+
+_ORDER: Final = {"type": "string", "pattern": f"^-?{FIELD}$"}
+_DIRECTION: Final = {"enum": [1, -1]}
+_PART: Final = _of_paths(_DIRECTION, minProperties=1, maxProperties=1)
+_SORT: Final = [
+    _ORDER,
+    _of_paths(_DIRECTION, minProperties=1, maxProperties=MAX_KEYS),
+    {"type": "array", "items": {"anyOf": [_ORDER, _PART]}, "minItems": 1, "maxItems": MAX_KEYS},
+]
 QUESTION_SCHEMAS: Final[dict[str, Any]] = {
     "Selector": {
         "title": "Selector",
@@ -29,19 +52,7 @@ QUESTION_SCHEMAS: Final[dict[str, Any]] = {
             "sort": {
                 "description": "A path, with `-` before it for descending, `{path: 1 or -1}`, or a list"
                 " of these.",
-                "anyOf": [
-                    {"type": "string"},
-                    {"type": "object", "additionalProperties": {"enum": [1, -1]}},
-                    {
-                        "type": "array",
-                        "items": {
-                            "anyOf": [
-                                {"type": "string"},
-                                {"type": "object", "additionalProperties": {"enum": [1, -1]}},
-                            ]
-                        },
-                    },
-                ],
+                "anyOf": _SORT,
             },
             "limit": {
                 "type": "integer",
@@ -52,8 +63,9 @@ QUESTION_SCHEMAS: Final[dict[str, Any]] = {
             "fields": {
                 "description": "Paths of the members to take, or `{path: 0}` for all but these.",
                 "anyOf": [
-                    {"type": "array", "items": {"type": "string"}},
-                    {"type": "object", "additionalProperties": {"enum": [0, 1]}},
+                    {"type": "array", "items": {"type": "string", "pattern": f"^{FIELD}$"}},
+                    _of_paths({"const": 1}),
+                    _of_paths({"const": 0}),
                 ],
             },
             "include_archived": {

@@ -214,3 +214,10 @@ class _Repair:
     def _say(self, sentence: str) -> None:
         if sentence not in self._repairs:
             self._repairs.append(sentence)
+
+
+def whole_number(value: object) -> int | None:
+    """Return a number from 0 on without a fraction, however JSON writes it; else ``None``."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None

@@ -60,6 +60,8 @@ OLDEST_FIRST: Final[Sort] = (SortKey(("event_timestamp",)), SortKey(_ID))
 def parse_sort(value: object) -> Sort:
     """Read an order: a path, ``-`` before it for descending, or ``{path: 1 or -1}``, or a list.
 
+    Where a path is named again, that has nothing left to order.
+
     Raises:
         InvalidInputError: it is no order, or a path that events cannot be sorted by.
     """
@@ -69,8 +71,8 @@ def parse_sort(value: object) -> Sort:
     keys = [key for one in listed for key in _keys(one)]
     if not keys or len(keys) > MAX_KEYS:
         raise _invalid(f"it needs 1 to {MAX_KEYS} paths, and has {len(keys)}")
-    if len({key.path for key in keys}) < len(keys):
-        raise _invalid("it names a path twice")
+    paths = [key.path for key in keys]
+    keys = [key for place, key in enumerate(keys) if key.path not in paths[:place]]
     if keys[-1].path != _ID and _ID not in [key.path for key in keys]:
         keys.append(SortKey(_ID, keys[-1].descending))
     return tuple(keys)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from madsci.common.asked_time import read_asked_time
 from madsci.common.errors import InvalidInputError
+from madsci.event_manager.model.json_reading import whole_number
 from madsci.event_manager.model.selector import And, Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.retention.policy import before
@@ -48,12 +49,13 @@ def read_archive_request(document: object, naive_zone: tzinfo | None) -> Archive
             "", "Either event_ids or before_date must be provided, or a selector of the events"
         )
     size = document.get("batch_size")
-    if size is not None and (type(size) is not int or size < 0):
+    batch_size = None if size is None else whole_number(size)
+    if batch_size is None and size is not None:
         raise _invalid("batch_size", f"it is a whole number from 0 on, not {size!r:.40}")
     dry_run = document.get("dry_run", False)
     if not isinstance(dry_run, bool):
         raise _invalid("dry_run", f"it is true or false, not {dry_run!r:.40}")
-    return ArchiveRequest(ids or None, None if ids else selector, size or None, dry_run)
+    return ArchiveRequest(ids or None, None if ids else selector, batch_size or None, dry_run)
 
 
 def _ids(value: Any) -> list[str]:

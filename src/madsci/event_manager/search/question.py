@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.export.projection import Fields, parse_fields
+from madsci.event_manager.model.json_reading import whole_number
 from madsci.event_manager.model.operands import invalid
 from madsci.event_manager.model.query import MAX_PAGE, Query, decode_cursor
 from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Selector
@@ -102,9 +103,10 @@ def _flag(document: Mapping[str, Any], name: str) -> bool:
 def _limit(value: Any) -> int | None:
     if value is None:
         return None
-    if type(value) is not int or value < 0:
+    number = whole_number(value)
+    if number is None:
         raise _invalid("limit", f"is a whole number from 0 on, not {value!r:.40}")
-    return value or MAX_PAGE
+    return number or MAX_PAGE
 
 
 def _cursor(value: Any) -> str | None:

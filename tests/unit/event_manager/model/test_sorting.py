@@ -52,6 +52,11 @@ def test_the_id_ends_every_order_in_the_direction_of_the_last_key():
     assert parse_sort(["-event_id", "log_level"]) == (SortKey(ID, True), SortKey(("log_level",)))
 
 
+def test_a_path_that_is_named_again_orders_nothing_more():
+    assert parse_sort(["-log_level", "log_level"]) == parse_sort("-log_level")
+    assert parse_sort(["_id", "alert", "-event_id"]) == parse_sort(["_id", "alert"])
+
+
 @pytest.mark.parametrize(
     "written",
     [
@@ -81,8 +86,6 @@ def test_the_id_ends_every_order_in_the_direction_of_the_last_key():
         "event_data.\0",
         "event_data." + "a" * 1_000,
         ["log_level", "alert", "event_type", "archived", "trace_id"],
-        ["log_level", "-log_level"],
-        ["_id", "event_id"],
         [["log_level", 1, 2]],
         [[["log_level"], 1]],
     ],
