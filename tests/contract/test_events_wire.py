@@ -199,7 +199,7 @@ def test_a_nested_source_means_its_members(client):
 def test_many_events_come_as_lines_or_as_an_array_compressed_or_not(client, encoding):
     import zlib
 
-    from madsci.event_manager.ingest.body import zstd
+    from madsci.common.zstandard import zstd
 
     pack = {"identity": bytes, "gzip": gzip.compress, "zstd": zstd.compress, "deflate": zlib.compress}[
         encoding

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
 
 import pytest
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from madsci.common.zstandard import zstd
 
 PAGE = "http://evil.example"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -6,17 +6,13 @@ See RFC 9110, section 12.5.3, for how it is asked for.
 from __future__ import annotations
 
 import asyncio
-import sys
 import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from madsci.common.zstandard import zstd
 
 _GZIP_WINDOW: Final = 31
 _GZIP_LEVEL: Final = 4

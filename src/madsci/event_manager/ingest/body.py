@@ -5,17 +5,12 @@ A few kilobytes of gzip can unpack to gigabytes, so unpacking stops at the limit
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from madsci.common.errors import MalformedJsonError, TooLargeError, UnsupportedBodyError
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from madsci.common.zstandard import zstd
 
 _GZIP: Final = 31  # zlib's window size, and 16 for the gzip header
 _ZLIB: Final = 15

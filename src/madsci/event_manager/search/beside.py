@@ -102,8 +102,7 @@ class AnsweringBeside:
         with self._lock:
             self._check_open()
             worker = self._usable() or self._start()
-            if not self._idle and len(self._all) < self._ready:
-                self._idle.append(self._start())
+            self._have_one_ready()
             return worker
 
     def _usable(self) -> WorkerProcess | None:
@@ -135,10 +134,13 @@ class AnsweringBeside:
             leaving += [one for one in self._idle[:-1] if one.idle_since < long_ago]
             self._all -= set(leaving)
             self._idle = [one for one in self._idle if one not in leaving]
-            if not self._idle and len(self._all) < self._ready:
-                self._idle.append(self._start())
+            self._have_one_ready()
         for worker in leaving:
             worker.end()
+
+    def _have_one_ready(self) -> None:
+        if not self._idle and len(self._all) < self._ready:
+            self._idle.append(self._start())
 
     def _start(self) -> WorkerProcess:
         worker = WorkerProcess(self._url, self._on_damage)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import random
-import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -14,12 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.common.errors import MalformedJsonError, TooLargeError, UnsupportedBodyError
+from madsci.common.zstandard import zstd
 from madsci.event_manager.ingest.body import unpacked
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 LIMIT = 1_000_000
 MAX_MEMBERS = 10_000
