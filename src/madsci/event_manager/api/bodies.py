@@ -11,7 +11,7 @@ from starlette.types import Message, Receive, Scope
 
 from madsci.common.errors import AbandonedError
 from madsci.event_manager.ingest.admission import Admission, Ticket
-from madsci.event_manager.ingest.body import unpacked
+from madsci.event_manager.ingest.body import FULL_PIECE, unpacked
 
 _MANY_DIGITS: Final = 5
 """Digits of a content length; one with more is looked at before the body is."""
@@ -88,12 +88,13 @@ async def _rest_of(start: bytes, receive: Receive, ticket: Ticket) -> bytes:
 async def _unpack(body: bytes, encoding: str, ticket: Ticket) -> bytes:
     pieces = unpacked(body, encoding, ticket.limit)
     whole = bytearray()
-    while True:
-        async with ticket.unpacking:
-            piece = await asyncio.to_thread(next, pieces, None)
-        if piece is None:
-            break
+    piece = await asyncio.to_thread(next, pieces, b"")
+    while piece:
         ticket.hold(len(piece))
         whole += piece
+        if len(piece) < FULL_PIECE:
+            break
+        async with ticket.at_length:
+            piece = await asyncio.to_thread(next, pieces, b"")
     ticket.release(len(body))
     return bytes(whole)

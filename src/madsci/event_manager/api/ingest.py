@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -55,8 +55,6 @@ class IngestRoutes:
     writer: Writer
     admission: Admission
     encode: Callable[[StoredEvent], bytes] = encode_event
-    parsing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Large bodies are parsed one by one: together they were no faster, and took more memory."""
 
     def operations(self) -> Operations:
         """Return the operations of sending."""
@@ -93,7 +91,7 @@ class IngestRoutes:
         try:
             body = await read_body(scope, receive, ticket)
             if len(body) > _LARGE:
-                async with self.parsing:
+                async with ticket.at_length:
                     accepted = await asyncio.to_thread(read_one, body, self.intake)
             else:
                 accepted = self.intake.read(body)
@@ -119,7 +117,7 @@ class IngestRoutes:
         try:
             body = await read_body(scope, receive, ticket)
             if len(body) > _LARGE:
-                async with self.parsing:
+                async with ticket.at_length:
                     reading = await asyncio.to_thread(read_bulk, body, intake)
                     ticket.hold(len(reading.events) * _EVENT)
             else:

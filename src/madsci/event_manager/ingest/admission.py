@@ -44,8 +44,9 @@ class Admission:
         self.clock = clock
         self.arriving: dict[Ticket, None] = {}
         """Bodies whose next piece somebody waits for."""
-        self.unpacking = asyncio.Lock()
-        """Held for a piece of a packed body: many threads that unpack leave no core to anybody else."""
+        self.at_length = asyncio.Lock()
+        """Held while a large body, or a piece of one, is read in a thread. More of these would be no
+        faster together, take more memory, and leave no core to those who send little."""
 
     def ticket(self, limit: int | None = None) -> Ticket:
         """Return the account of one request, whose body may have ``limit`` bytes."""
@@ -90,14 +91,14 @@ class Ticket:
         "_marks",
         "_moved_at",
         "_task",
+        "at_length",
         "limit",
         "size",
-        "unpacking",
     )
 
     def __init__(self, admission: Admission, limit: int) -> None:
         self._admission = admission
-        self.unpacking = admission.unpacking
+        self.at_length = admission.at_length
         self._is_dropped = False
         self.limit = limit
         self.size = 0

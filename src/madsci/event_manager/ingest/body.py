@@ -15,8 +15,8 @@ from madsci.common.zstandard import zstd
 _GZIP: Final = 31  # zlib's window size, and 16 for the gzip header
 _ZLIB: Final = 15
 _PIECE: Final = 16_384
-_STEP: Final = 262_144
-"""Bytes that are unpacked at once, in less than a millisecond; the next step may have their room."""
+FULL_PIECE: Final = 262_144
+"""Bytes that are unpacked at once, in less than a millisecond; the next piece may have their room."""
 _MAX_MEMBERS: Final = 10_000
 """Members of one body; tools that compress in parallel write one for every 64 KB."""
 
@@ -56,7 +56,8 @@ class _Zlib:
 def unpacked(body: bytes, encoding: str, limit: int) -> Iterator[bytes]:
     """Return the body without its ``Content-Encoding`` (gzip, deflate, zstd), in pieces.
 
-    Each piece is unpacked when it is asked for, so that what comes of a body can be counted meanwhile.
+    Each piece is unpacked when it is asked for, so that what comes of a body can be counted meanwhile;
+    one that is shorter than ``FULL_PIECE`` is the last.
 
     Raises:
         TooLargeError: it unpacks to more than ``limit`` bytes.
@@ -89,7 +90,7 @@ def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Itera
         # In pieces, since what a member leaves of its input is copied.
         piece = body[start : start + _PIECE] if member.needs_input else b""
         start += len(piece)
-        some = member.decompress(piece, _STEP)
+        some = member.decompress(piece, FULL_PIECE)
         total += len(some)
         if total > limit:
             raise _too_large(limit)
@@ -102,11 +103,11 @@ def _members(body: bytes, limit: int, new: Callable[[], _Decompressor]) -> Itera
                 member = new()
         elif not some and not piece:
             raise EOFError("it ends too early")
-        if len(some) == _STEP and not ready:
+        if len(some) == FULL_PIECE and not ready:
             yield some
             continue
         ready += some
-        if len(ready) >= _STEP:
+        if len(ready) >= FULL_PIECE:
             yield bytes(ready)
             ready.clear()
     yield bytes(ready)
