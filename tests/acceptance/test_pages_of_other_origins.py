@@ -245,6 +245,8 @@ def test_a_page_of_a_configured_origin_reads(opened, page, port, name):
 
 
 def test_a_page_of_a_configured_origin_reads_the_cursor_of_the_next_page(opened, page, port):
+    for number in range(2):  # so that one follows
+        opened.post("event", {"event_data": number})
     script = "async ({url}) => (await fetch(url + 'events?number=1')).headers.get('X-Next-Cursor')"
     assert Lab(opened).visit(page, f"http://{FOREIGN_NAME}:{port}/", script)
 
