@@ -21,7 +21,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_US: Final = -62_135_596_800_000_000
 LAST_US: Final = 253_402_300_799_999_999
 """The instants that a datetime in UTC can hold: the years 1 to 9999."""
-_MICROSECOND: Final = timedelta(microseconds=1)
+_LAST_EVERYWHERE: Final = 32_503_680_000
+"""The year 3000, up to which every system's own calendar goes."""
 _WALL_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of clocks on a wall, in whatever zone
 _TWO_DAYS: Final = timedelta(days=2)
 
@@ -48,8 +49,16 @@ def to_us(moment: datetime) -> int:
 
     Its offset may lead out of the years 1 to 9999; then it is the first or last instant of them.
     """
-    microseconds = (moment - EPOCH) // _MICROSECOND
+    microseconds = _microseconds_of(moment - EPOCH)
     return microseconds if FIRST_US <= microseconds <= LAST_US else _clamped(microseconds)
+
+
+# Events are logged while Python is being taken apart, too. There, making or dividing a timedelta
+# crashes 3.13.0, so what log calls need does neither.
+
+
+def _microseconds_of(span: timedelta) -> int:
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 
 def _clamped(microseconds: int) -> int:
@@ -69,6 +78,9 @@ def iso(microseconds: int) -> str:
 
 @lru_cache(maxsize=4096)  # events come in crowds: most share their second with others
 def _second_text(second: int) -> str:
+    if 0 <= second < _LAST_EVERYWHERE:
+        year, month, day, hour, minute, rest, *_ = time.gmtime(second)
+        return f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{rest:02}"
     return (EPOCH + timedelta(seconds=second)).isoformat()[:19]
 
 
@@ -109,7 +121,7 @@ def _machine_offset(moment: datetime) -> timedelta | None:
 
 
 def _instant(moment: datetime, later: timedelta, offset: timedelta) -> int:
-    return _clamped((moment - _WALL_EPOCH + later - offset) // _MICROSECOND)
+    return _clamped(_microseconds_of(moment - _WALL_EPOCH + later - offset))
 
 
 def _parse_text(text: str, zone: tzinfo | None) -> int:

@@ -1,12 +1,15 @@
-"""The one list of what a forked child must begin anew.
+"""What is to be begun anew where other threads have gone with all that they held.
 
 A child of ``os.fork`` has one thread, and all memory as it was: locks that other threads held stay held
 for ever, and flags say what those threads were doing. So every module with such state registers here.
+It is the same at the end of Python, which stops daemon threads wherever they are, and then calls
+finalizers, which may log.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -47,6 +50,16 @@ def hold_while_forking(lock: Lock) -> None:
     holds it waits for no other lock and no network.
     """
     _locks.append(lock)
+
+
+def is_held_for_good(lock: Lock) -> bool:
+    """Tell whether a thread holds a lock that Python has stopped, since it ends; does not wait."""
+    if not sys.is_finalizing():
+        return False
+    if lock.acquire(blocking=False):
+        lock.release()
+        return False
+    return True
 
 
 def _before() -> None:

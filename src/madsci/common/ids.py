@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import threading
 import time
 
-from madsci.common.forking import reset_in_child
+from madsci.common.forking import is_held_for_good, reset_in_child
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
@@ -21,6 +22,7 @@ _LOW_BITS = 20
 _LOW = (1 << _LOW_BITS) - 1
 _CHARACTERS = frozenset(_ALPHABET)
 ULID_LENGTH = 26
+_is_finalizing = sys.is_finalizing
 
 
 class UlidFactory:
@@ -48,6 +50,8 @@ class UlidFactory:
     def make(self) -> str:
         """Return a ULID that is greater than every one made before by this factory."""
         now = time.time_ns() // 1_000_000
+        if _is_finalizing() and is_held_for_good(self._lock):
+            self._start()
         with self._lock:
             if self._is_making:
                 return _text(now, 10) + _text(self._random.getrandbits(_RANDOM_BITS), 16)

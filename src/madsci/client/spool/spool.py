@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ from madsci.client.spool.lane_writer import LaneWriter, SpoolSettings
 from madsci.client.spool.losses import Losses
 from madsci.client.spool.rejected import FILE_NAME, RejectedFile
 from madsci.client.spool.tending import Tender
+from madsci.common.forking import is_held_for_good
 from madsci.common.ids import new_ulid
 from madsci.common.telling import Teller
 
@@ -38,6 +40,7 @@ _PATIENCE: Final = 1.0
 """Seconds to wait for the thread that tends: a disk that is stuck holds it up."""
 _MICROSECONDS: Final = 1_000_000
 _log = logging.getLogger(__name__)
+_is_finalizing = sys.is_finalizing
 
 
 class Spool:
@@ -83,9 +86,20 @@ class Spool:
 
     def append(self, body: bytes) -> None:
         """Add an event as encoded JSON."""
-        if self._writer.append(body) >= self._ring_at:
+        if _is_finalizing():
+            self._append_last(body)
+        elif self._writer.append(body) >= self._ring_at:
             self._ring_at = NEVER  # one call is enough, and it is not cheap
             self.bell()
+
+    def _append_last(self, body: bytes) -> None:
+        """Add an event while Python is being taken apart, and nobody is left to send it.
+
+        A lane that a thread was amid is left to the next process, as after a kill.
+        """
+        if is_held_for_good(self._lock):
+            self._begin()
+        self._writer.append(body)
 
     def ring_at(self, waiting: int) -> None:
         """Have the bell rung once so many events wait; ``NEVER`` for not at all."""

@@ -30,10 +30,12 @@ class Tender:
 
     def start(self) -> None:
         """Begin, or go on; what is due is done at once."""
+        if sys.is_finalizing():
+            return
         self._is_wanted = True
         self._wake.set()
         with self._lock:
-            if self._thread is not None or sys.is_finalizing():
+            if self._thread is not None:
                 return
             self._thread = threading.Thread(target=self._run, name="madsci-event-spool", daemon=True)
             try:
