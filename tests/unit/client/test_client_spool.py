@@ -138,6 +138,21 @@ def test_an_abandoned_inheritance_goes_to_the_next(make_spool):
     assert drain(make_spool().backlog()) == ["e0001", "e0002", "e0003"]
 
 
+def test_another_look_that_is_asked_for_amid_a_look_is_taken(make_spool, monkeypatch):
+    """The look may have come too early for what made somebody ask for another one."""
+    dead, heir = make_spool(), make_spool()
+    put_many(dead, 4)
+
+    def look_too_early(*arguments):
+        monkeypatch.undo()
+        dead.abandon()
+        heir.look_again()
+
+    monkeypatch.setattr("madsci.client.spool.spool.next_orphan", look_too_early)
+    assert heir.backlog() is None
+    assert drain(heir.backlog()) == ["e0000", "e0001", "e0002", "e0003"]
+
+
 def test_a_damaged_event_is_skipped_counted_and_kept_for_people(make_spool):
     dead = make_spool()
     put_many(dead, 5)

@@ -77,6 +77,8 @@ class Spool:
         self._inherited: Lane | None = None
         self._ring_at = 1
         self._look_at = self._adopt_at = float("-inf")
+        self._looks = 0
+        """How often somebody asked for another look at the directory."""
 
     def _make_lane(self, position: int = 0) -> Lane:
         token = f"{new_ulid()}-{os.getpid()}"
@@ -177,13 +179,17 @@ class Spool:
         now = time.monotonic()
         if now < self._adopt_at:
             return None
+        looks = self._looks
         self._inherited = next_orphan(self.directory, self._lane.token, self._reject_damaged)
         if self._inherited is None:
             self._adopt_at = now + LOOK_INTERVAL
+            if self._looks != looks:  # while this one looked, which may have been too early
+                self.look_again()
         return self._inherited
 
     def look_again(self) -> None:
         """Have the next call of ``backlog`` look at the directory, however recent the last look is."""
+        self._looks += 1
         self._adopt_at = float("-inf")
 
     def _bequeath(self, lane: Lane) -> None:
