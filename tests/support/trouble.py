@@ -39,7 +39,7 @@ def launched(server: ServerProcess) -> None:
     process = server.launch()
 
     def answers() -> bool:
-        assert process.poll() is None, server.log.read_text()
+        assert process.poll() is None, f"exit code {process.returncode}: {server.log.read_text()}"
         try:
             return bool(server.request("GET", "health"))
         except OSError:
