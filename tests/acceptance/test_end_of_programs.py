@@ -198,7 +198,7 @@ print(time.monotonic() - begun)
         ended = run(code, peer.url, tmp_path)
         took = time.monotonic() - started
         peer.released.set()
-    assert 0.9 <= float(ended.stdout) < 1.5
+    assert 0.9 <= float(ended.stdout) < 3
     assert took < 4  # not the four seconds of the end on top
     assert spooled(tmp_path) == ["last"]
     assert "They wait in" in ended.stderr
