@@ -53,11 +53,9 @@ def to_us(moment: datetime) -> int:
     return microseconds if FIRST_US <= microseconds <= LAST_US else _clamped(microseconds)
 
 
-# Events are logged while Python is being taken apart, too. There, making or dividing a timedelta
-# crashes 3.13.0, so what log calls need does neither.
-
-
 def _microseconds_of(span: timedelta) -> int:
+    # Events are logged while Python is being taken apart, too. There, making or dividing a timedelta
+    # crashes 3.13.0, so what log calls need, here and in ``_second_text``, does neither.
     return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
 
 

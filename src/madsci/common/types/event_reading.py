@@ -29,6 +29,8 @@ MEMBERS: Final = frozenset(
         "event_data", "trace_id", "span_id", "archived", "archived_at", "received_at", "extra",
     }
 )  # fmt: skip
+OBJECTS: Final = frozenset({"source", "event_data", "extra"})
+"""Those of them that hold members of their own."""
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "", "none", "null"})
 _MISSING: Final = object()

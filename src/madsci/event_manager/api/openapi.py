@@ -62,7 +62,7 @@ def _write_selectors(operation: dict[str, Any]) -> None:
     It is read there, too, but only one of the two may be given.
     """
     for parameter in operation.get("parameters", ()):
-        if parameter.get("schema", {}).get("$ref") == SELECTOR:
+        if parameter["schema"].get("$ref") == SELECTOR:
             if "requestBody" in operation:
                 operation["parameters"].remove(parameter)
                 return

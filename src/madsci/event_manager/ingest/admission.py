@@ -85,23 +85,18 @@ class Admission:
 class Ticket:
     """The bytes of one request. ``give_back`` ends it, in whichever way the request ends."""
 
-    __slots__ = (
-        "_admission",
-        "_is_dropped",
-        "_marks",
-        "_moved_at",
-        "_task",
-        "at_length",
-        "limit",
-        "size",
-    )
+    __slots__ = ("_admission", "_is_dropped", "_marks", "_moved_at", "_task", "limit", "size")
 
     def __init__(self, admission: Admission, limit: int) -> None:
         self._admission = admission
-        self.at_length = admission.at_length
         self._is_dropped = False
         self.limit = limit
         self.size = 0
+
+    @property
+    def at_length(self) -> asyncio.Lock:
+        """To be held while much of the body is read in a thread; see ``Admission``."""
+        return self._admission.at_length
 
     def announce(self, size: int) -> None:
         """Raise ``TooLargeError`` if a body of that size cannot be taken; it need not be read then."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from madsci.common.flattening import column_name
 from madsci.common.nearest import did_you_mean, nearest
-from madsci.common.types.event_reading import MEMBERS
+from madsci.common.types.event_reading import MEMBERS, OBJECTS
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.common.types.ownership_ids import OWNERSHIP_IDS
@@ -19,7 +19,6 @@ from madsci.event_manager.model.selector import Path
 
 _TYPES_LISTED: Final = " The types are listed at /docs."
 _FLAGS: Final = frozenset({"alert", "archived"})
-_OBJECTS: Final = frozenset({"source", "event_data", "extra"})
 
 
 def is_member(path: Path) -> bool:
@@ -81,7 +80,7 @@ def check_pattern(path: Path, pattern: Pattern) -> None:
 
 def forgotten_sign(path: Path, names: Iterable[str], operators: Iterable[str]) -> str | None:
     """Return the operator that is meant where a member that is no object is given one without ``$``."""
-    if len(path) != 1 or path[0] in _OBJECTS:
+    if len(path) != 1 or path[0] in OBJECTS:
         return None
     known = frozenset(operators)
     return next((f"${name}" for name in names if f"${name}" in known), None)

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 from madsci.common.errors import InvalidInputError
 from madsci.common.flattening import column_path
+from madsci.common.types.event_reading import OBJECTS
 from madsci.event_manager.model.right_words import is_member, no_member
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.values import INT64, Kind, kind_of
@@ -29,7 +30,6 @@ PLAIN: Final = frozenset(
 """Members that every event has, of one kind each."""
 NULLABLE: Final = frozenset({"trace_id", "span_id", "archived_at"})
 """Members that hold text or nothing."""
-_NESTED: Final = frozenset({"source", "event_data", "extra"})
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def parse_sort(value: object) -> Sort:
         raise _invalid(f"it needs 1 to {MAX_KEYS} paths, and has {len(keys)}")
     paths = [key.path for key in keys]
     keys = [key for place, key in enumerate(keys) if key.path not in paths[:place]]
-    if keys[-1].path != _ID and _ID not in [key.path for key in keys]:
+    if _ID not in paths:
         keys.append(SortKey(_ID, keys[-1].descending))
     return tuple(keys)
 
@@ -99,7 +99,7 @@ def _key(name: object, direction: object) -> SortKey:
         path = ("_id", *path[1:])
     if not is_member(path):
         raise _invalid(no_member(path))
-    is_known = path[0] in _NESTED if len(path) > 1 else path[0] in PLAIN | NULLABLE | _NESTED
+    is_known = path[0] in OBJECTS if len(path) > 1 else path[0] in PLAIN | NULLABLE | OBJECTS
     if not is_known or len(name) > _MAX_PATH or not _UNSPEAKABLE.isdisjoint("".join(path)):
         raise _invalid(
             f"events cannot be sorted by {name!r:.80}. Use a member of events, or a path that begins"

@@ -51,9 +51,7 @@ class Progress:
 
     def still(self, now: float, below: float = 0.0) -> float:
         """Return for how many seconds nothing has changed, or it grew by less than that a second."""
-        lasted = now - self._began
-        is_slow = self._count - self._first < below * lasted
-        return max(now - self._moved, lasted) if is_slow else now - self._moved
+        return now - (self._began if self.rate(now, 0.0) < below else self._moved)
 
     def rate(self, now: float, after: float) -> float:
         """Return what it grows by a second in this phase; infinity up to ``after`` seconds of it."""
