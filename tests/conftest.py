@@ -10,8 +10,11 @@ from hypothesis import settings
 
 from support import mongo_servers
 
-# How long an example takes is the machine's affair.
-settings.register_profile("tests", deadline=None)
+# How long an example takes is the machine's affair. What decides whether a change lands has the same
+# examples for the same tree; elsewhere each run has new ones.
+settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
+# With --hypothesis-profile=thorough: some hours.
+settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("tests")
 
 OWN = ("EVENT_", "MADSCI_", "MONGO_DB_URL", "DB_URL")

@@ -17,6 +17,7 @@ from support.behind_middleware import MARK
 from support.server import ServerProcess, running_server
 
 TESTS = Path(__file__).resolve().parents[1]
+REPEATABLE = ["--generation-deterministic"] if "CI" in os.environ else []
 WITHIN_A_PROGRAM = [str(TESTS / "support" / "behind_middleware.py")]
 
 
@@ -41,7 +42,7 @@ def run_schemathesis(server, *arguments):
         [
             *(sys.executable, "-m", "schemathesis.cli"),
             *("--config-file", TESTS / "data" / "schemathesis.toml"),
-            *("run", f"{server.url}openapi.json", "--no-color", *arguments),
+            *("run", f"{server.url}openapi.json", "--no-color", *REPEATABLE, *arguments),
         ],
         cwd=server.directory,
         env={**server.environment, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
