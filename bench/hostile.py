@@ -14,11 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
 from servers import event_manager
 
-from support.rude import Crowd, Honest, watched_memory
+from support.processes import watched_memory
+from support.rude import Crowd, Honest
 
 FILES = 256
 ALONE_SECONDS = 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import shutil
 import threading
 import time
@@ -17,6 +16,8 @@ from busy import fill, note, paced
 from events import encoded_events
 from plan import Plan
 from table import Goal, Row, Series
+
+from support.processes import family, memory_of
 
 GROUP = "large"
 _REST_SECONDS = 3.0
@@ -45,7 +46,7 @@ def measure(plan: Plan) -> list[Row]:
             for path in ("/events?number=100", "/events/count", "/events/histogram"):
                 server.get(path)
             time.sleep(_REST_SECONDS)
-            memory.samples.append(sum(map(_megabytes, _with_children(server.pid))))
+            memory.samples.append(sum(map(memory_of, family(server.pid))) / 1e6)
             note(alone, paced(server.port, bodies, repeat, plan.load_seconds, "a"))
             with _backups(server.port):
                 note(beside, paced(server.port, bodies, repeat, plan.load_seconds, "b"))
@@ -84,19 +85,3 @@ def _backups(port: int) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-
-
-def _with_children(pid: int) -> Iterator[int]:
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            for child in (task / "children").read_text().split():
-                yield from _with_children(int(child))
-
-
-def _megabytes(pid: int) -> float:
-    """Return what a process takes, its part of what it shares with others included."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError(f"Linux does not tell the memory of process {pid} to user {os.getuid()}.")

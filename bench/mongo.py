@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,8 +21,6 @@ from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.mongo.codec import to_document
 from madsci.event_manager.stores.mongo.connection import DURABLE
 from madsci.event_manager.stores.mongo.store import MongoStore
-
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
 from support import mongo_servers
 
 GROUP = "mongo"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 _HERE = Path(__file__).parent
+sys.path.append(str(_HERE.parent / "tests"))  # for what the tests have, too
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _PR_SET_PDEATHSIG = 1

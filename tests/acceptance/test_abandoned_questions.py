@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import children, is_running, seconds_of_core
 from support.server import ServerProcess, running_server, wait_until
 
 EVENTS = 20_000
@@ -44,29 +45,9 @@ def filled_server(folder: Path, **settings: str) -> Iterator[ServerProcess]:
         yield server
 
 
-def workers(server: ServerProcess) -> list[int]:
-    """The processes that the server has started."""
-    assert server.process is not None
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == server.process.pid and state != "Z":
-                found.append(int(stat.parent.name))
-    return found
-
-
-def seconds_of_core(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def at_work(server: ServerProcess) -> bool:
     """Whether a process is at a question, as its time of a core tells within a second."""
-    before = {pid: seconds_of_core(pid) for pid in workers(server)}
+    before = {pid: seconds_of_core(pid) for pid in children(server.process.pid)}
     deadline = time.monotonic() + 1.0
     while time.monotonic() < deadline:
         time.sleep(0.05)
@@ -126,12 +107,12 @@ def ask_while_killing(server: ServerProcess, questions: int, pause: float) -> No
         nonlocal killed
         while True:
             with contextlib.suppress(ProcessLookupError, IndexError):
-                os.kill(chance.choice(workers(server)), signal.SIGKILL)
+                os.kill(chance.choice(children(server.process.pid)), signal.SIGKILL)
                 killed += 1
             if over.wait(pause):
                 return
 
-    wait_until(lambda: workers(server), "a process to be killed")
+    wait_until(lambda: children(server.process.pid), "a process to be killed")
     killer = threading.Thread(target=kill)
     killer.start()
     try:
@@ -157,7 +138,7 @@ def test_processes_that_are_killed_for_long_amid_questions_fail_none_of_them(lab
 
 def test_processes_that_hang_are_ended_when_who_asked_them_leaves(lab):
     assert count(lab, {"event_data.n": 1}) == EVENTS / 100
-    hanging = workers(lab)
+    hanging = children(lab.process.pid)
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
     # As many questions as there are places: one of them meets each process that hangs.
@@ -197,10 +178,10 @@ def test_a_server_stops_amid_questions_and_leaves_no_process(tmp_path):
         with askers(server, 5, "events/count", HOPELESS), askers(server, 1, "events/export") as files:
             wait_until(lambda: at_work(server), "a question that is under way")
             assert files[0].recv(12) == b"HTTP/1.1 200"
-            pids = workers(server)
+            pids = children(server.process.pid)
             assert server.stop() in (0, -signal.SIGTERM)
         assert pids
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "the end of all")
+        wait_until(lambda: not any(map(is_running, pids)), "the end of all")
 
 
 def test_a_connection_that_stays_gets_its_answer_after_others_have_left(lab):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from madsci.client.event_client import EventClient
+from support.processes import ARE_TOLD, children, is_running
 from support.server import running_server, wait_until
 
 EVENTS = 30_000
@@ -38,23 +39,10 @@ def full_server(tmp_path_factory):
         yield server
 
 
-def children(pid: int) -> list[int]:
-    """The processes that the threads of a process have started."""
-    lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(one) for text in lists for one in text.split()]
-
-
-def memory_of(pid: int) -> int:
+def peak_memory_of(pid: int) -> int:
     """The most memory that a process has held, in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.slow
@@ -67,7 +55,7 @@ def test_pages_of_large_events_take_little_memory_and_lead_to_all_of_them(tmp_pa
         pid = server.process.pid
         for method, path, body in (("GET", "events", None), ("POST", "events/query", b"{}")):
             Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
-            before = memory_of(pid)
+            before = peak_memory_of(pid)
             found, cursor = [], ""
             while True:
                 reply = server.request(method, f"{path}?number=100{cursor}", body)
@@ -77,8 +65,8 @@ def test_pages_of_large_events_take_little_memory_and_lead_to_all_of_them(tmp_pa
                     break
                 cursor = f"&cursor={following}"
             assert sorted(found) == [f"e{number:02}" for number in range(20)]
-            assert memory_of(pid) - before < 150_000_000
-            assert all(memory_of(child) < 300_000_000 for child in children(pid))
+            assert peak_memory_of(pid) - before < 150_000_000
+            assert all(peak_memory_of(child) < 300_000_000 for child in children(pid))
 
 
 def test_a_store_is_copied_by_export_and_import(full_server, tmp_path):
@@ -106,11 +94,11 @@ def test_events_are_iterated_in_order_over_many_pages(full_server, tmp_path):
 def test_streams_take_no_memory_in_proportion_to_what_they_send(full_server):
     pid = full_server.process.pid
     full_server.get("health")
-    before = memory_of(pid)
+    before = peak_memory_of(pid)
     for path in ("events/export", "events/export?format=csv"):
         assert len(full_server.request("GET", path).body) > EVENTS * 300
-    assert memory_of(pid) - before < 30_000_000
-    assert max(memory_of(child) for child in children(pid)) < 150_000_000
+    assert peak_memory_of(pid) - before < 30_000_000
+    assert max(peak_memory_of(child) for child in children(pid)) < 150_000_000
 
 
 def test_streams_that_nobody_reads_to_the_end_are_given_up(full_server):
@@ -127,7 +115,7 @@ def test_streams_that_nobody_reads_to_the_end_are_given_up(full_server):
     wait_until(streams_again, "a place for a stream")
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+@pytest.mark.skipif(not ARE_TOLD, reason="looks for processes in /proc")
 def test_the_processes_that_answer_end_with_a_killed_server(tmp_path):
     with running_server(tmp_path) as server:
         server.request("POST", "events", lines(100))
@@ -140,7 +128,7 @@ def test_the_processes_that_answer_end_with_a_killed_server(tmp_path):
         assert server.get("events/count") == {"count": 100}
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
+@pytest.mark.skipif(not ARE_TOLD, reason="looks for processes in /proc")
 def test_a_killed_process_costs_one_question_at_most(full_server):
     full_server.get("events/count")
     for child in children(full_server.process.pid):

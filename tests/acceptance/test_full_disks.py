@@ -68,8 +68,8 @@ def test_a_full_disk_is_told_and_is_over_when_there_is_room(server_on_disk, disk
 
 @pytest.mark.slow
 def test_full_disks_again_and_again(server_on_disk, disk):
-    server = server_on_disk
     """Filled under load and freed, killed while full, started full: ten times each."""
+    server = server_on_disk
     chance = random.Random(6)
     server.start()
     with Load(server, threads=3) as load:
@@ -85,8 +85,8 @@ def test_full_disks_again_and_again(server_on_disk, disk):
 
 @pytest.mark.slow
 def test_events_that_fill_the_disk_can_be_deleted_and_give_it_back(server_on_disk, disk):
-    server = server_on_disk
     """Nobody else fills it; the log takes most of it, as far as it is let."""
+    server = server_on_disk
     server.start()
     body = "\n".join(['{"event_data": {"message": "' + "x" * 900 + '"}}'] * 200)
     wait_until(lambda: server.request("POST", "events", body).status == 503, "a full disk")
@@ -106,8 +106,8 @@ def test_events_that_fill_the_disk_can_be_deleted_and_give_it_back(server_on_dis
 
 @pytest.mark.slow
 def test_a_log_that_a_reader_held_long_is_cut_when_the_reader_ends(server_on_disk, disk):
-    server = server_on_disk
     """The log fills the disk, while the file holds next to nothing."""
+    server = server_on_disk
     server.start()
     assert takes_events(server)
     with closing(apsw.Connection(str(disk.path / "events.db"))) as reader:

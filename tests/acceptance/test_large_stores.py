@@ -19,6 +19,7 @@ import pytest
 
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support.processes import children, state_of
 from support.server import ServerProcess, wait_until
 
 SIZE = 900
@@ -100,16 +101,6 @@ def health(server: ServerProcess) -> dict:
     return json.loads(server.request("GET", "health").body)
 
 
-def worker_of(server: ServerProcess) -> int | None:
-    """The first process that the server has started."""
-    assert server.process is not None
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    for task in children.parent.parent.glob("*/children"):
-        if pids := task.read_text().split():
-            return int(pids[0])
-    return None
-
-
 def verification(server: ServerProcess) -> dict:
     return next(one for one in health(server)["tasks"] if one["name"] == "verification")
 
@@ -163,7 +154,7 @@ def test_where_a_used_page_counts_as_free_nothing_more_is_written(server):
 def test_kill_9_of_the_check_or_of_the_server_amid_it_harms_nothing(server):
     server.launch()
     wait_until(lambda: answers(server), "the server")
-    worker = wait_until(lambda: worker_of(server), "the process that checks")
+    [worker, *_] = wait_until(lambda: children(server.process.pid), "the process that checks")
     os.kill(worker, signal.SIGSTOP)  # amid its work
     assert server.post("event", small(1)).status == 200
     os.kill(worker, signal.SIGKILL)
@@ -172,7 +163,7 @@ def test_kill_9_of_the_check_or_of_the_server_amid_it_harms_nothing(server):
     assert health(server)["healthy"]
     server.kill()
     server.launch()
-    wait_until(lambda: worker_of(server), "the process that checks")
+    wait_until(lambda: children(server.process.pid), "the process that checks")
     server.kill()
     server.start()
     assert server.get("events/count")["count"] == SIZE + 2
@@ -239,7 +230,3 @@ def answers(server: ServerProcess) -> bool:
         server.request("GET", "health")
         return True
     return False
-
-
-def state_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
-from support.server import ServerProcess, running_server
+import pytest
+
+from support.processes import ARE_TOLD, children
+from support.server import ServerProcess, running_server, wait_until
 
 
 def test_the_server_says_where_it_listens_where_the_data_lie_and_where_the_pages_are(server):
@@ -93,6 +98,23 @@ def test_stopping_is_clean_and_leaves_one_file_with_every_event(tmp_path):
     assert "Traceback" not in server.log.read_text()
     with running_server(tmp_path) as server:
         assert server.get("health")["total_events"] == 5000
+
+
+@pytest.mark.skipif(not ARE_TOLD, reason="looks for processes in /proc")
+def test_a_process_that_the_system_ends_says_where_it_was(tmp_path):
+    """SIGBUS comes where a mapped file of SQLite has no room on its disk, or that cannot be read."""
+    with running_server(tmp_path) as server:
+        assert server.get("events/count")["count"] == 0
+        pid = server.process.pid
+        os.kill(children(pid)[0], signal.SIGBUS)
+        wait_until(lambda: server.log.read_text().count("Bus error") == 1, "what the worker says")
+        assert "search/worker.py" in server.log.read_text()
+        assert server.get("events/count")["count"] == 0
+        os.kill(pid, signal.SIGBUS)
+        assert server.process.wait(30) == -signal.SIGBUS
+        told = server.log.read_text()
+        assert told.count("Fatal Python error: Bus error") == 2
+        assert "event_server.py" in told
 
 
 def test_help_lists_the_settings():

@@ -18,9 +18,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from typing_extensions import Self
 
@@ -125,9 +124,6 @@ _TRIES = 3
 """As any client of HTTP, whose kept connections may be closed by the server at any time."""
 _REST = 1.0
 """Seconds until who was shown the door comes back; sooner, opening it takes the machine."""
-
-LOOK = 0.25
-"""Seconds between two looks at the memory; each takes some milliseconds."""
 
 _statuses: Seen = collections.Counter()
 
@@ -280,47 +276,6 @@ class Honest:
             else:
                 return str(reply.status)
         return said
-
-
-@contextlib.contextmanager
-def watched_memory(pid: int) -> Iterator[list[int]]:
-    """Look at the memory of a process and its children; the list gets its bytes.
-
-    What several of them share, as the code of Python, counts once.
-    """
-    over = threading.Event()
-    sizes: list[int] = []
-
-    def look() -> None:
-        while not over.wait(LOOK):
-            sizes.append(sum(map(_proportional, [pid, *_children(pid)])))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield sizes
-    finally:
-        over.set()
-        thread.join()
-
-
-def _proportional(pid: int) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return 1_024 * int(line.split()[1])
-    return 0
-
-
-def _children(pid: int) -> list[int]:
-    with contextlib.suppress(OSError):
-        own = [
-            int(one)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for one in (task / "children").read_text().split()
-        ]
-        return own + [grandchild for one in own for grandchild in _children(one)]
-    return []
 
 
 def _step_back() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import gc
 import ipaddress
 import logging
@@ -171,6 +172,9 @@ def bind(host: str, port: int, url: str) -> list[socket.socket]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server with the settings of the command line; return the exit code."""
+    # SQLite's shared index is mapped: a disk that fails, or has no room for a page, ends the process.
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
     return_large_blocks()
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)-8s %(name)s: %(message)s"

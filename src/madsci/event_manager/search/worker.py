@@ -8,6 +8,7 @@ signal tells it to leave off what it does; it is heeded at the next look at the 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import pickle
 import signal
@@ -94,6 +95,7 @@ def _step_back() -> None:
 
 def main() -> None:
     """Open the events that the command line names, and answer."""
+    faulthandler.enable()
     return_large_blocks()
     # The server ends this process, also when somebody presses Ctrl-C in its terminal.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
