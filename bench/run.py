@@ -22,6 +22,7 @@ import http_load
 import ingest
 import large
 import mongo
+import peers
 import reads
 import report
 import single
@@ -38,6 +39,7 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "large": large.measure,
     "client": client.measure,
     "mongo": mongo.measure,
+    "peers": peers.measure,
 }
 SOURCES = Path(__file__).parent.parent / "src"
 
@@ -53,10 +55,11 @@ def main() -> int:
         print(http_load.HOW_TO_INSTALL, file=sys.stderr)
         groups = [group for group in groups if group != "single"]
         code = 1
-    if "mongo" in groups and (missing := mongo.what_is_missing()):
-        print(missing, file=sys.stderr)
-        groups = [group for group in groups if group != "mongo"]
-        code = 1
+    for module in (mongo, peers):
+        if module.GROUP in groups and (missing := module.what_is_missing()):
+            print(missing, file=sys.stderr)
+            groups = [group for group in groups if group != module.GROUP]
+            code = 1
     # Two benchmarks at once would measure each other.
     alone = (Path(tempfile.gettempdir()) / "madsci-bench.lock").open("ab")
     if not try_lock(alone.fileno()):

@@ -45,7 +45,7 @@ class Server:
 @contextlib.contextmanager
 def event_manager(folder: Path, **variables: str) -> Iterator[Server]:
     """Run the Event Manager as a user starts it, with its store in the folder unless told otherwise."""
-    command = ["-m", "madsci.event_manager.event_server"]
+    command = [sys.executable, "-m", "madsci.event_manager.event_server"]
     settings = {"EVENT_DB_URL": f"sqlite:///{folder}/events.db", **variables}
     with _running("Event Manager", command, folder, settings) as it:
         yield it
@@ -54,23 +54,33 @@ def event_manager(folder: Path, **variables: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def without_store(folder: Path) -> Iterator[Server]:
     """Run the same server with its store stubbed out."""
-    with _running("same server, no store", [str(_HERE / "stub_server.py")], folder, {}) as it:
+    command = [sys.executable, str(_HERE / "stub_server.py")]
+    with _running("same server, no store", command, folder, {}) as it:
         yield it
 
 
 @contextlib.contextmanager
 def plain_fastapi(folder: Path) -> Iterator[Server]:
     """Run FastAPI with a pydantic model."""
-    with _running(
-        "FastAPI + pydantic, no store", [str(_HERE / "plain_fastapi.py"), "PORT"], folder, {}
-    ) as it:
+    command = [sys.executable, str(_HERE / "plain_fastapi.py"), "PORT"]
+    with _running("FastAPI + pydantic, no store", command, folder, {}) as it:
         yield it
 
 
 @contextlib.contextmanager
 def bare_asgi(folder: Path) -> Iterator[Server]:
     """Run uvicorn with next to nothing behind it."""
-    with _running("bare uvicorn", [str(_HERE / "bare_asgi.py"), "PORT"], folder, {}) as it:
+    command = [sys.executable, str(_HERE / "bare_asgi.py"), "PORT"]
+    with _running("bare uvicorn", command, folder, {}) as it:
+        yield it
+
+
+@contextlib.contextmanager
+def victoria_logs(program: str, folder: Path) -> Iterator[Server]:
+    """Run VictoriaLogs as it is, but that events may be of any age."""
+    address, store = "-httpListenAddr=127.0.0.1:PORT", f"-storageDataPath={folder}/data"
+    command = [program, address, store, "-retentionPeriod=100y"]
+    with _running("VictoriaLogs", command, folder, {}) as it:
         yield it
 
 
@@ -90,7 +100,7 @@ def _running(
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("EVENT_")}
     with (folder / "server.log").open("w+") as log:
         process = subprocess.Popen(
-            [sys.executable, *(str(port) if word == "PORT" else word for word in command)],
+            [word.replace("PORT", str(port)) for word in command],
             cwd=folder,
             env={**inherited, **variables, "EVENT_SERVER_URL": f"http://127.0.0.1:{port}/"},
             stdout=log,
