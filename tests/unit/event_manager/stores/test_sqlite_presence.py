@@ -7,12 +7,14 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from madsci.common.errors import StoreInUseError, StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support.server import wait_until
 
 
 def event(event_id: object) -> StoredEvent:
@@ -144,6 +146,41 @@ def test_checkpoints_of_a_long_log_look_like_no_damage(path, store, monkeypatch)
         store.check()
     assert isinstance(store._checkpointer, Checkpointer)
     assert store.count() == 4_100
+
+
+def test_a_log_that_is_begun_anew_looks_like_no_damage_before_that_is_known(path, store, monkeypatch):
+    """A commit cuts what a burst left, and tells how long the log is when it has ended."""
+    monkeypatch.setattr("madsci.event_manager.stores.sqlite.file.checkpoint.CHECKPOINT_PAGES", 50)
+    log = store._checkpointer
+    log.measure(store._writer)
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM events").get == 100
+        for number in range(100):
+            store.append([event(f"{number}-{part}") for part in range(20)])
+    wait_until(lambda: log.copy() is not None, "a copy of the log")
+    was_short = []
+
+    def learn(connection, name, pages):
+        was_short.append(Path(f"{path}-wal").stat().st_size < log.log_bytes)
+        store.check()
+        return log._learn(connection, name, pages)
+
+    store._writer.set_wal_hook(learn)
+    for number in range(3):
+        store.append([event(f"after {number}")])
+    assert was_short == [True, False, False]
+
+
+def test_a_log_that_another_program_has_copied_looks_like_no_damage(path, store):
+    with closing(apsw.Connection(str(path))) as other:
+        other.execute("SELECT count(*) FROM events").fetchall()
+        assert other.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE) == (0, 0)
+    assert Path(f"{path}-wal").stat().st_size == 0
+    store.check()
+    store.append([event("after")])
+    store.check()
+    assert store.count() == 101
 
 
 def test_the_working_directory_may_change(path, tmp_path, monkeypatch):

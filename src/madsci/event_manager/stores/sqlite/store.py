@@ -343,7 +343,7 @@ class SqliteStore:
         """Return if the file can be read, and is the one at its path."""
         self._check_open()
         with self._rescuing():
-            self._presence.check_all(lambda: self._checkpointer.log_bytes)
+            self._check_files()
         self._lock.check()
         self._pulse.check()
 
@@ -375,12 +375,16 @@ class SqliteStore:
         self._pulse.readers.close()
         try:
             self._noting.admit()
-            self._presence.check_all(lambda: self._checkpointer.log_bytes)
+            self._check_files()
         except StoreError:  # copying the log would spoil what is left of the file
             self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._writer.close()
         self._marker.close()
         self._lock.close()
+
+    def _check_files(self) -> None:
+        log = self._checkpointer
+        self._presence.check_all(log.log_bytes, log.log_bytes_in_use)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -18,9 +18,10 @@ import logging
 import shutil
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import apsw
 
@@ -107,7 +108,35 @@ class Checkpointer:
     @property
     def log_bytes(self) -> int:
         """How many bytes of the log the last commit ended at."""
-        return self._pages and _LOG_HEADER + self._pages * self._frame
+        return self._bytes_of(self._pages)
+
+    def log_bytes_in_use(self) -> int:
+        """Return how many bytes of the log count for whoever reads now.
+
+        They are fewer than those of the last commit while the next one begins the log anew, and when
+        another program has copied all of it. Opens the file: for once in a while.
+        """
+        try:
+            with self._opened() as connection:
+                # Copies nothing; versions of SQLite that do not know the word copy what they can.
+                told = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchall()
+                _, pages, _ = cast("tuple[int, int, int]", told[0])
+        except (apsw.CantOpenError, apsw.BusyError):  # that is no word about the log
+            return 0
+        except apsw.Error:  # nobody can read it any more
+            return self.log_bytes
+        return max(0, self._bytes_of(pages))
+
+    def _bytes_of(self, pages: int) -> int:
+        return pages and _LOG_HEADER + pages * self._frame
+
+    @contextmanager
+    def _opened(self) -> Iterator[apsw.Connection]:
+        flags = apsw.SQLITE_OPEN_READWRITE  # a file that has gone is not made anew
+        with closing(apsw.Connection(str(self._path), flags=flags)) as connection:
+            # A connection that has read nothing does not know yet that the file has a log.
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            yield connection
 
     def _learn(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._pages = pages
@@ -170,10 +199,7 @@ class Checkpointer:
         because somebody reads.
         """
         try:
-            flags = apsw.SQLITE_OPEN_READWRITE  # a file that has gone is not made anew
-            with closing(apsw.Connection(str(self._path), flags=flags)) as connection:
-                # A connection that has read nothing does not know yet that the file has a log.
-                connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            with self._opened() as connection:
                 began = time.monotonic()
                 copied = self._copy(connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:  # the file has gone, or there are too many open

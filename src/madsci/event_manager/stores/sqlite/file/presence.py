@@ -8,7 +8,6 @@ before a commit is acknowledged the store looks at the paths, as whoever starts 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -18,8 +17,6 @@ from madsci.common.errors import StoreUnavailableError
 LOG: Final = "-wal"
 _ENDINGS: Final = ("", LOG, "-shm")
 
-_MOMENT: Final = 0.05
-"""Seconds within which a commit that begins the log anew says how long the log is."""
 _DELETED: Final = "is gone: it was deleted or moved"
 _REMEDY: Final = (
     "No events are taken, since the next start would not find them. Put the file back, and the server"
@@ -46,35 +43,35 @@ class Presence:
         Raises:
             StoreUnavailableError: the file was deleted, moved, replaced or emptied, or the log deleted.
         """
-        _check(*self._files[0], 1)
+        file, identity = self._files[0]
+        if not _size(file, identity):
+            raise _cut(file, 0)
         if not os.access(self._log, os.F_OK):
             raise _gone(self._log, _DELETED)
 
-    def check_all(self, log_bytes: Callable[[], int]) -> None:
+    def check_all(self, log_bytes: int, in_use: Callable[[], int]) -> None:
         """Return if all files are where they were and not cut; to be called once in a while.
 
-        ``log_bytes`` tells what the log has at least. Raises what ``check`` raises.
+        ``log_bytes`` is what the log had when the last commit ended. One that is shorter may have been
+        begun anew since, so that ``in_use`` is asked, which tells how much of it is in use now. Raises
+        what ``check`` raises.
         """
         for file, identity in self._files:
-            least = log_bytes() if file == self._log else 1
-            try:
-                _check(file, identity, least)
-            except StoreUnavailableError:
-                if file != self._log:
-                    raise
-                time.sleep(_MOMENT)  # it may just have been begun anew
-                if log_bytes() == least:
-                    _check(file, identity, least)
+            size = _size(file, identity)
+            if size < (log_bytes if file == self._log else 1):
+                if file == self._log and size >= in_use():
+                    continue
+                raise _cut(file, size)
 
 
-def _check(file: str, identity: Identity | None, least: int) -> None:
+def _size(file: str, identity: Identity | None) -> int:
+    """Return the size of a file that is where it was."""
     found, size = _look(file)
     if found is None:
         raise _gone(file, _DELETED)
     if found != identity:
         raise _gone(file, "is another file than before: it was replaced")
-    if size < least:
-        raise _gone(file, f"was cut to {size:,} bytes")
+    return size
 
 
 def _look(file: str) -> tuple[Identity | None, int]:
@@ -83,6 +80,10 @@ def _look(file: str) -> tuple[Identity | None, int]:
     except OSError:
         return None, 0
     return (status.st_dev, status.st_ino), status.st_size
+
+
+def _cut(file: str, size: int) -> StoreUnavailableError:
+    return _gone(file, f"was cut to {size:,} bytes")
 
 
 def _gone(file: str, what: str) -> StoreUnavailableError:
