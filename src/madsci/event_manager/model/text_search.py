@@ -17,6 +17,9 @@ from typing import Any, Final
 _WORD: Final = re.compile(
     r"[^\W\ufc5e-\ufc63\ufe70\ufe72\ufe74\ufe76\ufe78\ufe7a\ufe7c\ufe7e\uff9e\uff9f]+"
 )
+_IOTA: Final = "\N{GREEK SMALL LETTER IOTA}"
+_IOTA_BELOW: Final = "\N{COMBINING GREEK YPOGEGRAMMENI}"
+"""A combining sign, of which case folding makes a letter."""
 _PART: Final = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 
 
@@ -43,8 +46,8 @@ class TextSearch:
         unwanted_phrases: list[str] = []
         for part in _PART.finditer(text):
             is_phrase = part["phrase"] is not None
-            folded = fold(part["phrase"] if is_phrase else part["word"])
-            own = _WORD.findall(folded)
+            said = part["phrase"] if is_phrase else part["word"]
+            folded, own = fold.text(said), fold.words(said)
             if part["minus"]:
                 if is_phrase:
                     unwanted_phrases.append(folded)
@@ -71,13 +74,15 @@ class TextSearch:
 
     def is_in(self, message: str) -> bool:
         """Tell whether a message has what is searched for."""
-        folded = _Folding(self.case_sensitive, self.diacritic_sensitive)(message)
-        words = set(_WORD.findall(folded))
-        return (
-            not self.words.isdisjoint(words)
-            and self.unwanted_words.isdisjoint(words)
-            and all(phrase in folded for phrase in self.phrases)
-            and not any(phrase in folded for phrase in self.unwanted_phrases)
+        fold = _Folding(self.case_sensitive, self.diacritic_sensitive)
+        words = set(fold.words(message))
+        if self.words.isdisjoint(words) or not self.unwanted_words.isdisjoint(words):
+            return False
+        if not (self.phrases or self.unwanted_phrases):
+            return True
+        folded = fold.text(message)
+        return all(phrase in folded for phrase in self.phrases) and not any(
+            phrase in folded for phrase in self.unwanted_phrases
         )
 
 
@@ -90,22 +95,53 @@ def message_of(event_data: Any) -> str:
 
 def folded_words(text: str) -> str:
     """Return the words of a text without case and accents, between spaces."""
-    return " ".join(_WORD.findall(_Folding()(text)))
+    return " ".join(_Folding().words(text))
 
 
 @dataclass(frozen=True)
 class _Folding:
+    """What does not count is taken from a text: its case, its accents, and always its forms of letters.
+
+    Words begin and end at the same places whatever counts: so a word that is found where case or
+    accents count is found where they do not, and an index of the latter is enough to look for either.
+    """
+
     case_sensitive: bool = False
     diacritic_sensitive: bool = False
 
-    def __call__(self, text: str) -> str:
+    def text(self, text: str) -> str:
+        """Return the text in the form in which phrases are compared."""
+        letters = self._letters(text)
+        if letters.isascii():
+            return letters
+        return unicodedata.normalize("NFC", letters) if self.diacritic_sensitive else _bare(letters)
+
+    def words(self, text: str) -> list[str]:
+        """Return the words in their order."""
+        letters = self._letters(text)
+        if letters.isascii():
+            return _WORD.findall(letters)
+        bare = _bare(letters)
+        if not self.diacritic_sensitive or len(bare) == len(letters):
+            return _WORD.findall(bare)
+        places = [place for place, letter in enumerate(letters) if not unicodedata.combining(letter)]
+        places.append(len(letters))
+        return [
+            unicodedata.normalize("NFC", letters[places[word.start()] : places[word.end()]])
+            for word in _WORD.finditer(bare)
+        ]
+
+    def _letters(self, text: str) -> str:
+        """Return the letters, each followed by its accents."""
         if text.isascii():
             return text if self.case_sensitive else text.lower()
-        if not self.case_sensitive:
-            text = text.casefold()
-        if self.diacritic_sensitive:
-            return unicodedata.normalize("NFC", text)
-        letters = unicodedata.normalize("NFKD", text)
-        if not self.case_sensitive:  # a bold or circled A has no small letter until it is an A
-            letters = unicodedata.normalize("NFKD", letters.casefold())
-        return "".join([letter for letter in letters if not unicodedata.combining(letter)])
+        if self.case_sensitive:
+            return unicodedata.normalize("NFKD", text).replace(_IOTA_BELOW, _IOTA)
+        letters = unicodedata.normalize("NFKD", text.casefold())
+        # A bold or circled A has no small letter until it is an A.
+        return unicodedata.normalize("NFKD", letters.casefold())
+
+
+def _bare(letters: str) -> str:
+    """Return the letters without their accents."""
+    return "".join([letter for letter in letters if not unicodedata.combining(letter)])

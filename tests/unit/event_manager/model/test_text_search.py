@@ -82,6 +82,26 @@ def test_accents_count_where_they_are_asked_for():
     assert not finds("café", "CAFÉ", diacritic_sensitive=True, case_sensitive=True)
 
 
+@pytest.mark.parametrize("case", [False, True])
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("0\N{COMBINING GRAVE ACCENT}0 plates", {"0\N{COMBINING GRAVE ACCENT}0", "plates"}),
+        ("arm\N{TRADE MARK SIGN}", {"armtm"}),
+        ("at 3\N{SQUARE AM}", {"at", "3a", "m"}),
+        ("\N{GREEK SMALL LETTER ALPHA WITH YPOGEGRAMMENI}", {"\u03b1\u03b9"}),
+    ],
+)
+def test_words_end_where_they_end_without_accents(message, words, case):
+    """Else the index of words without accents would not list them."""
+    found = TextSearch.parse(message, case_sensitive=case, diacritic_sensitive=True).words
+    assert {word.casefold() for word in found} == words
+    for word in found:
+        assert finds(word, message, case_sensitive=case, diacritic_sensitive=True)
+        assert finds(word, message)
+    assert not finds("0 arm 3", message, case_sensitive=case, diacritic_sensitive=True)
+
+
 @pytest.mark.parametrize("flags", [{}, {"diacritic_sensitive": True}, {"case_sensitive": True}])
 def test_accents_alone_are_no_words(flags):
     for sign in "\ufc5e\ufe70\uff9e\N{COMBINING ACUTE ACCENT}":
@@ -126,7 +146,10 @@ def test_every_text_with_a_word_is_found_by_itself(text):
     assert searched.is_in(text) is bool(words)
 
 
-@given(st.text(), st.booleans(), st.booleans())
+letters_and_signs = st.text(st.sampled_from("a0A\u0300\u0345\u1fb3\u2122\u33c2\xbd\xdf\u0130 _-"))
+
+
+@given(st.text() | letters_and_signs, st.booleans(), st.booleans())
 def test_a_message_that_is_found_shares_a_folded_word_with_the_search(text, case, accents):
     """What the index of folded words does not list is never found."""
     search = TextSearch.parse(text, case_sensitive=case, diacritic_sensitive=accents)
