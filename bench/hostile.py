@@ -1,7 +1,8 @@
 """An honest sender alone, and beside everything rude at once: ``python bench/hostile.py [MINUTES]``.
 
-The clients are those of tests/acceptance/test_hostile_hours.py. Ceilings stand beside the figures; the
-exit code is 1 if one is broken.
+The clients are those of tests/acceptance/test_hostile_hours.py. They share the cores with the server,
+and give way to it. What that alone costs is measured beside as many processes that only spin. Ceilings
+stand beside the figures; the exit code is 1 if one is broken.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pathlib import Path
 
 from servers import event_manager
 
-from support.processes import watched_memory
-from support.rude import Crowd, Honest
+from support.processes import busy_cores, watched_memory
+from support.rude import RUDENESS, Crowd, Honest
 
 FILES = 256
 ALONE_SECONDS = 20
@@ -33,6 +34,8 @@ def main() -> int:
         fill(server.port)
         with Honest(server.port) as alone:
             time.sleep(ALONE_SECONDS)
+        with busy_cores(len(RUDENESS)), Honest(server.port) as sharing:
+            time.sleep(ALONE_SECONDS)
         with (
             watched_memory(server.pid) as sizes,
             Honest(server.port) as beside,
@@ -40,12 +43,14 @@ def main() -> int:
         ):
             time.sleep(60 * minutes)
     print(f"alone:\n  {alone.sending}\n  {alone.health}")
+    print(f"beside processes that spin:\n  {sharing.sending}\n  {sharing.health}")
     print(f"beside, for {minutes:g} minutes:\n  {beside.sending}\n  {beside.health}")
     for kind, seen in crowd.seen.items():
         print(f"  {kind}: {seen}")
     rows = [
         ("memory, MB", max(sizes) / 1e6, 400.0),
         ("p99 of POST /event, times alone", beside.sending.at(0.99) / alone.sending.at(0.99), 5.0),
+        ("the same, times beside busy cores", beside.sending.at(0.99) / sharing.sending.at(0.99), 5.0),
         ("p99 of GET /health, ms", beside.health.at(0.99), 50.0),
         ("honest events refused", float(len(beside.sending.refused)), 0.0),
         ("/health not answered", float(len(beside.health.refused)), 0.0),

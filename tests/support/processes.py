@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 ARE_TOLD = Path("/proc/self/task").is_dir()
+_SPIN = """
+import os
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while True:
+    pass
+"""
 _LOOK = 0.25
 """Seconds between two looks at the memory; each takes some milliseconds."""
 
@@ -75,6 +83,18 @@ def watched_memory(pid: int) -> Iterator[list[int]]:
     finally:
         over.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def busy_cores(number: int) -> Iterator[None]:
+    """Keep all cores busy with so many processes that give way to everybody, for a block."""
+    spinning = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for one in spinning:
+            one.kill()
+            one.wait()
 
 
 def _fields(pid: int) -> list[str]:

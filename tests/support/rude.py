@@ -212,8 +212,9 @@ class Measured:
 
     def __str__(self) -> str:
         times = ", ".join(f"p{share:g} {self.at(share / 100):.1f} ms" for share in (50, 99, 100))
+        refused = " ".join([str(len(self.refused)), "refused", *sorted(set(self.refused))])
         return (
-            f"{self.name}: {len(self.seconds)} requests, {times}, {len(self.refused)} refused,"
+            f"{self.name}: {len(self.seconds)} requests, {times}, {refused},"
             f" {self.dropped} connections dropped"
         )
 

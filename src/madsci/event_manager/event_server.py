@@ -31,6 +31,9 @@ _logger = logging.getLogger(__name__)
 
 _COLLECT_AFTER = 20_000
 """New containers between two collections: a large body makes thousands of them, and none is a cycle."""
+_TURN = 0.001
+"""Seconds after which a thread of Python gives way to another that waits. An event passes through two
+threads, and met the usual 5 ms in each while bodies of others were unpacked or their replies made."""
 
 
 _OPEN: Final = (
@@ -85,6 +88,7 @@ class EventManager:
         gc.collect()
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER, 20, 50)
+        sys.setswitchinterval(_TURN)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=sockets)
 

@@ -22,8 +22,8 @@ from madsci.event_manager.search.advice import advice
 from madsci.event_manager.search.histogram import buckets_between
 from madsci.event_manager.stores.base import EventReader
 
-STREAM_PAGE: Final = 5_000
-"""Events that a stream reads at once: 3 MB, in some hundredths of a second."""
+STREAM_PAGE: Final = 1_000
+"""Events that a stream reads at once: 600 KB. More is no faster and takes several times the memory."""
 
 Item = TypeVar("Item")
 

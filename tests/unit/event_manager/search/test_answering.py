@@ -26,7 +26,7 @@ from madsci.event_manager.search.answering import AnsweringHere
 from madsci.event_manager.search.beside import AnsweringBeside
 from madsci.event_manager.search.jobs import STREAM_PAGE, HistogramJob, PageJob, StreamJob, TallyJob
 from madsci.event_manager.stores.sqlite.store import SqliteStore
-from support.server import wait_until
+from support.server import PATIENCE, wait_until
 
 SELECTOR = parse_selector(
     {
@@ -68,6 +68,12 @@ JOBS = [
 HISTOGRAM = (Buckets(0, 4_998, 1_000), [Count(500, bucket=at) for at in range(0, 5_000, 1_000)])
 
 
+@pytest.fixture(autouse=True)
+def patience_with_processes(monkeypatch):
+    """On a machine that has much to do, one of low priority may answer late; tests of that say so."""
+    monkeypatch.setattr(process, "_GRACE", PATIENCE)
+
+
 def asked(answers, job, seconds: float = 30.0):
     return answers.ask(job, Budget(seconds))
 
@@ -96,7 +102,8 @@ def test_a_part_that_takes_many_pages_is_told_of_page_by_page(store, beside):
     pages = []
     job = StreamJob(Query(limit=NO_LIMIT), "csv", None, 30.0)
     next(iter(job.parts(store, on_page=lambda: pages.append(1))))
-    assert len(pages) == 5  # all four, and the first of them again
+    # All of them, and the first again.
+    assert len(pages) == (5_000 + len(more)) // STREAM_PAGE + 1
     assert read(beside.stream(job)).count(b"\n") == 5_001 + len(more)
 
 
