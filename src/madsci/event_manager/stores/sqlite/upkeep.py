@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import apsw
 
@@ -40,6 +40,9 @@ from madsci.event_manager.stores.upkeep import (
     Progress,
     Step,
 )
+
+_REST: Final = 0.01
+"""Seconds after each part of a backup: events come first, and the disk has others to serve, too."""
 
 
 class SqliteUpkeep:
@@ -121,7 +124,9 @@ class SqliteUpkeep:
         with translated(self.location), closing(self._open(self._path)) as file, snapshot(file):
             events = int(file.execute("SELECT count(*) FROM events").get)
             damaged = quarantine.number(file)
-            copy_file(file, target, lambda done, whole: progress("copying pages", done, whole))
+            copy_file(
+                file, target, lambda done, whole: progress("copying pages", done, whole), rest=_REST
+            )
         sync_folder(folder)
         return Dumped(1, events - damaged, damaged=damaged)
 

@@ -8,6 +8,7 @@ written into new blocks of other files, as ext4 does, and for all of a large cop
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,13 +23,18 @@ _PAGES: Final = 500
 
 
 def copy_file(
-    source: apsw.Connection, target: Path, on_pages: Callable[[int, int], None] = lambda _, __: None
+    source: apsw.Connection,
+    target: Path,
+    on_pages: Callable[[int, int], None] = lambda _, __: None,
+    *,
+    rest: float = 0.0,
 ) -> None:
     """Copy what a connection sees into a new file, durably; no log of changes belongs to it.
 
     The connection must be in a transaction that has read: this is what makes the copy one moment's, and
     keeps it from starting anew whenever somebody writes (https://www.sqlite.org/c3ref/backup_finish.html).
-    Other threads run while pages are copied.
+    Other threads run while pages are copied; after each part it rests as long as that took, at most for
+    ``rest`` seconds.
     """
     with closing(apsw.Connection(str(target))) as copy:
         copy.pragma("journal_mode", "OFF")  # half of it is of no use to anybody
@@ -37,8 +43,10 @@ def copy_file(
         try:
             with copy.backup("main", source, "main") as backup:
                 while not backup.done:
+                    began = time.monotonic()
                     backup.step(_PAGES)
                     os.fsync(descriptor)
+                    time.sleep(min(rest, time.monotonic() - began))
                     on_pages(backup.page_count - backup.remaining, backup.page_count)
             copy.pragma("journal_mode", "DELETE")
         finally:
