@@ -9,12 +9,10 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,14 +28,13 @@ from events import (
     workflow_name,
 )
 from plan import Plan
+from reads import milliseconds
 from table import Row, Series
 
 GROUP = "peers"
 _PROGRAM = "victoria-logs"
 _PER_BODY = 10_000
 _STREAM = "all events as JSON lines"
-_CALLS = 20
-_MAX_SECONDS = 2.0
 
 
 def what_is_missing() -> str:
@@ -81,8 +78,8 @@ def measure(plan: Plan) -> list[Row]:
             _compare(what, question, mine, their)
         for _ in range(plan.repeats):
             for what, question in questions.items():
-                ours[what].samples.append(_milliseconds(partial(_ask, mine, question)))
-                theirs[what].samples.append(_milliseconds(partial(_ask_logs, their, question)))
+                ours[what].samples.append(milliseconds(partial(_ask, mine, question)))
+                theirs[what].samples.append(milliseconds(partial(_ask_logs, their, question)))
     return [Row(GROUP, ours[what], theirs[what]) for what in questions]
 
 
@@ -210,17 +207,6 @@ def _reply(
             f"{method} {path} {body!r:.200} was answered with {reply.status}: {read!r:.300}"
         )
     return read
-
-
-def _milliseconds(call: Callable[[], object]) -> float:
-    """Return the median time of a call."""
-    times: list[float] = []
-    deadline = time.perf_counter() + _MAX_SECONDS
-    while len(times) < _CALLS and (not times or time.perf_counter() < deadline):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return median(times) * 1000
 
 
 @contextmanager

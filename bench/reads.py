@@ -106,7 +106,7 @@ def measure(plan: Plan) -> list[Row]:
         for repeat in range(plan.repeats):
             for what, prepared in _QUESTIONS.items():
                 for filled, store in opened:
-                    results.note(what, filled, _milliseconds(prepared(store, filled.size)))
+                    results.note(what, filled, milliseconds(prepared(store, filled.size)))
             for filled, store in opened:
                 _note_scan(results, filled, store, repeat)
     with contextlib.ExitStack() as stack:
@@ -342,7 +342,7 @@ def _note_scan(results: _Results, filled: _Filled, store: SqliteStore, repeat: i
             raise RuntimeError(f"{what}: found {found} events instead of {EVENTS_PER_SAMPLE}.")
 
 
-def _milliseconds(call: Callable[[], object]) -> float:
+def milliseconds(call: Callable[[], object]) -> float:
     """Return the median time of a call, after one that fills the caches."""
     call()
     times: list[float] = []
@@ -365,7 +365,7 @@ def _http(server: servers.Server, path: str) -> float:
             raise RuntimeError(f"GET {path} was answered with {reply.status}.")
 
     try:
-        return _milliseconds(call)
+        return milliseconds(call)
     finally:
         connection.close()
 

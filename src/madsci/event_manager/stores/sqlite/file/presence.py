@@ -58,9 +58,14 @@ class Presence:
         """
         for file, identity in self._files:
             size = _size(file, identity)
-            if size < (log_bytes if file == self._log else 1):
-                if file == self._log and size >= in_use():
-                    continue
+            if file != self._log:
+                least = 1
+            elif size >= log_bytes:
+                continue
+            else:  # asked before and after the look at its size, since it changes meanwhile
+                least, size = in_use(), _size(file, identity)
+                least = min(least, in_use())
+            if size < least:
                 raise _cut(file, size)
 
 
