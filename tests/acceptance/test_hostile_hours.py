@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from support.rude import LOOK, Crowd, Honest, watched_memory
+from support.processes import LOOK, watched_memory
+from support.rude import Crowd, Honest
 from support.server import ServerProcess, wait_until
 
 SECONDS = 60

@@ -17,7 +17,7 @@ os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 while True:
     pass
 """
-_LOOK = 0.25
+LOOK = 0.25
 """Seconds between two looks at the memory; each takes some milliseconds."""
 
 
@@ -73,7 +73,7 @@ def watched_memory(pid: int) -> Iterator[list[int]]:
     sizes: list[int] = []
 
     def look() -> None:
-        while not over.wait(_LOOK):
+        while not over.wait(LOOK):
             sizes.append(sum(map(memory_of, family(pid))))
 
     thread = threading.Thread(target=look)
