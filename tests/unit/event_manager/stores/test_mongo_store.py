@@ -220,6 +220,24 @@ class TestAnOutage:
         assert len(server.returns) == 1
         assert len(caplog.records) == 2
 
+    def test_nobody_writes_while_it_is_looked_who_has_the_database(self, server, monkeypatch):
+        """The place is taken before that look, and is nothing to rely on until it is over."""
+        server.passed[0] += LIFETIME
+        certain = []
+
+        def seen(found):
+            def look(*arguments):
+                certain.append(server.presence._lease.is_certain)
+                return found(*arguments)
+
+            return look
+
+        monkeypatch.setattr(turns, "holders", seen(turns.holders))
+        monkeypatch.setattr(server.presence, "_on_return", seen(server.presence._on_return))
+        server.presence.confirm()
+        assert certain == [False, False]
+        assert server.presence._lease.is_certain
+
     @pytest.mark.parametrize(
         ("problem", "said"),
         [

@@ -36,7 +36,7 @@ class Hold:
         Raises:
             StoreInUseError: somebody works with it.
         """
-        if not self._lease.renew():
+        if not self._lease.take():
             raise StoreInUseError(
                 f"The database {self._location} is being migrated or restored by another program."
                 f" Wait until it is done; one that was killed is in the way for {LIFETIME:g} s."
@@ -52,12 +52,15 @@ class Hold:
         """
         if self._lease.is_certain:
             return
-        if not self._lease.renew():
+        if not self._lease.take(self._has_no_servers):
             raise StoreInUseError(
                 f"The hold on the database {self._location} was lost to another program, while this one"
                 " could not reach it. Begin again when that one is done."
             )
+
+    def _has_no_servers(self) -> bool:
         self._refuse_servers()
+        return True
 
     def _refuse_servers(self) -> None:
         servers = [name.removeprefix(SERVERS) for name in turns.holders(self._database, SERVERS)]
@@ -81,7 +84,6 @@ class Hold:
     def _renew(self) -> None:
         while not self._ended.wait(RENEWAL):
             try:
-                if self._lease.is_certain:  # else who works with the database looks first
-                    self._lease.renew()
+                self._lease.extend()  # where that is too late, who works with the database looks first
             except PyMongoError as error:
                 _logger.warning("The hold on %s could not be renewed: %s", self._location, error)

@@ -69,14 +69,20 @@ class Presence:
             )
         self._thread.start()
 
-    def _arrive(self) -> bool:
-        """Take the place; tell whether the database is free."""
+    def _arrive(self, then: Callable[[], None] = lambda: None) -> bool:
+        """Take the place; tell if the database is free, and do something before that is certain."""
+
+        def look() -> bool:
+            if turns.holders(self._database, EXCLUSIVE):
+                return False
+            then()
+            return True
+
         # First said, then looked: whoever wants the database alone does it the other way round.
-        self._lease.renew()
-        if turns.holders(self._database, EXCLUSIVE):
-            self._lease.let_go()
-            return False
-        return True
+        if self._lease.take(look):
+            return True
+        self._lease.let_go()
+        return False
 
     def confirm(self) -> None:
         """Return if the server may write. Asks the database only where it was away for too long.
@@ -96,13 +102,12 @@ class Presence:
 
     def _return(self) -> str | None:
         """Take the place again; return why the server may not write, if it may not."""
-        if not self._arrive():
-            return (
-                f"The database {self._location} is being migrated or restored. Nothing is taken until"
-                " that is done; send again later."
-            )
         try:
-            self._on_return()
+            if not self._arrive(self._on_return):
+                return (
+                    f"The database {self._location} is being migrated or restored. Nothing is taken"
+                    " until that is done; send again later."
+                )
         except SchemaVersionError:
             self._lease.let_go()
             return (
@@ -151,7 +156,5 @@ class Presence:
         Raises:
             StoreUnavailableError: see ``confirm``.
         """
-        if self._lease.is_certain:
-            self._lease.renew()
-        else:
+        if not self._lease.extend():
             self.confirm()
