@@ -12,7 +12,7 @@ from support import mongo_servers
 
 # How long an example takes is the machine's affair. What decides whether a change lands has the same
 # examples for the same tree; elsewhere each run has new ones.
-settings.register_profile("tests", deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("tests", deadline=None, derandomize=bool(os.environ.get("CI")))
 # With --hypothesis-profile=thorough: some hours.
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("tests")

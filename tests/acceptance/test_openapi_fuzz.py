@@ -17,7 +17,7 @@ from support.behind_middleware import MARK
 from support.server import ServerProcess, running_server
 
 TESTS = Path(__file__).resolve().parents[1]
-REPEATABLE = ["--generation-deterministic"] if "CI" in os.environ else []
+REPEATABLE = ["--generation-deterministic"] if os.environ.get("CI") else []
 WITHIN_A_PROGRAM = [str(TESTS / "support" / "behind_middleware.py")]
 
 

@@ -41,23 +41,21 @@ class Lease:
 
         It is certain only after ``look``, which is called once it is held: others rely on it at once.
         """
-        began = self._clock()
-        is_ours = turns.hold(self._database, self._name, self._holder, LIFETIME) and look()
-        self._rely_on(began if is_ours else None)
-        return is_ours
+        return self._hold(self._clock(), look)
 
     def extend(self) -> bool:
         """Hold the place for longer if it is certain; tell whether it was."""
         began = self._clock()
         if began >= self._certain_until:
             return False
-        is_ours = turns.hold(self._database, self._name, self._holder, LIFETIME)
-        self._rely_on(began if is_ours else None)
+        self._hold(began, lambda: True)
         return True
 
-    def _rely_on(self, began: float | None) -> None:
+    def _hold(self, began: float, look: Callable[[], bool]) -> bool:
+        is_ours = turns.hold(self._database, self._name, self._holder, LIFETIME) and look()
         # What is begun just in time may still be on its way: so it ends earlier for us.
-        self._certain_until = 0.0 if began is None else began + LIFETIME - RENEWAL
+        self._certain_until = began + LIFETIME - RENEWAL if is_ours else 0.0
+        return is_ours
 
     @property
     def is_certain(self) -> bool:

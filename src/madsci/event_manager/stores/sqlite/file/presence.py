@@ -43,9 +43,7 @@ class Presence:
         Raises:
             StoreUnavailableError: the file was deleted, moved, replaced or emptied, or the log deleted.
         """
-        file, identity = self._files[0]
-        if not _size(file, identity):
-            raise _cut(file, 0)
+        _refuse_empty(*self._files[0])
         if not os.access(self._log, os.F_OK):
             raise _gone(self._log, _DELETED)
 
@@ -57,16 +55,21 @@ class Presence:
         what ``check`` raises.
         """
         for file, identity in self._files:
-            size = _size(file, identity)
             if file != self._log:
-                least = 1
-            elif size >= log_bytes:
-                continue
-            else:  # asked before and after the look at its size, since it changes meanwhile
-                least, size = in_use(), _size(file, identity)
-                least = min(least, in_use())
-            if size < least:
-                raise _cut(file, size)
+                _refuse_empty(file, identity)
+            elif _size(file, identity) < log_bytes:
+                _refuse_cut(file, identity, in_use)
+
+
+def _refuse_empty(file: str, identity: Identity | None) -> None:
+    if not _size(file, identity):
+        raise _cut(file, 0)
+
+
+def _refuse_cut(file: str, identity: Identity | None, in_use: Callable[[], int]) -> None:
+    before, size = in_use(), _size(file, identity)
+    if size < before and size < in_use():  # asked again, since it may have been begun anew meanwhile
+        raise _cut(file, size)
 
 
 def _size(file: str, identity: Identity | None) -> int:
