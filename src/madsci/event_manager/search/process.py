@@ -83,10 +83,10 @@ class WorkerProcess:
             QueryTimeoutError: it did not answer in time, and was ended.
             AbandonedError: the job was interrupted.
         """
-        self._await_start()
         with self._interruptible(budget):
             if budget.is_cancelled:
                 raise AbandonedError
+            self._await_start()
             self._send(job, budget)
             kind, value = self._next_reply(budget.left)
         if kind == ANSWER:
@@ -114,7 +114,10 @@ class WorkerProcess:
             threading.Thread(target=self._insist, args=[budget], daemon=True).start()
 
     def _insist(self, budget: Budget) -> None:
-        """Tell the process again and again, since it may not have read the job yet, then end it."""
+        """Tell the process again and again, since it may not have read the job yet, then end it.
+
+        One that is still starting ends at once.
+        """
         deadline = time.monotonic() + _HEED
         while time.monotonic() < deadline:
             if not self.is_at(budget, _LEAVE_OFF):
@@ -133,9 +136,14 @@ class WorkerProcess:
 
     @property
     def at_work(self) -> float | None:
-        """The seconds of a core that the job has taken; ``None`` where the system does not tell."""
+        """The seconds of a core that the job has taken; ``None`` where the system does not tell.
+
+        The start of a process is no work at a job.
+        """
         worked = _seconds_of_core(self.pid)
-        return None if worked is None else worked - self._worked_before
+        if worked is None:
+            return None
+        return worked - self._worked_before if self._has_started else 0.0
 
     @contextlib.contextmanager
     def _interruptible(self, budget: Budget) -> Iterator[None]:
@@ -156,6 +164,7 @@ class WorkerProcess:
         except ProcessDiedError as error:
             error.was_at_work = False
             raise
+        self._worked_before = _seconds_of_core(self.pid) or 0.0
         self._has_started = True
 
     def _send(self, job: Job | StreamJob, budget: Budget) -> None:

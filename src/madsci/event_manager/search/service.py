@@ -209,8 +209,10 @@ class Search:
             attempt.when_done(partial(self._lanes.give_back, seat))
             try:
                 if await attempt.is_quick():
+                    answer = await attempt.answer()
                     self._lanes.is_quick_after_all(shape)
-                elif not seat.is_slow and not self._lanes.is_slow_after_all(shape, seat):
+                    return answer
+                if not seat.is_slow and not self._lanes.is_slow_after_all(shape, seat):
                     attempt.cancel()
                 return await attempt.answer()
             except AbandonedError:

@@ -26,6 +26,7 @@ from madsci.event_manager.search.answering import AnsweringHere
 from madsci.event_manager.search.beside import AnsweringBeside
 from madsci.event_manager.search.jobs import STREAM_PAGE, HistogramJob, PageJob, StreamJob, TallyJob
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support.processes import ARE_TOLD, is_running, seconds_of_core
 from support.server import PATIENCE, wait_until
 
 SELECTOR = parse_selector(
@@ -74,7 +75,7 @@ def patience_with_processes(monkeypatch):
     monkeypatch.setattr(process, "_GRACE", PATIENCE)
 
 
-def asked(answers, job, seconds: float = 30.0):
+def asked(answers, job, seconds: float = PATIENCE):
     return answers.ask(job, Budget(seconds))
 
 
@@ -124,14 +125,6 @@ def test_what_was_appended_before_the_question_is_in_the_answer(store, beside):
 
 def processes(answers: AnsweringBeside) -> list[int]:
     return [worker.pid for worker in answers._all]
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_process_is_used_again(beside):
@@ -216,6 +209,10 @@ def cancelled_amid(answers, job, is_begun) -> None:
     assert asked(answers, JOBS[3]) == HISTOGRAM
 
 
+def is_under_way(answers: AnsweringBeside, budget: Budget) -> bool:
+    return any(one._budget is budget for one in answers._all)
+
+
 @pytest.mark.parametrize("looks", [True, False])
 def test_a_question_beside_that_is_cancelled_ends_and_its_process_stays_if_it_heeds(
     beside, marks, monkeypatch, looks
@@ -226,9 +223,7 @@ def test_a_question_beside_that_is_cancelled_ends_and_its_process_stays_if_it_he
     if looks:  # be it late, on a machine that has much to do
         monkeypatch.setattr(process, "_HEED", 60.0)
     before = processes(beside)
-    cancelled_amid(
-        beside, Endless(looks=looks), lambda budget: any(one._budget is budget for one in beside._all)
-    )
+    cancelled_amid(beside, Endless(looks=looks), lambda budget: is_under_way(beside, budget))
     assert (processes(beside) == before) == looks
 
 
@@ -251,6 +246,28 @@ def test_cancelling_ends_no_question_of_somebody_else(beside):
         beside.ask(JOBS[0], gone)
     assert asked(beside, JOBS[3]) == HISTOGRAM
     assert len(processes(beside)) == 1
+
+
+def test_a_question_that_is_cancelled_while_its_process_starts_ends_with_it(beside):
+    """The seat of a question is free when its thread is: not after all of a start that hangs."""
+    beside.tend()
+    (pid,) = processes(beside)
+    os.kill(pid, signal.SIGSTOP)
+    cancelled_amid(beside, JOBS[0], lambda budget: is_under_way(beside, budget))
+    assert pid not in processes(beside)
+
+
+@pytest.mark.skipif(not ARE_TOLD, reason="no time of a core is told")
+def test_the_start_of_its_process_is_no_work_at_a_question(beside):
+    budget, worked = Budget(30.0), [0.0]
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(beside.ask, JOBS[3], budget)
+        while not answer.done():
+            worked.append(beside.at_work(budget) or 0.0)
+            time.sleep(0.001)
+    assert answer.result() == HISTOGRAM
+    (pid,) = processes(beside)
+    assert max(worked) < seconds_of_core(pid) / 2
 
 
 def test_a_process_that_does_not_answer_in_time_is_ended(beside, monkeypatch):

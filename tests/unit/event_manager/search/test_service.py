@@ -13,6 +13,7 @@ from madsci.common.errors import OverloadedError, QueryTimeoutError
 from madsci.event_manager.model.query import Query, latest
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.search.lanes import PATIENCE
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.memory import MemoryStore
 from support.server import wait_until
@@ -113,6 +114,24 @@ def test_what_was_moved_to_the_slow_ones_and_never_had_its_turn_again_took_too_l
         assert store.counting == 0
 
     with_search(drill, seconds=1.0)
+
+
+def test_what_ran_out_of_its_time_is_not_taken_for_quick():
+    """It had waited for nearly all of it, and was stopped as soon as it was begun."""
+
+    async def drill(search, store):
+        asking = [asyncio.ensure_future(search.count(SLOW))]
+        await asyncio.to_thread(store.begun.acquire)
+        await asyncio.to_thread(wait_until, lambda: search._lanes._taken[True], what="the slow seat")
+        with pytest.raises(QueryTimeoutError):
+            await search.count(SLOW, since=time.monotonic() - 100.0 + PATIENCE / 2)
+        await asyncio.to_thread(store.begun.acquire)
+        asking += [asyncio.ensure_future(search.count(SLOW)) for _ in range(2)]
+        await asyncio.to_thread(store.begun.acquire)
+        assert search._lanes.waiting == 1
+        await ended(asking)
+
+    with_search(drill, places=3)
 
 
 def test_lists_of_the_newest_need_no_place():
