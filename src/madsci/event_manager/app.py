@@ -34,6 +34,7 @@ from madsci.event_manager.api.rate_limit import RateLimit, Window
 from madsci.event_manager.api.retention import retention_operations
 from madsci.event_manager.api.summaries import summary_operations
 from madsci.event_manager.backup.keeping import Keeping
+from madsci.event_manager.backup.making import MakingBeside
 from madsci.event_manager.backup.routine import Backups, BackupTask
 from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.health.monitor import Limits, Monitor
@@ -82,6 +83,8 @@ class Parts:
     retention: Retention = field(init=False)
     upkeep: Upkeep | None = field(init=False)
     """Looks after the database for the backups; none where there is nothing on disk."""
+    making: MakingBeside = field(init=False)
+    """Makes their data beside the server."""
     backups: Backups = field(init=False)
     runner: TaskRunner = field(init=False)
     monitor: Monitor = field(init=False)
@@ -91,7 +94,8 @@ class Parts:
         self.own_events = OwnEvents(self.writer, {"manager_id": self.manager_id})
         address = _address(settings)
         self.upkeep = None if address.is_in_memory else open_upkeep(address)
-        self.backups = _backups(settings, self.upkeep, self.own_events)
+        self.making = MakingBeside(address)
+        self.backups = _backups(settings, self.making, self.upkeep, self.own_events)
         schedule = Every(settings.retention_check_interval_hours)
         self.retention = Retention(
             self.store,
@@ -158,6 +162,7 @@ class Parts:
         """Leave off what is not a request, while its events can still be written."""
         if not self.monitor.close(self.settings.shutdown_timeout_seconds):
             _logger.error("The event store does not answer; the server stops without waiting for it")
+        self.making.close()
         self.retention.close()
         if not self.runner.close(self.settings.shutdown_timeout_seconds):
             _logger.error("A task did not leave off in time; it is done again after the next start")
@@ -190,7 +195,12 @@ def _address(settings: EventManagerSettings) -> StoreAddress:
     )
 
 
-def _backups(settings: EventManagerSettings, upkeep: Upkeep | None, own_events: OwnEvents) -> Backups:
+def _backups(
+    settings: EventManagerSettings,
+    making: MakingBeside,
+    upkeep: Upkeep | None,
+    own_events: OwnEvents,
+) -> Backups:
     service = None
     if upkeep is not None:
         keeping = Keeping(
@@ -199,7 +209,7 @@ def _backups(settings: EventManagerSettings, upkeep: Upkeep | None, own_events: 
             settings.backup_keep_weekly,
             settings.backup_keep_monthly,
         )
-        service = BackupService(upkeep, settings.backup_dir, keeping=keeping)
+        service = BackupService(upkeep, settings.backup_dir, keeping=keeping, making=making)
     return Backups(service, own_events)
 
 

@@ -26,6 +26,7 @@ from madsci.common.file_lock import try_lock
 from madsci.event_manager.backup import layout
 from madsci.event_manager.backup.keeping import Keeping, has_shrunk, in_order, to_go
 from madsci.event_manager.backup.layout import Backup, Origin
+from madsci.event_manager.backup.making import Making, MakingHere
 from madsci.event_manager.stores.upkeep import DatabaseState, Progress, Upkeep
 
 _logger = logging.getLogger(__name__)
@@ -44,14 +45,22 @@ class BackupService:
 
     When one was made, those go that ``keeping`` does not keep. Nothing in the folder is touched but
     complete backups of this database that this program made. The folder is made for this user only.
+    ``making`` says where the data are made, by default by the thread that asks.
     """
 
     def __init__(
-        self, upkeep: Upkeep, folder: Path, *, keeping: Keeping, clock: Clock = now_us
+        self,
+        upkeep: Upkeep,
+        folder: Path,
+        *,
+        keeping: Keeping,
+        making: Making | None = None,
+        clock: Clock = now_us,
     ) -> None:
         self.folder = folder.absolute()
         self._upkeep = upkeep
         self._keeping = keeping
+        self._making = making or MakingHere(upkeep)
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -119,9 +128,8 @@ class BackupService:
         earlier = self.backups()
         version = self._upkeep.version().version
         part.mkdir(mode=0o700)
-        data = part / self._upkeep.name
-        dumped = self._upkeep.dump(data, progress)
-        events = self._upkeep.check(data, progress)
+        made = self._making.make(part, progress)
+        dumped, events = made.dumped, made.events
         if events != dumped.events:
             raise StoreDamagedError(
                 f"Of {dumped.events:,} events {events:,} could be read back from the backup; it was"
@@ -144,7 +152,7 @@ class BackupService:
                 "shrank": has_shrunk(events, self._ours(earlier)),
                 "consistency": dumped.consistency,
                 "backup_size": sum(file.stat().st_size for file in layout.data_files(part)),
-                "checksum": layout.checksum_of(part),
+                "checksum": made.checksum,
             },
         )
         sync_folder(part)

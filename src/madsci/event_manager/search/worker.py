@@ -8,16 +8,15 @@ signal tells it to leave off what it does; it is heeded at the next look at the 
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
 import pickle
 import signal
 import sys
 import time
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
+from madsci.common import beside_server
 from madsci.common.errors import MadsciError
-from madsci.common.memory import return_large_blocks
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.search.jobs import StreamJob
 from madsci.event_manager.stores.factory import open_reader
@@ -25,10 +24,6 @@ from madsci.event_manager.stores.factory import open_reader
 ANSWER, CHUNK, END, ERROR = "answer", "chunk", "end", "error"
 ALIVE, DAMAGE = "alive", "damage"
 """The kinds of replies; all but chunks, signs of life and damage that was met end a job."""
-
-_NICENESS: Final = 19
-"""The server takes events first, and yet questions are answered where other programs keep all cores
-busy: they still get a hundredth of one. In Linux's idle class they get next to nothing."""
 
 
 class Desk:
@@ -84,27 +79,12 @@ def _resident_bytes() -> int:
         return 0
 
 
-def _step_back() -> None:
-    """Let the system prefer everything else, above all the server, which takes events."""
-    with contextlib.suppress(OSError):
-        if hasattr(os, "nice"):
-            os.nice(_NICENESS)
-        if hasattr(os, "SCHED_BATCH"):
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
 def main() -> None:
     """Open the events that the command line names, and answer."""
-    faulthandler.enable()
-    return_large_blocks()
-    # The server ends this process, also when somebody presses Ctrl-C in its terminal.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not print into the replies
-    desk = Desk(sys.argv[1], sys.stdin.buffer, replies)
+    desk = Desk(sys.argv[1], sys.stdin.buffer, beside_server.begin())
     if hasattr(signal, "SIGUSR1"):
         signal.signal(signal.SIGUSR1, lambda *_: desk.leave_off())
-    _step_back()  # not before: to start is little work
+    beside_server.step_back()  # not before: to start is little work
     with contextlib.suppress(BrokenPipeError):
         desk.serve()
     os._exit(0)  # nothing is left to be done, and nobody to be told about the broken pipe

@@ -64,13 +64,13 @@ def _pids(locks: str, inode: str) -> Iterator[int]:
 
 def _named(pid: int) -> str:
     if pid == os.getpid():
-        return "this server itself, as a backup does"
+        return "this server itself"
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except OSError:
         command = b""
     name = " ".join(command.decode(errors="replace").split())[:_LONGEST_NAME]
-    whose = "a question or an export of this server, " if _parent(pid) == os.getpid() else ""
+    whose = "a question, an export or a backup of this server, " if _parent(pid) == os.getpid() else ""
     return f"{whose}process {pid} ({name or 'of unknown name'})"
 
 
