@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +100,35 @@ def test_a_process_that_stands_still_is_named_and_no_commit_waits_for_it(store, 
     wait_until(lambda: store.troubles() == [], "the end of it")
     wait_until(lambda: store.append(crowd(os.urandom(4).hex())) and is_short(path), "a short log")
     assert caplog.text.count("grows, since somebody") == 1
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_log_that_grew_is_shortened_step_by_step(store, path, reader, monkeypatch, is_killed):
+    """Cutting 100 MB off takes a tenth of a second, in which no event is taken."""
+    monkeypatch.setattr(checkpoint, "_CUT_AT_ONCE", 100)
+    log = Path(f"{path}-wal")
+    for number in range(30):
+        store.append(crowd(str(number)))
+    longest = log.stat().st_size
+    with contextlib.ExitStack() as stack:
+        if is_killed:  # another server goes on with what it left
+            store = stack.enter_context(
+                closing(SqliteStore(shutil.copytree(path.parent, path.parent / "copy") / path.name))
+            )
+            log = Path(f"{store.location}-wal")
+        else:
+            reader.kill()
+        sizes = [log.stat().st_size]
+
+        def shortened() -> bool:
+            store.append(crowd(os.urandom(4).hex(), 3))
+            sizes.append(log.stat().st_size)
+            return sizes[-1] <= 51 * 4_120
+
+        wait_until(shortened, "a short log")
+    steps = {before - after for before, after in itertools.pairwise(sizes) if after < before}
+    assert longest > 4 * max(steps)
+    assert max(steps) <= 101 * 4_120
 
 
 def test_a_reader_of_the_same_process_is_named_as_such(store, path):

@@ -42,6 +42,8 @@ _FINISHED_BY_WRITER: Final = 4
 """The writer copies at most one of so many parts of the limit; the thread goes again for more."""
 _AGAIN: Final = 8
 """The log is copied again when it has grown by one of so many parts of the limit."""
+_CUT_AT_ONCE: Final = 2_000
+"""Pages that the log gives back at most when it starts again: 8 MB, or milliseconds of a commit."""
 _PACED: Final = 6
 """From so many times as many pages on commits are made at the pace of the copying: 400 MB at most."""
 _LONGEST_PAUSE: Final = 1.0
@@ -87,6 +89,8 @@ class Checkpointer:
         """Bytes by which the file grows when the log is copied into it, at that time."""
         self._limit = CHECKPOINT_PAGES
         self._limit_set = 0
+        self._kept = 0
+        """Pages that the file of the log keeps when it starts again."""
         self.failure: apsw.Error | None = None
         """Why the log was not copied when that was tried last; nothing is lost by that."""
         self._was_busy = False
@@ -103,6 +107,8 @@ class Checkpointer:
     def watch(self, connection: apsw.Connection) -> None:
         """Learn from the writer's connection how long the log is after each commit."""
         connection.set_wal_hook(self._learn)
+        log = Path(f"{self._path}-wal")
+        self._kept = log.stat().st_size // self._frame if log.exists() else 0
         self.measure(connection)
 
     @property
@@ -150,6 +156,9 @@ class Checkpointer:
         pages, copied = self._pages, self._copied
         if pages < self._pages_before:  # the log has started again
             self._wanted_at, self.is_held = self._limit, False
+            self._keep(writer, self._kept - _CUT_AT_ONCE)
+        elif pages > self._kept + _CUT_AT_ONCE:
+            self._keep(writer, pages)
         if copied is not None:
             self._copied = None
             if not self._is_much(pages - copied):
@@ -188,9 +197,16 @@ class Checkpointer:
         while limit > _FEWEST_PAGES and limit * self._frame > free // _SHARE_OF_FREE:
             limit //= 2
         if limit != self._limit_set:
-            # What a burst left is cut off when the log starts from its beginning again.
-            writer.pragma("journal_size_limit", limit * self._frame)
             self._limit = self._limit_set = limit
+            self._keep(writer, self._kept)
+
+    def _keep(self, writer: apsw.Connection, pages: int) -> None:
+        """Set what is left of the log when it starts again; the rest of what a burst left is cut off.
+
+        The commit that starts it waits for that, so it is done step by step, but where room is scarce.
+        """
+        self._kept = max(self._limit, pages) if self._limit >= CHECKPOINT_PAGES else self._limit
+        writer.pragma("journal_size_limit", self._kept * self._frame)
 
     def copy(self) -> int | None:
         """Copy what can be copied, in the thread of the caller and beside the writer.

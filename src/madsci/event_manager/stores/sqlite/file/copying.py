@@ -18,8 +18,8 @@ import apsw
 
 from madsci.common.durability import sync_file
 
-_PAGES: Final = 500
-"""Pages copied between two syncs and two looks at the progress: 2 MB, some milliseconds."""
+_PAGES: Final = 250
+"""Pages copied between two syncs and two looks at the progress: 1 MB, a few milliseconds."""
 
 
 def copy_file(
