@@ -138,7 +138,7 @@ class Lanes:
         except asyncio.CancelledError:
             self._withdraw(one)
             raise
-        if not one.seated.done():
+        if budget.is_over or not one.seated.done():  # it may have got a seat in the last moment
             self._withdraw(one)
             raise OverloadedError(
                 f"The question waited for {budget.seconds:g} s, in which others were answered, and was"

@@ -146,6 +146,21 @@ def test_who_leaves_at_the_moment_of_being_seated_gives_the_seat_to_the_next():
     on_a_loop(drill)
 
 
+def test_a_question_whose_time_is_over_is_not_begun_though_there_is_a_seat():
+    """As one that gets its seat in the moment in which it had waited for too long."""
+
+    async def drill():
+        lanes = Lanes(2)
+        for _ in range(3):
+            with pytest.raises(OverloadedError, match="not begun"):
+                await lanes.take("quick", Budget(0.0))
+        assert lanes.waiting == 0
+        for _ in range(2):
+            await lanes.take("quick", long())
+
+    on_a_loop(drill)
+
+
 def test_a_budget_that_is_used_up_by_waiting_is_told_to_come_back():
     async def drill():
         lanes = Lanes(1)
