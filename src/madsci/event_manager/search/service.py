@@ -193,8 +193,16 @@ class Search:
 
     async def _ask(self, job: QuestionJob, since: float | None) -> Any:
         since = time.monotonic() if since is None else since
-        budget, shape = Budget(self._seconds, since), shape_of(job)
-        has_begun = False
+        budget = Budget(self._seconds, since)
+        try:
+            return await self._answered(job, budget, since)
+        except QueryTimeoutError as error:
+            if budget.is_over:  # also where the process had to be ended, which knows no advice
+                raise out_of_time(budget, job.selector) from error
+            raise
+
+    async def _answered(self, job: QuestionJob, budget: Budget, since: float) -> Any:
+        shape, has_begun = shape_of(job), False
         while True:
             if self._closed:
                 raise OverloadedError("The server is stopping.")

@@ -116,6 +116,21 @@ def test_what_was_moved_to_the_slow_ones_and_never_had_its_turn_again_took_too_l
     with_search(drill, seconds=1.0)
 
 
+def test_what_did_not_even_heed_its_time_is_told_what_to_narrow(monkeypatch):
+    """As where a process has to be ended, which tells nothing of the question."""
+
+    async def drill(search, store):
+        def ended(job, budget):
+            time.sleep(budget.left)
+            raise QueryTimeoutError("ended")
+
+        monkeypatch.setattr(search._answering, "ask", ended)
+        with pytest.raises(QueryTimeoutError, match=r"stopped after 0\.2 s\. Narrow it: give a range"):
+            await search.count(SLOW)
+
+    with_search(drill, seconds=0.2)
+
+
 def test_what_ran_out_of_its_time_is_not_taken_for_quick():
     """It had waited for nearly all of it, and was stopped as soon as it was begun."""
 
