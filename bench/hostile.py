@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -27,10 +26,7 @@ EVENTS = 20_000
 
 def main() -> int:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10.0
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # The server inherits the limit; the rude raise theirs again.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, most))
-    with tempfile.TemporaryDirectory() as name, event_manager(Path(name)) as server:
+    with tempfile.TemporaryDirectory() as name, event_manager(Path(name), files=FILES) as server:
         fill(server.port)
         with Honest(server.port) as alone:
             time.sleep(ALONE_SECONDS)

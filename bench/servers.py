@@ -43,9 +43,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def event_manager(folder: Path, **variables: str) -> Iterator[Server]:
-    """Run the Event Manager as a user starts it, with its store in the folder unless told otherwise."""
+def event_manager(folder: Path, *, files: int | None = None, **variables: str) -> Iterator[Server]:
+    """Run the Event Manager as a user starts it, with its store in the folder unless told otherwise.
+
+    ``files`` is how many it may have open, by ``ulimit -n``.
+    """
     command = [sys.executable, "-m", "madsci.event_manager.event_server"]
+    if files is not None:
+        command = ["sh", "-c", f'ulimit -n {files} && exec "$0" "$@"', *command]
     settings = {"EVENT_DB_URL": f"sqlite:///{folder}/events.db", **variables}
     with _running("Event Manager", command, folder, settings) as it:
         yield it
