@@ -127,8 +127,8 @@ def test_a_log_that_grew_is_shortened_step_by_step(store, path, reader, monkeypa
 
         wait_until(shortened, "a short log")
     steps = {before - after for before, after in itertools.pairwise(sizes) if after < before}
-    assert longest > 4 * max(steps)
-    assert max(steps) <= 101 * 4_120
+    assert len(steps) > 2
+    assert max(steps) <= max(101 * 4_120, longest / 4)
 
 
 def test_a_reader_of_the_same_process_is_named_as_such(store, path):

@@ -43,7 +43,9 @@ _FINISHED_BY_WRITER: Final = 4
 _AGAIN: Final = 8
 """The log is copied again when it has grown by one of so many parts of the limit."""
 _CUT_AT_ONCE: Final = 2_000
-"""Pages that the log gives back at most when it starts again: 8 MB, or milliseconds of a commit."""
+_SHARE_CUT: Final = 4
+"""What the log gives back at most when it starts again: so many pages, which is 8 MB, or one of so many
+parts of what it is too long by, so that also a very long one is short again in time."""
 _PACED: Final = 6
 """From so many times as many pages on commits are made at the pace of the copying: 400 MB at most."""
 _LONGEST_PAUSE: Final = 1.0
@@ -156,7 +158,8 @@ class Checkpointer:
         pages, copied = self._pages, self._copied
         if pages < self._pages_before:  # the log has started again
             self._wanted_at, self.is_held = self._limit, False
-            self._keep(writer, self._kept - _CUT_AT_ONCE)
+            excess = self._kept - self._limit
+            self._keep(writer, self._kept - max(_CUT_AT_ONCE, excess // _SHARE_CUT))
         elif pages > self._kept + _CUT_AT_ONCE:
             self._keep(writer, pages)
         if copied is not None:
