@@ -17,12 +17,11 @@ from pathlib import Path
 import pytest
 
 from support.processes import children, is_running, seconds_of_core
+from support.questions import HOPELESS
 from support.server import ServerProcess, running_server, wait_until
 
 EVENTS = 20_000
 SEED = 20_261_126
-HOPELESS = {"$or": [{"event_data.message": {"$regex": f"(a|b)+{one}"}} for one in range(900)]}
-"""Takes a millisecond of PCRE for each event, which is a third of a minute for all of them."""
 
 
 @pytest.fixture(scope="module")

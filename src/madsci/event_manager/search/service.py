@@ -209,8 +209,8 @@ class Search:
             try:
                 seat = await self._lanes.take(shape, budget)
             except OverloadedError:
-                if has_begun and budget.is_over:
-                    raise out_of_time(budget, job.selector) from None
+                if has_begun:
+                    budget.check()
                 raise
             has_begun = True
             attempt = _Attempt(self._answering, self._threads, job, Budget(self._seconds, since))

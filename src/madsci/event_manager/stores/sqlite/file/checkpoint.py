@@ -90,7 +90,6 @@ class Checkpointer:
         self.owed = 0
         """Bytes by which the file grows when the log is copied into it, at that time."""
         self._limit = CHECKPOINT_PAGES
-        self._limit_set = 0
         self._kept = 0
         """Pages that the file of the log keeps when it starts again."""
         self.failure: apsw.Error | None = None
@@ -110,7 +109,7 @@ class Checkpointer:
         """Learn from the writer's connection how long the log is after each commit."""
         connection.set_wal_hook(self._learn)
         log = Path(f"{self._path}-wal")
-        self._kept = log.stat().st_size // self._frame if log.exists() else 0
+        self._keep(connection, log.stat().st_size // self._frame if log.exists() else 0)
         self.measure(connection)
 
     @property
@@ -199,17 +198,18 @@ class Checkpointer:
         limit = CHECKPOINT_PAGES
         while limit > _FEWEST_PAGES and limit * self._frame > free // _SHARE_OF_FREE:
             limit //= 2
-        if limit != self._limit_set:
-            self._limit = self._limit_set = limit
-            self._keep(writer, self._kept)
+        self._limit = limit
+        self._keep(writer, self._kept)
 
     def _keep(self, writer: apsw.Connection, pages: int) -> None:
         """Set what is left of the log when it starts again; the rest of what a burst left is cut off.
 
         The commit that starts it waits for that, so it is done step by step, but where room is scarce.
         """
-        self._kept = max(self._limit, pages) if self._limit >= CHECKPOINT_PAGES else self._limit
-        writer.pragma("journal_size_limit", self._kept * self._frame)
+        kept = max(self._limit, pages) if self._limit >= CHECKPOINT_PAGES else self._limit
+        if kept != self._kept:
+            writer.pragma("journal_size_limit", kept * self._frame)
+            self._kept = kept
 
     def copy(self) -> int | None:
         """Copy what can be copied, in the thread of the caller and beside the writer.
