@@ -13,6 +13,7 @@ import gzip
 import http.client
 import json
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -123,7 +124,8 @@ RUDENESS = {
 _TRIES = 3
 """As any client of HTTP, whose kept connections may be closed by the server at any time."""
 _REST = 1.0
-"""Seconds until who was shown the door comes back; sooner, opening it takes the machine."""
+"""Seconds until who was shown the door comes back, about; sooner, opening it takes the machine.
+They know nothing of each other, and so do not come in step."""
 
 _statuses: Seen = collections.Counter()
 
@@ -140,6 +142,7 @@ async def _replied(reader: asyncio.StreamReader, seconds: float) -> bool:
 
 async def _keep_on(kind: str, port: int, number: int) -> None:
     turn = number
+    await asyncio.sleep(random.uniform(0, _REST))
     while True:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -151,7 +154,7 @@ async def _keep_on(kind: str, port: int, number: int) -> None:
             await KINDS[kind](reader, writer, turn)
         writer.transport.abort()
         turn += 1
-        await asyncio.sleep(_REST)
+        await asyncio.sleep(random.uniform(0.5, 1.5) * _REST)
 
 
 async def _run(kind: str, port: int, count: int) -> None:
