@@ -23,6 +23,7 @@ from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support import mongo_servers
+from support.older_files import make_older
 from support.server import ServerProcess, running_server
 
 KILLS = 30
@@ -101,7 +102,7 @@ def open_elsewhere(path: Path) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("version", [1, 3, 4])
+@pytest.mark.parametrize("version", [1, 3, 4, 5])
 def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
     old = tmp_path / "old.db"
     events = [
@@ -114,12 +115,7 @@ def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
     with closing(SqliteStore(old)) as store:
         store.append(events)
     with closing(apsw.Connection(str(old))) as file:
-        file.execute("DROP TABLE stale_terms")
-        if version < 4:
-            file.execute("DROP TABLE damaged_events; ALTER TABLE events DROP COLUMN checksum")
-        if version == 1:
-            file.execute("DROP INDEX archived_events; DROP TABLE event_terms")
-        file.pragma("user_version", version)
+        make_older(file, version)
     path = tmp_path / "events.db"
 
     def put_back() -> None:

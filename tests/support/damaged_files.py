@@ -146,6 +146,7 @@ def state_it_had(name: str, text: bytes) -> bool:
 def of_schema(version: int, base: Base, path: Path) -> Base:
     """A file as an earlier version left it, without checksums, with the content of another one."""
     tables = schema._TABLES.replace(schema._DAMAGED, "").replace(schema._STALE_TERMS, "")
+    tables = tables.replace(schema._FEED, "")
     tables = re.sub(r",\s*checksum INTEGER[^\n]*", "", tables)
     columns = "seq, event_id, event_type, log_level, alert, event_timestamp, received_at, node_id,"
     columns += "trace_id, span_id, archived, archived_at, source, event_data, extra"

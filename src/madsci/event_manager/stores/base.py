@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -112,6 +113,32 @@ class EventReader(Protocol):
         The first part looks at the structure, too. What is found is told where this reader tells of
         damage. Return the place at which to go on;
         ``None`` at the end, and where an engine looks after itself.
+        """
+        ...
+
+
+class EventLog(Protocol):
+    """The feed: each event that was kept, and each alert that was raised on one, as a numbered entry.
+
+    Both are in the order of commits. Of one append, the new events come in its order, and so do the
+    alerts that it raises; those may come behind the new events.
+
+    Calls block; any number of threads may make them.
+    """
+
+    def head(self) -> Position:
+        """Return the position behind everything that was acknowledged, without asking the database."""
+        ...
+
+    def since(self, position: Position, limit: int) -> Entries:
+        """Return the entries behind a position, at most so many (one at least), each lane in order.
+
+        What was read up to ``Entries.next`` is all that there will ever be before it: no entry appears
+        there later. Reading again gives the same, but for what was deleted meanwhile, which is counted.
+        An entry whose append was acknowledged before the call is found, or waits behind ``next``.
+
+        Raises:
+            InvalidInputError: the position is not one of this store.
         """
         ...
 

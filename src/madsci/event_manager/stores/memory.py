@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from madsci.common.errors import StoreError
+from madsci.common.ids import new_ulid
 from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.feed import START, Entries, Entry, Position, unknown_position
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Filling, JsonPage, Page, Query
 from madsci.event_manager.model.selector import Selector
@@ -34,7 +36,9 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._events: dict[str, StoredEvent] = {}
         self._numbers: dict[str, int] = {}
-        self._last_number = 0
+        self._lane = new_ulid().lower()
+        self._log: list[tuple[str, bool]] = []
+        """The id of each entry of the feed, and whether an alert was raised there."""
         self._facts: dict[str, str] = {}
         self._done: dict[str, str] = {}
         self._closed = False
@@ -49,14 +53,43 @@ class MemoryStore:
         stored = self._events.get(event.event_id)
         if stored is None:
             self._events[event.event_id] = event
-            self._last_number += 1
-            self._numbers[event.event_id] = self._last_number
+            self._numbers[event.event_id] = self._enter(event)
             return AppendOutcome(Disposition.STORED, event)
         if event.alert and not stored.alert:
             raised = msgspec.structs.replace(stored, alert=True)
             self._events[event.event_id] = raised
+            self._enter(event, is_raised_alert=True)
             return AppendOutcome(Disposition.ALERT_RAISED, raised)
         return AppendOutcome(Disposition.DUPLICATE, stored)
+
+    def _enter(self, event: StoredEvent, *, is_raised_alert: bool = False) -> int:
+        self._log.append((event.event_id, is_raised_alert))
+        return len(self._log)
+
+    def head(self) -> Position:
+        """Return the position behind the last entry; see ``EventLog``."""
+        return Position.of([(self._lane, len(self._log))])
+
+    def since(self, position: Position, limit: int) -> Entries:
+        """Return what follows a position; see ``EventLog``."""
+        if position != START and [lane for lane, _ in position.lanes] != [self._lane]:
+            raise unknown_position(position)
+        number = dict(position.lanes).get(self._lane, 0)
+        entries: list[Entry] = []
+        before = number
+        with self._lock:
+            self._check_open()
+            while number < len(self._log) and len(entries) < limit:
+                event_id, is_raised = self._log[number]
+                number += 1
+                stored = self._numbers.get(
+                    event_id, number + 1
+                )  # it may have been deleted, and sent again
+                if stored == number or (is_raised and stored < number):
+                    entries.append(Entry(self._lane, number, self._events[event_id], is_raised))
+            missed = number - before - len(entries)
+            place = Position.of([(self._lane, number)])
+            return Entries(entries, place, number < len(self._log), missed)
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""
@@ -103,8 +136,8 @@ class MemoryStore:
         return len(self._events)
 
     def fence(self) -> int:
-        """Return how many events were ever stored; see ``EventStore``."""
-        return self._last_number
+        """Return the number of the last entry of the feed; see ``EventStore``."""
+        return len(self._log)
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""

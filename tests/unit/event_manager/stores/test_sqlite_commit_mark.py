@@ -17,6 +17,7 @@ from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite.file.commit_mark import MARK, CommitMark, read_mark
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support.older_files import make_older
 
 
 def event(event_id: object, **members) -> StoredEvent:
@@ -178,9 +179,7 @@ def test_an_upgrade_of_an_older_file_is_no_loss(path):
     with closing(SqliteStore(path)) as store:
         add_hundred(store)
     with closing(apsw.Connection(str(path))) as file:
-        file.execute("DROP TABLE stale_terms; DROP TABLE damaged_events")
-        file.execute("ALTER TABLE events DROP COLUMN checksum")
-        file.pragma("user_version", 3)
+        make_older(file, 3)
     with closing(SqliteStore(path)) as store:
         assert store.troubles() == []
         assert len(store.find(Query(limit=200)).events) == 100

@@ -14,6 +14,7 @@ from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.file import shrinkable
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support.older_files import make_older
 from support.server import wait_until
 
 
@@ -97,9 +98,7 @@ def older(path: Path) -> int:
     with closing(SqliteStore(path)) as store:
         store.append(events(0, 20_000))
     with closing(apsw.Connection(str(path))) as file:
-        file.execute("DROP TABLE stale_terms; DROP TABLE damaged_events")
-        file.execute("ALTER TABLE events DROP COLUMN checksum")
-        file.pragma("user_version", 3)
+        make_older(file, 3)
         file.pragma("auto_vacuum", "NONE")
         file.execute("VACUUM")
         assert not shrinkable.is_shrinkable(file)

@@ -6,13 +6,28 @@ from typing import Final
 
 import apsw
 
+from madsci.common.ids import new_ulid
+
 LAST_SEQ: Final = "last_seq"
 """The number of the last commit that was no event's: alerts raised, events archived or deleted, facts.
 No number comes again, also when its event is deleted."""
+NOTED_FROM: Final = "noted_from"
+"""The number of the last commit before it was noted what each number is given to."""
 WRONG_INDEXES: Final = "wrong_indexes"
 """Why the indexes are to be made anew at the next start."""
-_OF_THIS_FILE: Final = {LAST_SEQ, WRONG_INDEXES}
+_OF_THIS_FILE: Final = {LAST_SEQ, NOTED_FROM, WRONG_INDEXES}
 _DONE: Final = "done/"
+_LANE: Final = "lane/"
+_LANE_LENGTH: Final = 12
+"""Characters of the name of a lane: 60 random bits."""
+_LAST_SEQ: Final = f"""
+SELECT max((SELECT coalesce(max(seq), 0) FROM events),
+    (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE key = '{LAST_SEQ}'))
+"""  # noqa: S608 - a constant of ours
+_LANES: Final = f"""
+SELECT substr(key, {len(_LANE) + 1}), CAST(value AS INTEGER) FROM facts
+WHERE key >= '{_LANE}' AND key < '{_LANE[:-1]}0' ORDER BY 2, rowid
+"""  # noqa: S608 - a constant of ours
 
 
 def done_key(task: str) -> str:
@@ -36,5 +51,27 @@ def facts_about_the_lab(connection: apsw.Connection) -> dict[str, str]:
     return {
         str(key): str(value)
         for key, value in connection.execute("SELECT key, value FROM facts")
-        if key not in _OF_THIS_FILE and not str(key).startswith(_DONE)
+        if key not in _OF_THIS_FILE and not str(key).startswith((_DONE, _LANE))
     }
+
+
+def last_seq(connection: apsw.Connection) -> int:
+    """Return the number of the last commit, 0 in a file without tables."""
+    if not connection.table_exists("main", "facts"):
+        return 0
+    return int(connection.execute(_LAST_SEQ).get)
+
+
+def lanes(connection: apsw.Connection) -> list[tuple[str, int]]:
+    """Return the lanes of the feed, the present one last, and the number before its first of each.
+
+    One begins where numbers may come again that were given out before: in a new or a restored file.
+    """
+    return [(str(name), int(before)) for name, before in connection.execute(_LANES)]
+
+
+def begin_lane(connection: apsw.Connection) -> str:
+    """Begin a lane of the feed behind all that is in the file; return its name."""
+    name = new_ulid()[-_LANE_LENGTH:].lower()
+    set_fact(connection, f"{_LANE}{name}", str(last_seq(connection)))
+    return name

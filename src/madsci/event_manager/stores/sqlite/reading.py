@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
+from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -16,6 +17,7 @@ from madsci.event_manager.stores.sqlite.damage.checking import find_structural_d
 from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_entry
 from madsci.event_manager.stores.sqlite.damage.passing_over import PassingOver
 from madsci.event_manager.stores.sqlite.damage.rows import BATCH, OnDamage, get_event, look, span
+from madsci.event_manager.stores.sqlite.feed import since
 from madsci.event_manager.stores.sqlite.readers import Readers
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 
@@ -71,6 +73,11 @@ class SqliteReader:
                 lambda known: [count(connection, tally, known) for tally in tallies],
                 budget,
             )
+
+    def since(self, position: Position, limit: int) -> Entries:
+        """Return what follows a position in the feed; see ``EventLog``."""
+        with self.readers.connection() as connection, snapshot(connection):
+            return since(connection, position, limit, self._on_damage)
 
     def verify(self, place: int | None, budget: Budget) -> int | None:
         """Look for damaged events and wrong indexes; see ``EventReader``."""

@@ -14,6 +14,7 @@ from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.damage.checksums import ARCHIVED, RAISED, changing_bits
 from madsci.event_manager.stores.sqlite.damage.rows import read_rows
 from madsci.event_manager.stores.sqlite.faults import is_full
+from madsci.event_manager.stores.sqlite.feed import note_raised
 
 _AMONG: Final = "event_id IN (SELECT value FROM json_each(?))"
 
@@ -23,11 +24,12 @@ _RAISE: Final = (
 )
 
 
-def raise_alert(connection: apsw.Connection, event_id: str) -> None:
-    """Make an event an alert that is none yet, and index that it is one."""
+def raise_alert(connection: apsw.Connection, event_id: str, seq: int) -> None:
+    """Make an event an alert that is none yet, index that it is one, and note which commit did that."""
     rows: list[Any] = connection.execute(_RAISE, (event_id,)).fetchall()
-    for (seq,) in rows:
-        terms.insert_alert(connection, int(seq))
+    for (event_seq,) in rows:
+        terms.insert_alert(connection, int(event_seq))
+        note_raised(connection, seq, int(event_seq))
 
 
 def in_parts(event_ids: Sequence[str], change: Callable[[Sequence[str]], int]) -> int:

@@ -19,6 +19,7 @@ import apsw
 from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms_anew
+from madsci.event_manager.stores.sqlite.facts import NOTED_FROM, last_seq, set_fact
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
 from madsci.event_manager.stores.sqlite.file.shrinkable import make_shrinkable
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
@@ -26,7 +27,7 @@ from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 _logger = logging.getLogger(__name__)
 
 APPLICATION_ID: Final = 0x4D414445  # "MADE": marks a file as an event store in its SQLite header
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 SERIOUS_LEVEL: Final = 40
 """Events from this level on have an index of their own: they are few and often asked for."""
@@ -41,6 +42,13 @@ CREATE TABLE damaged_events (           -- rows of events that are not what was 
 """
 _STALE_TERMS: Final = """
 CREATE TABLE stale_terms (seq INTEGER PRIMARY KEY) STRICT;  -- gone, and still in event_terms
+"""
+_FEED: Final = """
+CREATE TABLE raises (                   -- where in the order of commits an alert was raised
+    seq INTEGER PRIMARY KEY,
+    event_seq INTEGER NOT NULL
+) STRICT;
+CREATE TABLE other_commits (seq INTEGER PRIMARY KEY) STRICT;  -- numbers of what is not in the feed
 """
 _TABLES: Final = f"""
 CREATE TABLE events (
@@ -64,6 +72,7 @@ CREATE TABLE events (
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 {_DAMAGED}
 {_STALE_TERMS}
+{_FEED}
 PRAGMA application_id = {APPLICATION_ID};
 """
 _ARCHIVED: Final = """
@@ -91,7 +100,7 @@ DROP INDEX events_by_node;
 def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) -> None:
     """Make the tables in a new file, bring those of an older version up to date, accept the others.
 
-    Before an older file is changed, it is copied to ``<path>.before-schema-5`` if ``keeps_copy``.
+    Before an older file is changed, it is copied to ``<path>.before-schema-6`` if ``keeps_copy``.
 
     Raises:
         SchemaVersionError: the file belongs to another program or a newer version of this one.
@@ -167,6 +176,13 @@ def _upgrade_from_4(connection: apsw.Connection) -> None:
     """Write the terms anew: those of ids and types were hashes, and traces and alerts had none."""
     connection.execute(_STALE_TERMS)
     insert_terms_anew(connection)
+    _upgrade_from_5(connection)
+
+
+def _upgrade_from_5(connection: apsw.Connection) -> None:
+    """Begin to note what each number of a commit was given to."""
+    connection.execute(_FEED)
+    set_fact(connection, NOTED_FROM, str(last_seq(connection)))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
@@ -175,4 +191,5 @@ _UPGRADES: Final = {
     2: _upgrade_from_2,
     3: _upgrade_from_3,
     4: _upgrade_from_4,
+    5: _upgrade_from_5,
 }

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 import apsw
-import msgspec
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.common.memory import give_back_memory
 from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
@@ -22,15 +22,11 @@ from madsci.event_manager.stores.base import (
     SQLITE_SCHEME,
     AppendOutcome,
     Damage,
-    Disposition,
     Space,
 )
-from madsci.event_manager.stores.sqlite import terms
-from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
+from madsci.event_manager.stores.sqlite.appending import append
 from madsci.event_manager.stores.sqlite.damage import quarantine
-from madsci.event_manager.stores.sqlite.damage.healing import heal
 from madsci.event_manager.stores.sqlite.damage.noting import Noting
-from madsci.event_manager.stores.sqlite.damage.rows import get_event
 from madsci.event_manager.stores.sqlite.facts import (
     LAST_SEQ,
     done_key,
@@ -39,6 +35,7 @@ from madsci.event_manager.stores.sqlite.facts import (
     set_fact,
 )
 from madsci.event_manager.stores.sqlite.faults import translated
+from madsci.event_manager.stores.sqlite.feed import note_other
 from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.file.commit_mark import CommitMarker
 from madsci.event_manager.stores.sqlite.file.lock import StoreLock
@@ -48,7 +45,7 @@ from madsci.event_manager.stores.sqlite.file.rescuing import Rescue
 from madsci.event_manager.stores.sqlite.file.room import Room
 from madsci.event_manager.stores.sqlite.file.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.reading import SqliteReader
-from madsci.event_manager.stores.sqlite.retiring import archive, delete, in_parts, raise_alert
+from madsci.event_manager.stores.sqlite.retiring import archive, delete, in_parts
 from madsci.event_manager.stores.sqlite.transaction import transaction
 
 Changed = TypeVar("Changed")
@@ -85,6 +82,7 @@ class SqliteStore:
             self._lock.close()
             raise
         self._writer = opened.writer
+        self._lane = opened.lane
         self._count, self._last_seq, self._missing = opened.events, opened.last_seq, opened.missing
         self._writing = threading.Lock()
         """Held by the thread that uses the writing connection."""
@@ -113,57 +111,13 @@ class SqliteStore:
     def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         with self._using():
             self._room.admit()
-            first = self._last_seq + 1
-            rows = [to_row(event, seq) for seq, event in enumerate(events, first)]
             with transaction(self._writer):
-                before = self._writer.total_changes()
-                self._writer.executemany(INSERT, rows)
-                stored = self._writer.total_changes() - before
-                if stored == len(rows):
-                    kept = Disposition.STORED
-                    outcomes = [AppendOutcome(kept, event) for event in events]
-                    listed: list[str | None] = [terms.terms_of(event) for event in events]
-                    last = self._last_seq + stored
-                else:
-                    outcomes, last = self._tell_duplicates(events, first)
-                    listed = [_terms_of(outcome) for outcome in outcomes]
-                terms.insert(self._writer, first, listed)
+                outcomes, stored, last = append(self._writer, events, self._last_seq)
             self._acknowledge(last, self._count + stored)
             self._room.has_failed = False
-            if stored < len(rows):  # among the others may have been a damaged one that is whole now
+            if stored < len(events):  # among the others may have been a damaged one that is whole now
                 self._noting.number = quarantine.number(self._writer)
         return outcomes
-
-    def _tell_duplicates(
-        self, events: Sequence[StoredEvent], first: int
-    ) -> tuple[list[AppendOutcome], int]:
-        """Return the outcomes, and the number of this commit, which is the last that it gave."""
-        inserted = {row[0] for row in self._writer.execute(
-            "SELECT seq FROM events WHERE seq >= ?", (first,)
-        )}  # fmt: skip
-        outcomes = [
-            AppendOutcome(Disposition.STORED, event) if seq in inserted else self._duplicate(event, seq)
-            for seq, event in enumerate(events, first)
-        ]
-        stored = [
-            seq for seq, one in enumerate(outcomes, first) if one.disposition is Disposition.STORED
-        ]
-        last = stored[-1] if stored else self._last_seq
-        if any(outcome.disposition is Disposition.ALERT_RAISED for outcome in outcomes):
-            last = self._number_change(last)
-        return outcomes, last
-
-    def _duplicate(self, event: StoredEvent, seq: int) -> AppendOutcome:
-        stored = get_event(self._writer, event.event_id)
-        if stored is None:
-            raise StoreError(f"The stored event {event.event_id} cannot be found again.")
-        if isinstance(stored, Damage):
-            is_healed = heal(self._writer, stored.seq, event, seq)
-            return AppendOutcome(Disposition.STORED if is_healed else Disposition.DUPLICATE, event)
-        if not event.alert or stored.alert:
-            return AppendOutcome(Disposition.DUPLICATE, stored)
-        raise_alert(self._writer, event.event_id)
-        return AppendOutcome(Disposition.ALERT_RAISED, msgspec.structs.replace(stored, alert=True))
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""
@@ -185,6 +139,14 @@ class SqliteStore:
         """Return how many events are stored."""
         self._check_open()
         return self._count - self._noting.number
+
+    def head(self) -> Position:
+        """Return the position behind the last commit; see ``EventLog``."""
+        return Position.of([(self._lane, self._last_seq)])
+
+    def since(self, position: Position, limit: int) -> Entries:
+        """Return what follows a position; see ``EventLog``."""
+        return self._reader.since(position, limit)
 
     def fence(self) -> int:
         """Return the number of the last commit; see ``EventStore``."""
@@ -279,8 +241,9 @@ class SqliteStore:
         return changed
 
     def _number_change(self, last: int) -> int:
-        """Give a change that adds no event the next number of commits; return it."""
+        """Give a change that is not in the feed the next number of commits; return it."""
         set_fact(self._writer, LAST_SEQ, str(last + 1))
+        note_other(self._writer, last + 1)
         return last + 1
 
     def _step_of_shrinking(self, step: Callable[[apsw.Connection], Changed]) -> Changed:
@@ -389,7 +352,3 @@ class SqliteStore:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("The store is closed.")
-
-
-def _terms_of(outcome: AppendOutcome) -> str | None:
-    return terms.terms_of(outcome.event) if outcome.disposition is Disposition.STORED else None

@@ -23,6 +23,7 @@ from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.damage import quarantine
 from madsci.event_manager.stores.sqlite.damage.checking import is_of_the_disk
 from madsci.event_manager.stores.sqlite.damage.inspecting import inspect, list_damaged
+from madsci.event_manager.stores.sqlite.facts import begin_lane
 from madsci.event_manager.stores.sqlite.faults import FOR_NOW, translated, unavailable
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
 from madsci.event_manager.stores.sqlite.file.lock import StoreLock
@@ -31,7 +32,7 @@ from madsci.event_manager.stores.sqlite.file.swapping import (
     forget_interrupted,
     replace_file,
 )
-from madsci.event_manager.stores.sqlite.transaction import snapshot
+from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
 from madsci.event_manager.stores.upkeep import (
     DatabaseState,
     DatabaseVersion,
@@ -150,6 +151,7 @@ class SqliteUpkeep:
             shutil.copyfile(source, beside)
             sync_file(beside)
             events = _check(beside, progress)
+            _begin_lane(beside)
             progress("swapping", 0, None)
             kept = replace_file(self._path, beside)
             self.replaced = None if kept is None else str(kept)
@@ -261,6 +263,16 @@ def _check(path: Path, progress: Progress) -> int:
         raise unavailable(str(path), error) from error
     except apsw.Error as error:
         raise _damaged(path, str(error)) from error
+
+
+def _begin_lane(path: Path) -> None:
+    """Begin a lane of the feed: the numbers of what is not in the backup come again in a restored file.
+
+    Positions from before it stay valid up to there.
+    """
+    with closing(apsw.Connection(str(path))) as file, transaction(file):
+        begin_lane(file)
+    sync_file(path)
 
 
 def _open_unchanging(path: Path) -> apsw.Connection:

@@ -19,7 +19,13 @@ from madsci.common.memory import give_back_memory
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.damage.checking import check_at_start
-from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
+from madsci.event_manager.stores.sqlite.facts import (
+    LAST_SEQ,
+    begin_lane,
+    lanes,
+    last_seq,
+    set_fact,
+)
 from madsci.event_manager.stores.sqlite.faults import recover_command, translated
 from madsci.event_manager.stores.sqlite.file.checkpoint import BUSY_MS
 from madsci.event_manager.stores.sqlite.file.commit_mark import CommitMark, read_mark
@@ -33,10 +39,6 @@ DAMAGED: Final = ".damaged-"
 """Between the name of a log that ends early and the time at which that was found."""
 _CACHE_KIB: Final = 262_144
 """Page cache of the writer. The default of 2 MB makes index upkeep 1.6 times slower."""
-_LAST_SEQ: Final = f"""
-SELECT max((SELECT coalesce(max(seq), 0) FROM events),
-    (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE key = '{LAST_SEQ}'))
-"""  # noqa: S608 - a constant of ours
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class OpenFile:
     writer: apsw.Connection
     events: int
     last_seq: int
+    lane: str
+    """The present lane of its feed."""
     damaged: list[Damage]
     """Events that were found to be damaged, and were not known to be."""
     missing: str | None
@@ -77,28 +81,37 @@ def open_file(path: Path, integrity_seconds: float) -> OpenFile:
     with translated(location):
         writer = apsw.Connection(location)
         writer.set_busy_timeout(BUSY_MS)
-        if mark is not None and kept_log is None and _last_seq(writer) < mark.seq:
+        if mark is not None and kept_log is None and last_seq(writer) < mark.seq:
             kept_log = _keep_log(path)  # before anything is written over it
         schema.prepare(writer, location)
         _set_up(writer)
         checked = check_at_start(writer, location, integrity_seconds)
-        last_seq = _last_seq(writer)
-        events = _number_of_events(writer, mark, last_seq)
+        last = last_seq(writer)
+        events = _number_of_events(writer, mark, last)
         missing = None
-        if mark is not None and last_seq < mark.seq:
+        if mark is not None and last < mark.seq:
             missing = _told(path, mark, events, kept_log)
-            last_seq = mark.seq
+            last = mark.seq
             with transaction(writer):  # what is found again has its numbers for itself
-                set_fact(writer, LAST_SEQ, str(last_seq))
+                set_fact(writer, LAST_SEQ, str(last))
             _logger.error(missing)
+        lane = _lane(writer)
         writer.pragma("shrink_memory")  # what the check has read
     give_back_memory()
-    return OpenFile(writer, events, last_seq, checked.damaged, missing, checked.is_complete)
+    return OpenFile(writer, events, last, lane, checked.damaged, missing, checked.is_complete)
 
 
-def _number_of_events(writer: apsw.Connection, mark: CommitMark | None, last_seq: int) -> int:
+def _lane(writer: apsw.Connection) -> str:
+    """Return the present lane of the feed; begin the first one where there is none."""
+    if known := lanes(writer):
+        return known[-1][0]
+    with transaction(writer):
+        return begin_lane(writer)
+
+
+def _number_of_events(writer: apsw.Connection, mark: CommitMark | None, last: int) -> int:
     """Return what the mark says of this very commit; else count, which reads an index of a million."""
-    if mark is not None and mark.seq == last_seq:
+    if mark is not None and mark.seq == last:
         return mark.events
     return int(writer.execute("SELECT count(*) FROM events").get)
 
@@ -108,12 +121,6 @@ def _set_up(writer: apsw.Connection) -> None:
     writer.pragma("synchronous", "FULL")
     writer.pragma("cache_size", -_CACHE_KIB)
     writer.pragma("wal_autocheckpoint", 0)  # the checkpointer does it, beside the writer
-
-
-def _last_seq(connection: apsw.Connection) -> int:
-    if not connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'facts'").get:
-        return 0
-    return int(connection.execute(_LAST_SEQ).get)
 
 
 def _keep_log_of_no_file(path: Path) -> Path | None:
