@@ -8,7 +8,7 @@ import apsw
 def make_older(file: apsw.Connection, version: int) -> None:
     """Take out of an event file what versions after this one have put there."""
     if version < 6:
-        file.execute("DROP TABLE raises; DROP TABLE other_commits")
+        file.execute("DROP TABLE raises; DROP TABLE other_commits; DROP TABLE documents")
         file.execute("DELETE FROM facts WHERE key LIKE 'lane/%'")
     if version < 5:
         file.execute("DROP TABLE stale_terms")

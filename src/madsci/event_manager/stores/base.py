@@ -13,6 +13,7 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import Change, Step
 from madsci.event_manager.model.tally import Count, Tally
 
 SQLITE_SCHEME: Final = "sqlite:///"
@@ -139,6 +140,33 @@ class EventLog(Protocol):
 
         Raises:
             InvalidInputError: the position is not one of this store.
+        """
+        ...
+
+
+class Tables(Protocol):
+    """Keeps small documents beside the events. Calls block; any number of threads may make them."""
+
+    def read(self, table: str, key: str) -> str | None:
+        """Return a document as JSON text, or ``None`` if there is none with this key."""
+        ...
+
+    def scan(
+        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
+    ) -> list[tuple[str, str]]:
+        """Return documents with keys, those that begin with a prefix, in the order of their bytes.
+
+        ``after`` is the key behind which to go on.
+        """
+        ...
+
+    def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
+        """Make changes, durably, in their order; tell whether they were made.
+
+        With a follower's step they are made only if it is where the step begins, and then it is where
+        the step ends. So each entry of the feed takes effect once, whoever follows and dies meanwhile.
+        An engine with transactions does all of it or nothing; another makes the changes first, and the
+        follower that goes on makes them again.
         """
         ...
 

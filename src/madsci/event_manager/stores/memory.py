@@ -17,6 +17,15 @@ from madsci.event_manager.model.query import Filling, JsonPage, Page, Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent, size_of
+from madsci.event_manager.model.tables import (
+    FOLLOWERS,
+    Change,
+    Step,
+    Way,
+    kept_position,
+    position_of,
+    put,
+)
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
 from madsci.event_manager.stores.tallying import tallied
@@ -39,6 +48,7 @@ class MemoryStore:
         self._lane = new_ulid().lower()
         self._log: list[tuple[str, bool]] = []
         """The id of each entry of the feed, and whether an alert was raised there."""
+        self._documents: dict[tuple[str, str], str] = {}
         self._facts: dict[str, str] = {}
         self._done: dict[str, str] = {}
         self._closed = False
@@ -90,6 +100,44 @@ class MemoryStore:
             missed = number - before - len(entries)
             place = Position.of([(self._lane, number)])
             return Entries(entries, place, number < len(self._log), missed)
+
+    def read(self, table: str, key: str) -> str | None:
+        """Return a small document; see ``Tables``."""
+        with self._lock:
+            self._check_open()
+            return self._documents.get((table, key))
+
+    def scan(
+        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
+    ) -> list[tuple[str, str]]:
+        """Return small documents in order; see ``Tables``."""
+        with self._lock:
+            self._check_open()
+            found = [
+                (key, value)
+                for (name, key), value in self._documents.items()
+                if name == table and key.startswith(prefix) and (after is None or key > after)
+            ]
+        return sorted(found)[:limit]
+
+    def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
+        """Make changes of small documents; see ``Tables``."""
+        with self._lock:
+            self._check_open()
+            if step is not None:
+                kept = self._documents.get((FOLLOWERS, step.follower))
+                if (START if kept is None else position_of(kept)) != step.before:
+                    return False
+                changes = [*changes, put(FOLLOWERS, step.follower, kept_position(step.after))]
+            for change in changes:
+                place = (change.table, change.key)
+                if change.value is None:
+                    self._documents.pop(place, None)
+                elif change.way is Way.PUT:
+                    self._documents[place] = change.value
+                else:
+                    self._documents.setdefault(place, change.value)
+            return True
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""

@@ -11,6 +11,7 @@ from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import Damage
+from madsci.event_manager.stores.sqlite import tables
 from madsci.event_manager.stores.sqlite.asking.counting import count
 from madsci.event_manager.stores.sqlite.asking.finding import find, find_json
 from madsci.event_manager.stores.sqlite.damage.checking import find_structural_damage
@@ -78,6 +79,16 @@ class SqliteReader:
         """Return what follows a position in the feed; see ``EventLog``."""
         with self.readers.connection() as connection, snapshot(connection):
             return since(connection, position, limit, self._on_damage)
+
+    def read(self, table: str, key: str) -> str | None:
+        """Return a small document; see ``Tables``."""
+        with self.readers.connection() as connection:
+            return tables.read(connection, table, key)
+
+    def scan(self, table: str, prefix: str, after: str | None, limit: int) -> list[tuple[str, str]]:
+        """Return small documents in order; see ``Tables``."""
+        with self.readers.connection() as connection:
+            return tables.scan(connection, table, prefix, after, limit)
 
     def verify(self, place: int | None, budget: Budget) -> int | None:
         """Look for damaged events and wrong indexes; see ``EventReader``."""

@@ -17,7 +17,7 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import SchemaVersionError
-from madsci.event_manager.stores.sqlite import terms
+from madsci.event_manager.stores.sqlite import tables, terms
 from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms_anew
 from madsci.event_manager.stores.sqlite.facts import NOTED_FROM, last_seq, set_fact
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
@@ -43,13 +43,16 @@ CREATE TABLE damaged_events (           -- rows of events that are not what was 
 _STALE_TERMS: Final = """
 CREATE TABLE stale_terms (seq INTEGER PRIMARY KEY) STRICT;  -- gone, and still in event_terms
 """
-_FEED: Final = """
+_FEED: Final = (
+    """
 CREATE TABLE raises (                   -- where in the order of commits an alert was raised
     seq INTEGER PRIMARY KEY,
     event_seq INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE other_commits (seq INTEGER PRIMARY KEY) STRICT;  -- numbers of what is not in the feed
 """
+    + tables.TABLE
+)
 _TABLES: Final = f"""
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,            -- the order of commits
@@ -109,8 +112,8 @@ def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) 
     version = connection.pragma("user_version")
     if application == APPLICATION_ID and version == SCHEMA_VERSION:
         return
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
-    if application == 0 and version == 0 and tables == 0:
+    number = connection.execute("SELECT count(*) FROM sqlite_schema").get
+    if application == 0 and version == 0 and number == 0:
         # Lets deleting give disk back page by page. To be said before the first table; costs 2 %.
         connection.pragma("auto_vacuum", "INCREMENTAL")
         with transaction(connection):
@@ -120,14 +123,14 @@ def prepare(connection: apsw.Connection, path: str, *, keeps_copy: bool = True) 
         if keeps_copy:
             _keep_copy(connection, path)
         make_shrinkable(connection, path)
-        number = connection.execute("SELECT count(*) FROM events").get
-        _logger.warning("%s is brought up to date: %d events get new indexes", path, number)
+        events = connection.execute("SELECT count(*) FROM events").get
+        _logger.warning("%s is brought up to date: it holds %d events", path, events)
         with transaction(connection):
             _UPGRADES[version](connection)
         return
     if application != APPLICATION_ID:
         raise SchemaVersionError(
-            f"{path} is a SQLite database of another program (it has {tables} tables of its own)."
+            f"{path} is a SQLite database of another program (it has {number} tables of its own)."
             " Name another file with EVENT_DB_URL=sqlite:///path/to/events.db."
         )
     raise SchemaVersionError(

@@ -17,6 +17,7 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import Change, Step
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import (
     SQLITE_SCHEME,
@@ -24,6 +25,7 @@ from madsci.event_manager.stores.base import (
     Damage,
     Space,
 )
+from madsci.event_manager.stores.sqlite import tables
 from madsci.event_manager.stores.sqlite.appending import append
 from madsci.event_manager.stores.sqlite.damage import quarantine
 from madsci.event_manager.stores.sqlite.damage.noting import Noting
@@ -148,6 +150,20 @@ class SqliteStore:
         """Return what follows a position; see ``EventLog``."""
         return self._reader.since(position, limit)
 
+    def read(self, table: str, key: str) -> str | None:
+        """Return a small document; see ``Tables``."""
+        return self._reader.read(table, key)
+
+    def scan(
+        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
+    ) -> list[tuple[str, str]]:
+        """Return small documents in order; see ``Tables``."""
+        return self._reader.scan(table, prefix, after, limit)
+
+    def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
+        """Make changes of small documents in one transaction; see ``Tables``."""
+        return self._change(lambda writer: tables.apply(writer, changes, step), is_numbered=False)
+
     def fence(self) -> int:
         """Return the number of the last commit; see ``EventStore``."""
         return self._last_seq
@@ -219,22 +235,31 @@ class SqliteStore:
         return self._change(facts_about_the_lab)
 
     def _change(
-        self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool = False
+        self,
+        change: Callable[[apsw.Connection], Changed],
+        *,
+        is_deletion: bool = False,
+        is_numbered: bool = True,
     ) -> Changed:
         """Return what a change of the file gives, made in a transaction of its own.
 
-        Of a deletion that is the number of events.
+        Of a deletion that is the number of events. One without a number is not missed where it is not
+        found again: what followers conclude is concluded anew then.
         """
         return self._room.with_room(
-            lambda: self._changed(change, is_deletion=is_deletion), self._using, for_deleting=True
+            lambda: self._changed(change, is_deletion=is_deletion, is_numbered=is_numbered),
+            self._using,
+            for_deleting=True,
         )
 
-    def _changed(self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool) -> Changed:
+    def _changed(
+        self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool, is_numbered: bool
+    ) -> Changed:
         with self._using():
             last, before = self._last_seq, self._writer.total_changes()
             with transaction(self._writer):
                 changed = change(self._writer)
-                if self._writer.total_changes() != before:
+                if is_numbered and self._writer.total_changes() != before:
                     last = self._number_change(last)
             deleted = changed if is_deletion and isinstance(changed, int) else 0
             self._acknowledge(last, self._count - deleted)

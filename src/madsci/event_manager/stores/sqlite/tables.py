@@ -1,0 +1,69 @@
+"""The small tables of an event file: one table in it, by name and key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import apsw
+
+from madsci.event_manager.model.feed import START
+from madsci.event_manager.model.tables import (
+    FOLLOWERS,
+    Change,
+    Step,
+    Way,
+    kept_position,
+    position_of,
+    put,
+)
+
+TABLE: Final = """
+CREATE TABLE documents (                -- small tables: what followers of the feed conclude, and such
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,                -- JSON
+    PRIMARY KEY (name, key)
+) STRICT, WITHOUT ROWID;
+"""
+_READ: Final = "SELECT value FROM documents WHERE name = ? AND key = ?"
+_SCAN: Final = """
+SELECT key, value FROM documents
+WHERE name = ?1 AND key >= ?2 AND key < ?2 || char(0x10FFFF) AND (?3 IS NULL OR key > ?3)
+ORDER BY key LIMIT ?4
+"""
+_PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)"
+_PUT_IF_ABSENT: Final = "INSERT OR IGNORE INTO documents VALUES (?, ?, ?)"
+_DELETE: Final = "DELETE FROM documents WHERE name = ? AND key = ?"
+
+
+def read(connection: apsw.Connection, table: str, key: str) -> str | None:
+    """Return a document; see ``Tables``."""
+    value = connection.execute(_READ, (table, key)).get
+    return None if value is None else str(value)
+
+
+def scan(
+    connection: apsw.Connection, table: str, prefix: str, after: str | None, limit: int
+) -> list[tuple[str, str]]:
+    """Return documents in order; see ``Tables``."""
+    return [(str(key), str(value)) for key, value in connection.execute(
+        _SCAN, (table, prefix, after, limit)
+    )]  # fmt: skip
+
+
+def apply(connection: apsw.Connection, changes: Sequence[Change], step: Step | None) -> bool:
+    """Make changes in the transaction under way; see ``Tables``."""
+    if step is not None:
+        kept = read(connection, FOLLOWERS, step.follower)
+        if (START if kept is None else position_of(kept)) != step.before:
+            return False
+        changes = [*changes, put(FOLLOWERS, step.follower, kept_position(step.after))]
+    for change in changes:
+        key = (change.table, change.key)
+        if change.way is Way.DELETE:
+            connection.execute(_DELETE, key)
+        else:
+            sql = _PUT if change.way is Way.PUT else _PUT_IF_ABSENT
+            connection.execute(sql, (*key, change.value))
+    return True
