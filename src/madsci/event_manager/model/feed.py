@@ -56,6 +56,11 @@ class Position:
     def __str__(self) -> str:
         return ".".join(f"{lane}-{number}" for lane, number in self.lanes) or _START
 
+    def beyond(self, other: Position) -> int:
+        """Return how many numbers there are from another position to this one, entries or not."""
+        before = dict(other.lanes)
+        return sum(max(0, number - before.get(lane, 0)) for lane, number in self.lanes)
+
     def behind(self, entry: Entry) -> Position:
         """Return the position at which one has read that entry, too."""
         return Position.of({**dict(self.lanes), entry.lane: entry.number}.items())

@@ -1,0 +1,1 @@
+"""What happens after the commit: who follows the feed, and how far each has come."""

@@ -1,0 +1,144 @@
+"""The way of one follower through the feed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from madsci.common.clock import Clock, now_us
+from madsci.common.errors import MadsciError, StoreError
+from madsci.event_manager.feed.follower import Conclusion, Follower
+from madsci.event_manager.model.feed import START, Entries, Entry, Position
+from madsci.event_manager.model.tables import FOLLOWERS, Step, position_of
+from madsci.event_manager.stores.base import EventLog, Tables
+
+_logger = logging.getLogger(__name__)
+
+_AT_ONCE: Final = 1_000
+"""Entries of one step: large enough for 50,000 a second, small enough to be forgotten in a crash."""
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds until a follower that failed is tried again; they double from the first to the longest."""
+
+
+class FeedStore(EventLog, Tables, Protocol):
+    """A feed, and the tables in which those who follow it keep what they conclude."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a follower does not go on, since when (microseconds since 1970), at which event if any."""
+
+    reason: str
+    since: int
+    event_id: str | None
+
+
+class Course:
+    """Where a follower is, and what holds it up. Used by one thread, its figures read by any."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        store: FeedStore,
+        *,
+        clock: Clock = now_us,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.follower = follower
+        self._store = store
+        self._clock = clock
+        self._elapsed = elapsed
+        self._position: Position | None = None
+        self._wake_at: int | None = None
+        self._pause = _FIRST_PAUSE
+        self._not_before = 0.0
+        self._held_at: Entry | None = None
+        self._alone = 0
+        """How many entries it is still given one by one."""
+        self.failure: Failure | None = None
+        self.missed = 0
+        """Entries that were deleted, or damaged, before it came to them, since this start."""
+
+    @property
+    def lag(self) -> int | None:
+        """How many entries it is behind; ``None`` until that is known."""
+        return None if self._position is None else self._store.head().beyond(self._position)
+
+    def rest(self) -> float | None:
+        """Return in how many seconds it is to be asked though nothing was committed, if at all."""
+        if self.failure is not None:
+            return max(0.0, self._not_before - self._elapsed())
+        if self._wake_at is not None:
+            return max(0.0, (self._wake_at - self._clock()) / 1_000_000)
+        return None
+
+    def advance(self) -> bool:
+        """Do a step if there is something to do; tell whether more waits already."""
+        if self.failure is not None and self._elapsed() < self._not_before:
+            return False
+        try:
+            position = self._begin()
+            part = self._store.since(position, 1 if self._alone else _AT_ONCE)
+            is_due = self._wake_at is not None and self._clock() >= self._wake_at
+            if part.next == position and not is_due:
+                return False
+            return self._step(position, part)
+        except StoreError as error:
+            self._fail(error.message)
+            return False
+
+    def _begin(self) -> Position:
+        if self._position is None:
+            kept = self._store.read(FOLLOWERS, self.follower.name)
+            self._position = START if kept is None else position_of(kept)
+            self._wake_at = self._clock()  # when it wanted to be asked, nobody knows any more
+        return self._position
+
+    def _step(self, position: Position, part: Entries) -> bool:
+        concluded = self._conclude(part.entries)
+        if concluded is not None:
+            return self._keep(position, part.next, concluded, part.missed) and part.has_more
+        if len(part.entries) > 1:  # up to the one that it raises for, if there is one
+            self._alone = len(part.entries)
+            return True
+        return False
+
+    def _conclude(self, entries: Sequence[Entry]) -> Conclusion | None:
+        try:
+            return self.follower.conclude(entries, self._store, self._clock())
+        except Exception as error:
+            reason = error.message if isinstance(error, MadsciError) else repr(error)
+            if len(entries) <= 1:
+                _logger.exception("The follower %s cannot go on", self.follower.name)
+                self._fail(reason, entries[0] if entries else None)
+            return None
+
+    def _keep(self, position: Position, then: Position, concluded: Conclusion, missed: int = 0) -> bool:
+        if not self._store.apply(concluded.changes, Step(self.follower.name, position, then)):
+            self._position = None  # another server has gone on with it
+            return False
+        self._position, self._wake_at = then, concluded.wake_at
+        self.missed += missed
+        self._alone = max(0, self._alone - 1)
+        self.failure, self._held_at, self._pause = None, None, _FIRST_PAUSE
+        return True
+
+    def _fail(self, reason: str, entry: Entry | None = None) -> None:
+        is_the_same = self.failure is not None and self._held_at == entry
+        since = self.failure.since if self.failure is not None and is_the_same else self._clock()
+        self.failure = Failure(reason, since, None if entry is None else entry.event.event_id)
+        self._held_at = entry
+        self._not_before = self._elapsed() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def skip(self, event_id: str) -> bool:
+        """Have it pass over the event that holds it up; tell whether it is that one."""
+        entry, position = self._held_at, self._position
+        if entry is None or position is None or entry.event.event_id != event_id:
+            return False
+        _logger.warning("The follower %s passes over the event %s", self.follower.name, event_id)
+        return self._keep(position, position.behind(entry), Conclusion(wake_at=self._wake_at))
