@@ -10,12 +10,10 @@ from test_event_store import event
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.model.feed import START, Position
 
-ENGINES = ("memory", "sqlite")
-
 
 @pytest.fixture
-def log(transactional_store):
-    return transactional_store
+def log(store):
+    return store
 
 
 def read(log, position=START, limit=3):

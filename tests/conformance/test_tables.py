@@ -12,8 +12,8 @@ from madsci.event_manager.model.tables import FOLLOWERS, Step, delete, position_
 
 
 @pytest.fixture
-def tables(transactional_store):
-    return transactional_store
+def tables(store):
+    return store
 
 
 def test_a_document_is_read_as_it_was_put(tables):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -66,6 +67,18 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     archived_at: datetime | None
     extra: dict[str, Any] | None = None
     exact: str | None = None
+    lane: str | None = None
+    number: int | None = None
+    raised_lane: str | None = None
+    raised_number: int | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of an event in the feed."""
+
+    lane: str
+    number: int
 
 
 class _Exact(msgspec.Struct, gc=False):
@@ -81,24 +94,25 @@ _exact_decoder = msgspec.json.Decoder(_Exact)
 _encoder = msgspec.json.Encoder(enc_hook=json_value)
 
 
-def to_document(event: StoredEvent) -> dict[str, Any]:
+def to_document(event: StoredEvent, place: Place | None = None) -> dict[str, Any]:
     """Return the document of an event, as it is before BSON refuses anything of it."""
-    return _document(event, event.source, msgspec.json.decode(event.event_data), event.extra)
+    data = msgspec.json.decode(event.event_data)
+    return _document(event, event.source, data, event.extra, place)
 
 
-def to_bson(event: StoredEvent, *, decimals: bool = True) -> bytes:
+def to_bson(event: StoredEvent, place: Place | None = None, *, decimals: bool = True) -> bytes:
     """Return the document as BSON, with ``exact`` where BSON cannot hold the event as it is.
 
     ``decimals``: the server knows BSON's decimal numbers; others end the connection when they see one.
     """
-    document = to_document(event)
+    document = to_document(event, place)
     if _is_odd(event):
-        return _adapted(event, _nearest(document, decimals=decimals))
+        return _adapted(event, _nearest(document, decimals=decimals), place)
     try:
         encoded = bson.encode(document)
     except (OverflowError, InvalidDocument, UnicodeEncodeError, RecursionError):
-        return _adapted(event, _nearest(document, decimals=decimals))
-    return encoded if len(encoded) <= MAX_DOCUMENT else reduced(event)
+        return _adapted(event, _nearest(document, decimals=decimals), place)
+    return encoded if len(encoded) <= MAX_DOCUMENT else reduced(event, place)
 
 
 def _is_odd(event: StoredEvent) -> bool:
@@ -112,14 +126,14 @@ def _is_odd(event: StoredEvent) -> bool:
     return '"$' in text or '"_id"' in text or "-0.0" in text
 
 
-def reduced(event: StoredEvent) -> bytes:
+def reduced(event: StoredEvent, place: Place | None = None) -> bytes:
     """Return the document of an event that a server will not have: of its data only the message.
 
     Selectors about other members of its data do not find it on MongoDB itself.
     """
     message = message_of(msgspec.json.decode(event.event_data))[:_SEARCHED]
     source = {name: value for name, value in event.source.items() if isinstance(value, str)}
-    near = _document(event, _nearest(source, decimals=False), {"message": message}, None)
+    near = _document(event, _nearest(source, decimals=False), {"message": message}, None, place)
     near["exact"] = encode_event(event).decode()
     return bson.encode(near)
 
@@ -128,14 +142,18 @@ _SEARCHED: Final = 64 * 1024
 """Characters of a message that stand in the document beside the exact text of a huge event."""
 
 
-def _adapted(event: StoredEvent, near: dict[str, Any]) -> bytes:
+def _adapted(event: StoredEvent, near: dict[str, Any], place: Place | None) -> bytes:
     near["exact"] = encode_event(event).decode()
     encoded = bson.encode(near)
-    return encoded if len(encoded) <= MAX_DOCUMENT else reduced(event)
+    return encoded if len(encoded) <= MAX_DOCUMENT else reduced(event, place)
 
 
 def _document(
-    event: StoredEvent, source: dict[str, Any], data: Any, extra: dict[str, Any] | None
+    event: StoredEvent,
+    source: dict[str, Any],
+    data: Any,
+    extra: dict[str, Any] | None,
+    place: Place | None,
 ) -> dict[str, Any]:
     archived_at = event.archived_at
     document = {
@@ -154,6 +172,8 @@ def _document(
     }
     if extra:
         document["extra"] = extra
+    if place is not None:
+        document["lane"], document["number"] = place.lane, place.number
     return document
 
 

@@ -1,4 +1,4 @@
-"""The steps from a database of releases 0.3 to 0.8.1 to ours. Each may be killed and run again."""
+"""The steps from a database of releases 0.3 to 0.9 to ours. Each may be killed and run again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from madsci.event_manager.stores.mongo.connection import Database
 from madsci.event_manager.stores.mongo.normalising import Normalisation
+from madsci.event_manager.stores.mongo.numbering import Numbering
 from madsci.event_manager.stores.mongo.schema import Schema, compare_indexes, ensure_indexes
 from madsci.event_manager.stores.upkeep import Progress, Step
 
@@ -29,6 +30,7 @@ class Migration:
         self._events = database[events]
         self._schema = schema
         self._decimals = decimals
+        self._numbering = Numbering(database, self._events)
         self._documents = Normalisation(self._events, zone, decimals=decimals)
 
     def steps(self) -> list[Step]:
@@ -46,6 +48,12 @@ class Migration:
                 self._documents.pending,
                 self._documents.run,
                 lambda: self._documents.unreadable,
+            ),
+            Step(
+                "number events",
+                "give each event its place in the order of commits",
+                lambda progress: self._numbering.pending(progress) - self._documents.to_be_moved,
+                self._numbering.run,
             ),
             Step(
                 "replace indexes",

@@ -31,6 +31,7 @@ from madsci.event_manager.stores.mongo.codec import (
 )
 from madsci.event_manager.stores.mongo.connection import Collection, Document
 from madsci.event_manager.stores.mongo.faults import is_temporary
+from madsci.event_manager.stores.mongo.lanes import PLACES
 from madsci.event_manager.stores.mongo.schema import UNREADABLE
 from madsci.event_manager.stores.upkeep import Progress
 
@@ -74,6 +75,8 @@ class Normalisation:
         self._decimals = decimals
         self.unreadable = 0
         """Of the documents that were counted or changed last, those that are no events."""
+        self.to_be_moved = 0
+        """Of those, the ones that are still among the events."""
 
     def pending(self, progress: Progress) -> int:
         """Return how many documents would be changed."""
@@ -82,6 +85,7 @@ class Normalisation:
         for odd in self._odd(progress):
             number += 1
             self.unreadable += odd.event is None
+        self.to_be_moved = self.unreadable
         return number
 
     def run(self, progress: Progress) -> int:
@@ -90,7 +94,7 @@ class Normalisation:
         Raises:
             StoreError: there are always more of them, since somebody goes on to write them.
         """
-        self.unreadable = 0
+        self.unreadable = self.to_be_moved = 0
         changed = self._finish_renaming()
         for _ in range(_PASSES):
             number = self._pass(progress)
@@ -248,7 +252,7 @@ _OTHER_MEMBERS: Final = StoredEvent.__struct_fields__[1:]
 
 
 def _is_ours(document: Document, event: StoredEvent, made: bytes) -> bool:
-    there = _text_of(document)
+    there = _text_of({name: document[name] for name in document.keys() - PLACES})
     if there == _text_of(_decoded(made)):
         return True
     return "exact" in document and there == _text_of(_decoded(reduced(event)))

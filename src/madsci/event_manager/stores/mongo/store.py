@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Final
 
 import pymongo
-from bson.raw_bson import RawBSONDocument
-from pymongo import ReturnDocument
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import PyMongoError
 
 from madsci.common.clock import iso, now_us
 from madsci.common.errors import StoreDamagedError, StoreError
 from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import Change, Step
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition, Space
-from madsci.event_manager.stores.mongo import counting, turns
-from madsci.event_manager.stores.mongo.codec import NO_EVENT, reduced, to_bson, to_event
+from madsci.event_manager.stores.base import AppendOutcome, Damage, Space
+from madsci.event_manager.stores.mongo import counting, tables, turns
+from madsci.event_manager.stores.mongo.appending import Appender
+from madsci.event_manager.stores.mongo.codec import NO_EVENT, to_event
 from madsci.event_manager.stores.mongo.connection import (
     connect,
     database_of,
     is_mongodb,
     masked,
 )
-from madsci.event_manager.stores.mongo.faults import is_temporary, translated
+from madsci.event_manager.stores.mongo.faults import translated
+from madsci.event_manager.stores.mongo.feed import Feed
 from madsci.event_manager.stores.mongo.finding import Events
+from madsci.event_manager.stores.mongo.lane_keeper import LaneKeeper
+from madsci.event_manager.stores.mongo.lanes import OwnLane
 from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
@@ -37,7 +41,6 @@ from madsci.event_manager.stores.mongo.selecting import split
 from madsci.event_manager.stores.mongo.versions import check_version
 from madsci.event_manager.stores.tallying import tallied
 
-_DUPLICATE_KEY: Final = 11000
 _CHECK_SECONDS: Final = 1.0
 """How long a database may take to show that it is there; who asks how the server is waits as long."""
 _IDS_AT_ONCE: Final = 10_000
@@ -68,16 +71,22 @@ class MongoStore:
         self._database = database_of(self._client, database, collection)
         self.collection = self._database[collection]
         self._shown_url = masked(url)
-        self._presence = Presence(
-            self._database, self.location, f"{SERVERS}{turns.new_holder()}", self._take_up
-        )
+        server = f"{SERVERS}{turns.new_holder()}"
+        self._presence = Presence(self._database, self.location, server, self._return)
         self._passed_over = PassedOver(self.location)
         self._closed = False
         try:
             with translated(self.location):
                 self._events = Events(self.collection, is_mongodb(self._client), self._passed_over)
+                self._feed = Feed(self._database, self.collection, self._passed_over)
+                self._lane = OwnLane(self._database, server)
+                self._appender = Appender(
+                    self._database, self.collection, self._lane, decimals=self._events.is_mongodb
+                )
+                self._keeper = LaneKeeper(self._database, self.collection, self._lane, server)
                 self._presence.start()
                 self._take_up()
+                self._keeper.start()
         except StoreError:
             self._presence.close()
             self._client.close()
@@ -88,85 +97,29 @@ class MongoStore:
         finish_interrupted_restore(self._database)
         check_version(self._database, self.location, self._shown_url, self.collection.name)
 
+    def _return(self) -> None:
+        """Go on after others may have taken this server for gone."""
+        self._take_up()
+        self._appender.leave_lane()
+
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events in one bulk insert; see ``EventStore``.
 
         Where the server refuses one of them, the others are kept nevertheless.
         """
         with self._writing():
-            first: dict[str, int] = {}
-            for place, event in enumerate(events):
-                first.setdefault(event.event_id, place)
-            duplicates = self._insert({event_id: events[place] for event_id, place in first.items()})
-            outcomes: list[AppendOutcome | None] = [None] * len(events)
-            repeated: list[int] = []
-            for place, event in enumerate(events):
-                if first[event.event_id] == place and event.event_id not in duplicates:
-                    outcomes[place] = AppendOutcome(Disposition.STORED, event)
-                else:
-                    repeated.append(place)
-            if repeated:
-                self._tell_duplicates(events, repeated, outcomes)
-        return [outcome for outcome in outcomes if outcome is not None]
+            outcomes = self._appender.append(events)
+        self._keeper.wake()
+        return outcomes
 
-    def _insert(self, events: dict[str, StoredEvent]) -> set[str]:
-        """Insert the events; return the ids of those that were there before."""
-        ids = list(events)
-        failed = self._insert_many(
-            [to_bson(event, decimals=self._events.is_mongodb) for event in events.values()]
-        )
-        duplicates = {ids[place] for place, code in failed.items() if code == _DUPLICATE_KEY}
-        # What a server refuses as it is, it takes as text. What it refuses then, too, is an error.
-        refused = [ids[place] for place, code in failed.items() if code != _DUPLICATE_KEY]
-        if refused:
-            again = self._insert_many([reduced(events[event_id]) for event_id in refused], final=True)
-            duplicates.update(refused[place] for place in again)
-        return duplicates
+    def head(self) -> Position:
+        """Return the position at the heads of all lanes, as far as they were seen; see ``EventLog``."""
+        return self._keeper.head()
 
-    def _insert_many(self, documents: list[bytes], *, final: bool = False) -> dict[int, int]:
-        """Insert documents in any order; return the code of each that was refused, by its place."""
-        if not documents:
-            return {}
-        try:
-            self.collection.insert_many(
-                [RawBSONDocument(document) for document in documents], ordered=False
-            )
-        except BulkWriteError as error:
-            details: Any = error.details or {}
-            codes = {int(one["index"]): int(one["code"]) for one in details["writeErrors"]}
-            if is_temporary(error) or (final and set(codes.values()) != {_DUPLICATE_KEY}):
-                raise
-            return codes
-        return {}
-
-    def _tell_duplicates(
-        self,
-        events: Sequence[StoredEvent],
-        repeated: list[int],
-        outcomes: list[AppendOutcome | None],
-    ) -> None:
-        stored = self._stored({events[place].event_id for place in repeated})
-        for place in repeated:
-            event = events[place]
-            disposition = Disposition.DUPLICATE
-            known = stored.get(event.event_id)
-            if event.alert and known is not None and not known.alert:
-                raised = self.collection.find_one_and_update(
-                    {"_id": event.event_id, "alert": {"$ne": True}},
-                    {"$set": {"alert": True}},
-                    return_document=ReturnDocument.AFTER,
-                )
-                if raised is not None:
-                    disposition = Disposition.ALERT_RAISED
-                known = to_event(raised) if raised is not None else self._get(event.event_id)
-            if known is None:
-                raise StoreError(f"The stored event {event.event_id} cannot be found again.")
-            stored[event.event_id] = known
-            outcomes[place] = AppendOutcome(disposition, known)
-
-    def _stored(self, event_ids: Iterable[str]) -> dict[str, StoredEvent]:
-        found = self.collection.find({"_id": {"$in": list(event_ids)}})
-        return {event.event_id: event for event in map(to_event, found)}
+    def since(self, position: Position, limit: int) -> Entries:
+        """Return what follows a position; see ``EventLog``."""
+        with self._using():
+            return self._feed.since(position, limit, self._lane.heads())
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""
@@ -219,6 +172,23 @@ class MongoStore:
         """Return how many events are stored, as the collection's metadata say it."""
         with self._using():
             return self.collection.estimated_document_count()
+
+    def read(self, table: str, key: str) -> str | None:
+        """Return a small document; see ``Tables``."""
+        with self._using():
+            return tables.read(self._database, table, key)
+
+    def scan(
+        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
+    ) -> list[tuple[str, str]]:
+        """Return small documents in order; see ``Tables``."""
+        with self._using():
+            return tables.scan(self._database, table, prefix, after, limit)
+
+    def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
+        """Make changes of small documents; see ``Tables``."""
+        with self._writing():
+            return tables.apply(self._database, changes, step)
 
     def fence(self) -> int:
         """Return the present: servers that share a database have no order of commits, but clocks.
@@ -322,6 +292,7 @@ class MongoStore:
         """Tell other servers that this one has gone, and end the connections."""
         if not self._closed:
             self._closed = True
+            self._keeper.close()
             self._presence.close()
             self._client.close()
 

@@ -38,7 +38,7 @@ def take_turn(  # noqa: PLR0913 - as in the contract
     where a server imitates MongoDB and its updates are not atomic. That of the slot for which the task
     was done last stays until it is done again.
     """
-    now = _now(database)
+    now = database_time(database)
     for turn in database[TURNS].find({"task": task}):
         is_done = turn["done"] and slot <= turn["slot"] <= horizon
         if is_done or (turn["holder"] != holder and turn["until"] > now):
@@ -70,7 +70,7 @@ def last_done(database: Database, task: str) -> str | None:
 
 def hold(database: Database, name: str, holder: str, seconds: float) -> bool:
     """Take or renew a lease; tell whether it is the holder's now."""
-    return _take(database, name, holder, _now(database) + timedelta(seconds=seconds), {})
+    return _take(database, name, holder, database_time(database) + timedelta(seconds=seconds), {})
 
 
 def let_go(database: Database, name: str, holder: str) -> None:
@@ -81,13 +81,13 @@ def let_go(database: Database, name: str, holder: str) -> None:
 def holders(database: Database, prefix: str) -> list[str]:
     """Return the names that begin with a prefix and are held now."""
     names = {"$gte": prefix, "$lt": prefix + _BEYOND}
-    held = database[TURNS].find({"_id": names, "until": {"$gt": _now(database)}})
+    held = database[TURNS].find({"_id": names, "until": {"$gt": database_time(database)}})
     return sorted(str(lease["_id"]) for lease in held)
 
 
 def _take(database: Database, name: str, holder: str, until: datetime, details: dict[str, Any]) -> bool:
     free = {
-        "$or": [{"holder": holder}, {"until": {"$lte": _now(database)}}],
+        "$or": [{"holder": holder}, {"until": {"$lte": database_time(database)}}],
         "done": {"$ne": True},  # of a task: since it was looked at
     }
     lease = {"holder": holder, "until": until, **details}
@@ -102,6 +102,7 @@ def _name(task: str, slot: str) -> str:
     return f"{task}@{slot}"
 
 
-def _now(database: Database) -> datetime:
+def database_time(database: Database) -> datetime:
+    """Return the time by the clock of the database server."""
     now: datetime = database.client.admin.command("hello")["localTime"]  # in UTC, without saying so
     return now.replace(tzinfo=timezone.utc)
