@@ -26,16 +26,15 @@ WITH_TRANSACTIONS = ("memory", "sqlite")
 
 
 @pytest.fixture(params=ENGINES)
-def store(request):
+def engine(request):
+    """The name of each engine."""
+    return request.param
+
+
+@pytest.fixture
+def store(request, engine):
     """An empty store of each engine."""
-    with contextlib.closing(ENGINES[request.param](request)) as opened:
-        yield opened
-
-
-@pytest.fixture(params=WITH_TRANSACTIONS)
-def transactional_store(request):
-    """An empty store of each engine whose appends are kept whole or not at all."""
-    with contextlib.closing(ENGINES[request.param](request)) as opened:
+    with contextlib.closing(ENGINES[engine](request)) as opened:
         yield opened
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from madsci.event_manager.model.feed import START, Position
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
@@ -79,7 +80,7 @@ def test_a_follower_sees_each_entry_once_and_knows_how_many_it_missed(engine, st
                 store.delete(value)
                 model.delete(value)
             elif what == "note":
-                store.remember("key", "value")
+                remember(store, "key", "value")
             elif what == "reopen" and engine == "sqlite":
                 store.close()
                 store = stack.enter_context(closing(opened()))

@@ -17,6 +17,7 @@ import msgspec
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.sorting import OLDEST_FIRST
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.salvage import Salvaged
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.salvage.btree import Kind, read_node
@@ -54,7 +55,7 @@ def fill(path: Path, log_copy: Path, number: int = 600) -> None:
     """
     half = number // 2
     with closing(SqliteStore(path)) as store:
-        store.remember("manager_id/lab", "01KBMANAGER")
+        remember(store, "manager_id/lab", "01KBMANAGER")
         for first in range(0, half, 25):
             store.append([event(one) for one in range(first, first + 25)])
         store.archive([event(one).event_id for one in range(0, half, 3)], 10**15)

@@ -25,7 +25,7 @@ READ_ONLY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 TREES = (
     "events", "sqlite_autoindex_events_1", "events_by_time", "serious_events_by_time", "events_by_node",
     "archived_events", "event_terms_data", "event_terms_idx", "event_terms_config", "facts",
-    "sqlite_autoindex_facts_1", "damaged_events", "sqlite_schema",
+    "sqlite_autoindex_facts_1", "documents", "damaged_events", "sqlite_schema",
 )  # fmt: skip
 WORDS = ("plate", "pump", "reader", "hotel", "door", "tip", "liquid", "arm")
 QUESTIONS = {

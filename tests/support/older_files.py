@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import apsw
 
 
 def make_older(file: apsw.Connection, version: int) -> None:
     """Take out of an event file what versions after this one have put there."""
     if version < 6:
+        for table, key, value in file.execute("SELECT name, key, value FROM documents").fetchall():
+            name, prefix = {"facts": ("value", ""), "done": ("slot", "done/")}.get(table, (None, ""))
+            if name is not None:
+                fact = (f"{prefix}{key}", json.loads(value)[name])
+                file.execute("INSERT INTO facts VALUES (?, ?)", fact)
         file.execute("DROP TABLE raises; DROP TABLE other_commits; DROP TABLE documents")
         file.execute("DELETE FROM facts WHERE key LIKE 'lane/%'")
     if version < 5:

@@ -50,6 +50,7 @@ from madsci.event_manager.search.service import Search
 from madsci.event_manager.search.verification import VerificationTask
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.stores.factory import DEFAULT_STORE, StoreAddress, open_store, open_upkeep
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.upkeep import Upkeep
 from madsci.event_manager.tasks.cron import Cron
 from madsci.event_manager.tasks.runner import TaskRunner
@@ -141,7 +142,7 @@ class Parts:
         tell_of_troubles(store)
         name = settings.manager_name or "EventManager"
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
-        manager_id = settings.manager_id or store.remember(f"manager_id/{name}", new_ulid())
+        manager_id = settings.manager_id or remember(store, f"manager_id/{name}", new_ulid())
         writer = Writer(store, max_events=settings.ingest_queue_events)
         search = Search(
             store,

@@ -12,8 +12,8 @@ from madsci.common.clock import Clock, now_us
 from madsci.common.errors import MadsciError, StoreError
 from madsci.event_manager.feed.follower import Conclusion, Follower
 from madsci.event_manager.model.feed import START, Entries, Entry, Position
-from madsci.event_manager.model.tables import FOLLOWERS, Step, position_of
-from madsci.event_manager.stores.base import EventLog, Tables
+from madsci.event_manager.model.tables import FOLLOWERS, Step, check_size, position_of
+from madsci.event_manager.stores.base import EventLog, Leases, Tables
 
 _logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ _LONGEST_PAUSE: Final = 60.0
 """Seconds until a follower that failed is tried again; they double from the first to the longest."""
 
 
-class FeedStore(EventLog, Tables, Protocol):
-    """A feed, and the tables in which those who follow it keep what they conclude."""
+class FeedStore(EventLog, Tables, Leases, Protocol):
+    """A feed, the tables in which those who follow it keep what they conclude, and who does it."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,12 @@ class Course:
         """How many entries it is behind; ``None`` until that is known."""
         return None if self._position is None else self._store.head().beyond(self._position)
 
+    def leave(self) -> None:
+        """Know nothing of it any more: another server goes on with it."""
+        self._position, self._wake_at = None, None
+        self.failure, self._held_at, self._pause = None, None, _FIRST_PAUSE
+        self._alone = 0
+
     def rest(self) -> float | None:
         """Return in how many seconds it is to be asked though nothing was committed, if at all."""
         if self.failure is not None:
@@ -109,13 +115,15 @@ class Course:
 
     def _conclude(self, entries: Sequence[Entry]) -> Conclusion | None:
         try:
-            return self.follower.conclude(entries, self._store, self._clock())
+            concluded = self.follower.conclude(entries, self._store, self._clock())
+            check_size(concluded.changes)
         except Exception as error:
             reason = error.message if isinstance(error, MadsciError) else repr(error)
             if len(entries) <= 1:
                 _logger.exception("The follower %s cannot go on", self.follower.name)
                 self._fail(reason, entries[0] if entries else None)
             return None
+        return concluded
 
     def _keep(self, position: Position, then: Position, concluded: Conclusion, missed: int = 0) -> bool:
         if not self._store.apply(concluded.changes, Step(self.follower.name, position, then)):

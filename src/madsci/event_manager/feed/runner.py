@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from madsci.common.errors import StoreError
+from madsci.common.ids import new_ulid
 from madsci.event_manager.feed.course import Course, Failure, FeedStore
 from madsci.event_manager.feed.follower import Follower
 
+_logger = logging.getLogger(__name__)
+
 _LOOK: Final = 1.0
 """Seconds after which it is looked what other servers have committed."""
+_LEASE: Final = "followers"
+_LIFETIME: Final = 30.0
+_RENEWAL: Final = 10.0
+"""Seconds for which a server has the followers for itself, and between two times that it says so: one
+that was killed is followed by another after half a minute."""
+_ASKING: Final = 5.0
+"""Seconds between two times that a server asks for them that another one has."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How it stands with a follower."""
+    """How it stands with a follower; of one that another server has go on, ``lag`` is not known."""
 
     name: str
     lag: int | None
@@ -24,15 +38,59 @@ class Standing:
     failure: Failure | None
 
 
+class _Place:
+    """The right to have the followers go on. For one thread; ``elapsed`` returns seconds."""
+
+    def __init__(self, store: FeedStore, elapsed: Callable[[], float]) -> None:
+        self._store = store
+        self._elapsed = elapsed
+        self._holder = new_ulid()
+        self._until = 0.0
+        self._ask_at = 0.0
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nobody else can have it."""
+        return self._elapsed() < self._until
+
+    def keep(self) -> bool:
+        """Take or renew it where that is due; tell whether it is ours."""
+        now = self._elapsed()
+        if now >= self._ask_at or now >= self._until > 0.0:
+            try:
+                is_ours = self._store.hold(_LEASE, self._holder, _LIFETIME)
+                self._until = now + _LIFETIME if is_ours else 0.0
+                self._ask_at = now + (_RENEWAL if is_ours else _ASKING)
+            except StoreError as error:  # until its end it stays ours
+                _logger.debug("The place of the followers could not be asked for: %s", error.message)
+                self._ask_at = now + _LOOK
+                self._until = self._until if self.is_certain else 0.0
+        return self.is_certain
+
+    def let_go(self) -> None:
+        """Let another server go on at once; where it cannot be told, after a while."""
+        if self._until:
+            with contextlib.suppress(StoreError):
+                self._store.let_go(_LEASE, self._holder)
+
+
 class Followers:
     """Has durable followers go on, one after the other. Owns a thread; ``wake`` is for any.
 
-    One server of all that share a store does this at a time; where two do, the later step is refused
-    by the store, and its follower goes on from where the other one came to.
+    One server of all that share a store does this at a time: it holds a lease, and another one goes on
+    where it came to when it stops or dies. One that stood still for longer than its lease has its step
+    refused by the store.
     """
 
-    def __init__(self, store: FeedStore, followers: Sequence[Follower]) -> None:
+    def __init__(
+        self,
+        store: FeedStore,
+        followers: Sequence[Follower],
+        *,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._courses = [Course(one, store) for one in followers]
+        self._place = _Place(store, elapsed)
         self._woken = threading.Event()
         self._stopping = False
         self._turn = threading.Lock()
@@ -52,7 +110,10 @@ class Followers:
         return [Standing(one.follower.name, one.lag, one.missed, one.failure) for one in self._courses]
 
     def skip(self, name: str, event_id: str) -> bool:
-        """Have a follower pass over the event that holds it up; tell whether that is so."""
+        """Have a follower pass over the event that holds it up; tell whether that is so.
+
+        To be asked of the server that has the followers go on; the others know of nothing.
+        """
         with self._turn:
             skipped = any(one.skip(event_id) for one in self._courses if one.follower.name == name)
         self.wake()
@@ -67,18 +128,32 @@ class Followers:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        was_ours = False
         while not self._stopping:
             self._woken.clear()
-            if not self._advance():
-                rests = [rest for one in self._courses if (rest := one.rest()) is not None]
-                self._woken.wait(min([_LOOK, *rests]))
+            is_ours = self._place.keep()
+            if was_ours and not is_ours:
+                self._leave()
+            was_ours = is_ours
+            if not (is_ours and self._advance()):
+                self._woken.wait(self._rest() if is_ours else _LOOK)
+        self._place.let_go()
+
+    def _leave(self) -> None:
+        with self._turn:
+            for one in self._courses:
+                one.leave()
 
     def _advance(self) -> bool:
         """Let each follower do a step; tell whether more waits for one of them."""
         more = False
         for one in self._courses:
-            if self._stopping:
+            if self._stopping or not self._place.is_certain:
                 return False
             with self._turn:
                 more |= one.advance()
         return more
+
+    def _rest(self) -> float:
+        rests = [rest for one in self._courses if (rest := one.rest()) is not None]
+        return min([_LOOK, *rests])

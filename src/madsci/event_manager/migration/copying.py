@@ -15,6 +15,7 @@ from madsci.event_manager.model.selector import In
 from madsci.event_manager.model.sorting import OLDEST_FIRST
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event
 from madsci.event_manager.stores.base import EventStore
+from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.upkeep import Progress
 
 _AT_ONCE: Final = 1_000
@@ -57,7 +58,9 @@ def copy_events(
 ) -> CopyReport:
     """Copy every event, archived ones too, with every member; read each back from the target.
 
-    Facts about the lab, such as the ids of managers, go along where the target has none of them.
+    Facts about the lab, such as the ids of managers, go along where the target has none of them. What
+    followers concluded does not: in the feed of the target each event has another place, and they
+    conclude it there.
 
     ``bookmark`` is a file that remembers how far it came, so that a copy that was interrupted goes
     on there; copying twice changes nothing.
@@ -76,7 +79,9 @@ def copy_events(
             " servers of both, and copy again."
         )
     report.other_facts = {
-        key: value for key, value in source.facts().items() if target.remember(key, value) != value
+        key: value
+        for key, value in facts_about_the_lab(source).items()
+        if remember(target, key, value) != value
     }
     return report
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from madsci.common.clock import LAST_US, Clock, iso, now_us, parse_instant
+from madsci.common.clock import Clock, iso, now_us, parse_instant
 from madsci.common.errors import HeldBackError
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import And, Compare, Or
+from madsci.event_manager.model.tables import FACTS, fact_of
 from madsci.event_manager.stores.base import EventStore
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.tasks.clock_watch import span
+from madsci.event_manager.tasks.turn import last_done, note_done
 
 _DAY_US: Final = 86_400_000_000
 GAP_US: Final = 7 * _DAY_US
@@ -30,7 +33,6 @@ _FIRST: Final = "retention/known_since"
 """The fact that says since when time is known to pass, where the clock was never believed."""
 _BELIEVED: Final = "clock"
 """The task that is done when the clock is believed: its last slot is the latest such time."""
-_FOR_EVER: Final = iso(LAST_US)
 _MOMENT: Final = "event_timestamp"
 _RECEIPT: Final = "received_at"
 
@@ -80,12 +82,13 @@ class ClockGuard:
 
     def latest(self) -> int | None:
         """Return the latest time that was ever believed; ``None`` where none was."""
-        done = self._store.last_done(_BELIEVED)
+        done = last_done(self._store, _BELIEVED)
         return None if done is None else parse_instant(done)
 
     def _believe(self, now: int) -> None:
-        if self._store.take_turn(_BELIEVED, iso(now), _BELIEVED, 1.0, _FOR_EVER):  # not an earlier one
-            self._store.give_back_turn(_BELIEVED, _BELIEVED, iso(now))
+        latest = self.latest()
+        if latest is None or latest < now:
+            note_done(self._store, _BELIEVED, iso(now))
 
     def _known(self, now: int) -> int | None:
         """Return the latest time that has come for certain; ``None`` where none is known."""
@@ -99,14 +102,14 @@ class ClockGuard:
         What came in since this server started, or just before, says nothing: by a clock that was wrong
         all the time.
         """
-        kept = self._store.facts().get(_FIRST)
+        kept = self._store.read(FACTS, _FIRST)
         if kept is not None:
-            return parse_instant(kept)
+            return parse_instant(fact_of(kept))
         before, ahead = Compare((_RECEIPT,), "$lt", self._started), Compare((_RECEIPT,), "$gt", now)
         newest = self._store.find(Query(Or((before, ahead)), 1)).events
         if not newest or newest[0].received_at > now:  # the clock is behind: nothing is too old by it
             return None
-        return parse_instant(self._store.remember(_FIRST, iso(newest[0].received_at)))
+        return parse_instant(remember(self._store, _FIRST, iso(newest[0].received_at)))
 
     def _followed(self, known: int, now: int) -> int:
         """Go from event to event as long as none is a week later than the one before it."""

@@ -1,4 +1,7 @@
-"""The contract of every store. Its words are what the conformance suite checks."""
+"""The contract of every store. Its words are what ``madsci.event_manager.testing`` checks.
+
+Who writes a store inherits from ``EventStore``: what few engines do otherwise is done there already.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ class EventReader(Protocol):
 
         Where an engine keeps JSON, nothing of an event is decoded for it.
         """
-        ...
+        return self.find(query).as_json()
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match, for all tallies as they are at one moment.
@@ -115,7 +118,8 @@ class EventReader(Protocol):
         damage. Return the place at which to go on;
         ``None`` at the end, and where an engine looks after itself.
         """
-        ...
+        del place, budget
+        return None
 
 
 class EventLog(Protocol):
@@ -145,7 +149,10 @@ class EventLog(Protocol):
 
 
 class Tables(Protocol):
-    """Keeps small documents beside the events. Calls block; any number of threads may make them."""
+    """Keeps small documents beside the events, by the name of a table, which has no slash, and a key.
+
+    Calls block; any number of threads may make them.
+    """
 
     def read(self, table: str, key: str) -> str | None:
         """Return a document as JSON text, or ``None`` if there is none with this key."""
@@ -161,21 +168,48 @@ class Tables(Protocol):
         ...
 
     def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
-        """Make changes, durably, in their order; tell whether they were made.
+        """Make changes in their order; tell whether they were made.
 
-        With a follower's step they are made only if it is where the step begins, and then it is where
-        the step ends. So each entry of the feed takes effect once, whoever follows and dies meanwhile.
-        An engine with transactions does all of it or nothing; another makes the changes first, and the
-        follower that goes on makes them again.
+        Without a step they are on disk when it returns. With a follower's step they are made only if it
+        is where the step begins, and then it is where the step ends. So each entry of the feed takes
+        effect once, whoever follows and dies meanwhile. The changes of a step and its position become
+        durable together, and sometimes only with what is kept next: what a power cut takes is
+        concluded anew.
+
+        Where it raises, an engine without transactions may have made some of the changes; those of a
+        step that was begun are made before anybody reads where the follower is.
+
+        Raises:
+            InvalidInputError: a document, or all changes together, are larger than may be.
         """
         ...
 
 
-class EventStore(EventReader, Protocol):
+class Leases(Protocol):
+    """Says who of all that share a store does something.
+
+    Calls block; any number of threads may make them.
+    """
+
+    def hold(self, name: str, holder: str, seconds: float) -> bool:
+        """Take a lease for so long from now on, or keep it; tell whether it is the holder's.
+
+        It ends by itself, by a clock that all who share the store go by, so that who dies is in
+        nobody's way for long. Who holds it counts the seconds from before the call.
+        """
+        ...
+
+    def let_go(self, name: str, holder: str) -> None:
+        """End a lease; one that somebody else has stays."""
+        ...
+
+
+class EventStore(EventReader, EventLog, Tables, Leases, Protocol):
     """Keeps events durably and finds them again.
 
     Calls block; services call them from threads of their own, never from the event loop, as many as
-    they like. A reader sees everything whose append returned before the read began.
+    they like. A reader sees everything whose append returned before the read began. What an event may
+    hold, and how ids and texts compare, says ``docs/reference/events.md``; a store keeps all of it.
 
     Every call may raise ``StoreUnavailableError`` (try again later) or ``StoreError`` (trying again
     will not help).
@@ -190,7 +224,7 @@ class EventStore(EventReader, Protocol):
     @property
     def readable_at(self) -> str | None:
         """A URL at which other processes of this machine may read the same events, if they can."""
-        ...
+        return None
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         """Keep the events, and return once they are on disk.
@@ -231,74 +265,51 @@ class EventStore(EventReader, Protocol):
         """Remove for good those of the events that are archived; return how many."""
         ...
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
-        """Reserve a task for a while, of all servers of this store; tell whether it is the holder's.
-
-        ``slot`` says for which time the task is done, as text whose order is that of time. It is not
-        given to anybody once it, or a later one up to ``horizon``, was done, nor while another holder
-        has the task. What was done for a time beyond the horizon was done by a clock that was ahead,
-        and does not count. The holder calls again to keep it longer; the turn of a holder that died
-        ends by itself.
-        """
-        ...
-
-    def last_done(self, task: str) -> str | None:
-        """Return the slot for which a task was done last; ``None`` where it never was."""
-        ...
-
-    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
-        """End the holder's turn; ``done`` is the slot if the task was done."""
-        ...
-
-    def remember(self, key: str, value: str) -> str:
-        """Keep a small fact durably the first time it is given; return the fact that is kept."""
-        ...
-
-    def facts(self) -> dict[str, str]:
-        """Return everything that ``remember`` has kept."""
-        ...
-
-    @property
-    def is_checked(self) -> bool:
-        """Whether opening has looked for damage; else ``verify`` is to be called soon."""
-        ...
-
-    @property
-    def damage(self) -> str | None:
-        """What is damaged beyond single events and indexes, and what to do about it, as sentences."""
-        ...
-
-    @property
-    def damaged_events(self) -> int:
-        """How many events are known not to be what was written; every answer passes over them."""
-        ...
-
-    def note_damage(self, found: Sequence[Damage]) -> None:
-        """Keep in mind what a process met that reads the store at ``readable_at``; say it once."""
-        ...
-
     def check(self) -> None:
         """Return if the store can be read; raise a ``StoreError`` that says why not."""
+        ...
+
+    def close(self) -> None:
+        """Release everything. Further calls raise ``StoreError``; closing again does nothing."""
         ...
 
     def probe(self) -> None:
         """Return if events would be kept now, as far as something tiny, written durably, can tell.
 
-        Nobody sees it, and nothing grows by it. Waits while the store is busy.
+        Nobody sees it, and nothing grows by it. Waits while the store is busy. An engine that cannot
+        tell looks whether it can be read.
         """
-        ...
+        self.check()
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether opening has looked for damage; else ``verify`` is to be called soon."""
+        return True
+
+    @property
+    def damage(self) -> str | None:
+        """What is damaged beyond single events and indexes, and what to do about it, as sentences."""
+        return None
+
+    @property
+    def damaged_events(self) -> int:
+        """How many events are known not to be what was written; every answer passes over them."""
+        return 0
+
+    def note_damage(self, found: Sequence[Damage]) -> None:
+        """Keep in mind what a process met that reads the store at ``readable_at``; say it once.
+
+        Where no other process reads, nobody meets any.
+        """
+        del found
 
     def space(self) -> Space | None:
         """Return the room on the disk of the store, in constant time; ``None`` where it cannot tell."""
-        ...
+        return None
 
     def troubles(self) -> list[str]:
         """Return a sentence for each thing that is not as it should be, though the store works.
 
         Such as acknowledged events that this start did not find again. Constant time, no waiting.
         """
-        ...
-
-    def close(self) -> None:
-        """Release everything. Further calls raise ``StoreError``; closing again does nothing."""
-        ...
+        return []

@@ -13,7 +13,7 @@ from madsci.common.ids import new_ulid
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.feed import START, Entries, Entry, Position, unknown_position
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.query import Filling, JsonPage, Page, Query
+from madsci.event_manager.model.query import Filling, Page, Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent, size_of
@@ -22,23 +22,21 @@ from madsci.event_manager.model.tables import (
     Change,
     Step,
     Way,
+    check_size,
     kept_position,
     position_of,
     put,
 )
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Damage, Disposition
+from madsci.event_manager.stores.base import AppendOutcome, Disposition, EventStore
+from madsci.event_manager.stores.local_leases import LocalLeases
 from madsci.event_manager.stores.tallying import tallied
 
 
-class MemoryStore:
+class MemoryStore(EventStore):
     """Keeps events in memory, for tests and trials."""
 
     engine = "memory"
-    readable_at = None
-    damaged_events = 0
-    damage = None
-    is_checked = True
     location = "memory (nothing is kept when the server stops)"
 
     def __init__(self) -> None:
@@ -49,8 +47,7 @@ class MemoryStore:
         self._log: list[tuple[str, bool]] = []
         """The id of each entry of the feed, and whether an alert was raised there."""
         self._documents: dict[tuple[str, str], str] = {}
-        self._facts: dict[str, str] = {}
-        self._done: dict[str, str] = {}
+        self._leases = LocalLeases()
         self._closed = False
 
     def append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
@@ -92,9 +89,8 @@ class MemoryStore:
             while number < len(self._log) and len(entries) < limit:
                 event_id, is_raised = self._log[number]
                 number += 1
-                stored = self._numbers.get(
-                    event_id, number + 1
-                )  # it may have been deleted, and sent again
+                # It may have been deleted, and sent again.
+                stored = self._numbers.get(event_id, number + 1)
                 if stored == number or (is_raised and stored < number):
                     entries.append(Entry(self._lane, number, self._events[event_id], is_raised))
             missed = number - before - len(entries)
@@ -122,6 +118,7 @@ class MemoryStore:
 
     def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
         """Make changes of small documents; see ``Tables``."""
+        check_size(changes)
         with self._lock:
             self._check_open()
             if step is not None:
@@ -159,10 +156,6 @@ class MemoryStore:
             if not filling.takes(event, size_of(event), tuple(where)):
                 break
         return Page(filling.items, filling.next_place, query.sort)
-
-    def find_json(self, query: Query) -> JsonPage:
-        """Return the events that match as JSON; see ``EventReader``."""
-        return self.find(query).as_json()
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventStore``."""
@@ -208,53 +201,19 @@ class MemoryStore:
                 del self._events[event_id], self._numbers[event_id]
             return len(gone)
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
-        """Tell whether the task is still to be done; nobody else has this store."""
-        del holder, seconds
-        done = self.last_done(task)
-        return done is None or not slot <= done <= horizon
-
-    def last_done(self, task: str) -> str | None:
-        """Return the slot for which a task was done last."""
+    def hold(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or keep a lease; see ``Leases``."""
         self._check_open()
-        return self._done.get(task)
+        return self._leases.hold(name, holder, seconds)
 
-    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
-        """Remember what was done."""
-        del holder
-        if done is not None:
-            self._done[task] = done
-
-    def remember(self, key: str, value: str) -> str:
-        """Keep a fact the first time it is given; return the one that is kept."""
+    def let_go(self, name: str, holder: str) -> None:
+        """End a lease; see ``Leases``."""
         self._check_open()
-        return self._facts.setdefault(key, value)
-
-    def facts(self) -> dict[str, str]:
-        """Return everything that ``remember`` has kept."""
-        self._check_open()
-        return dict(self._facts)
-
-    def verify(self, place: int | None, budget: Budget) -> None:
-        """Do nothing; see ``EventReader``."""
-
-    def note_damage(self, found: Sequence[Damage]) -> None:
-        """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""
+        self._leases.let_go(name, holder)
 
     def check(self) -> None:
         """Raise if the store is closed."""
         self._check_open()
-
-    def probe(self) -> None:
-        """Raise if the store is closed."""
-        self._check_open()
-
-    def space(self) -> None:
-        """Return nothing: memory has no disk."""
-
-    def troubles(self) -> list[str]:
-        """Return nothing: what works is well."""
-        return []
 
     def close(self) -> None:
         """Forget everything."""

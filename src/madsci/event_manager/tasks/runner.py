@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -15,9 +14,9 @@ from madsci.common.types.event_type import EventType
 from madsci.common.types.health import TaskHealth
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.ingest.own_events import Recorder
-from madsci.event_manager.stores.base import EventStore
-from madsci.event_manager.tasks.clock_watch import SKEW_US, ClockWatch, Elapsed, span
+from madsci.event_manager.tasks.clock_watch import ClockWatch, Elapsed, span
 from madsci.event_manager.tasks.task import Pauses, Task, TaskState, sentence
+from madsci.event_manager.tasks.turn import Turn, TurnStore, horizon, last_done
 
 _logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class TaskRunner:
 
     def __init__(  # noqa: PLR0913 - what it needs, and how patient it is
         self,
-        store: EventStore,
+        store: TurnStore,
         tasks: Sequence[Task],
         holder: str,
         events: Recorder,
@@ -129,7 +128,7 @@ class TaskRunner:
 
     def _try(self, progress: TaskState, slot: int) -> None:
         task = progress.task
-        turn = _Turn(
+        turn = Turn(
             self._store, task.name, iso(slot), self._holder,
             seconds=self._pauses.turn, clock=self._clock,
         )  # fmt: skip
@@ -162,8 +161,8 @@ class TaskRunner:
 
     def _tell_of_future(self, task: str) -> None:
         """Say once that a task was done at a time that is yet to come, which does not count."""
-        done = self._store.last_done(task)
-        if done is None or done <= _horizon(self._clock()) or self._told_of.get(task) == done:
+        done = last_done(self._store, task)
+        if done is None or done <= horizon(self._clock()) or self._told_of.get(task) == done:
             return
         self._told_of[task] = done
         self._warn(
@@ -173,7 +172,7 @@ class TaskRunner:
             done=done,
         )
 
-    def _do(self, task: Task, turn: _Turn) -> BaseException | None:
+    def _do(self, task: Task, turn: Turn) -> BaseException | None:
         """Do the task in the other thread, keeping its turn; return what it raised."""
 
         def keep_turn() -> bool:
@@ -210,53 +209,3 @@ class TaskRunner:
             "The task %s failed. %s %s",
             progress.task.name, sentence(error), remedy, exc_info=unforeseen,
         )  # fmt: skip
-
-
-def _horizon(now: int) -> str:
-    """Return the latest time for which a task may have been done by now, on any server's clock."""
-    return iso(now + SKEW_US)
-
-
-class _Turn:
-    """The turn of one task for one slot; taken and renewed by one thread, asked about by another."""
-
-    def __init__(  # noqa: PLR0913 - whose turn it is at what, and until when
-        self, store: EventStore, task: str, slot: str, holder: str, *, seconds: float, clock: Clock
-    ) -> None:
-        self._store = store
-        self._task = task
-        self._slot = slot
-        self._holder = holder
-        self._seconds = seconds
-        self._clock = clock
-        self._until = 0.0
-        self.was_denied = False
-        """Whether the task was told to leave off."""
-
-    def take(self) -> bool:
-        """Take or renew it; tell whether it is ours. Raises what ``EventStore.take_turn`` raises."""
-        asked = time.monotonic()
-        horizon = _horizon(self._clock())
-        if not self._store.take_turn(self._task, self._slot, self._holder, self._seconds, horizon):
-            return False
-        self._until = asked + self._seconds
-        return True
-
-    def renew(self) -> None:
-        """Keep it longer. A store that is away for a moment does not end it; its time does."""
-        try:
-            if not self.take():
-                self._until = 0.0
-        except StoreError as error:
-            _logger.warning("The turn of %s could not be renewed: %s", self._task, error.message)
-
-    def keep(self, stopping: threading.Event) -> bool:
-        """Tell the task whether to go on."""
-        if stopping.is_set() or time.monotonic() >= self._until:
-            self.was_denied = True
-        return not self.was_denied
-
-    def give_back(self, *, done: bool) -> None:
-        """End it. If the store cannot be told, it ends by itself, and the task is done once more."""
-        with contextlib.suppress(StoreError):
-            self._store.give_back_turn(self._task, self._holder, self._slot if done else None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
+from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.feed.follower import Conclusion, Kept
-from madsci.event_manager.feed.runner import Followers
+from madsci.event_manager.feed.runner import Followers, _Place
 from madsci.event_manager.model.feed import Entry
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import put
@@ -234,3 +235,98 @@ def test_what_is_committed_is_followed_without_being_told(store):
     append(store, "e1")
     followers.wake()
     assert seen(store) == ["e0"]
+
+
+class Big(Counter):
+    """Concludes more than may be kept at once from all that it is given at once."""
+
+    def conclude(self, entries: Sequence[Entry], kept: Kept, now: int) -> Conclusion:
+        size = 900_000 if entries[0].event.event_id != "huge" else 1_100_000
+        text = json.dumps("x" * size)
+        return Conclusion([put("big", one.event.event_id, text) for one in entries])
+
+
+def test_a_follower_that_concludes_too_much_at_once_is_given_entry_by_entry(store, course):
+    one = course(Big())
+    append(store, *names(0, 12), "huge", "last")
+    drive(one)
+    assert [key for key, _ in store.scan("big")] == sorted(names(0, 12))
+    assert one.failure.event_id == "huge"
+    assert "is larger than 1,000,000 bytes" in one.failure.reason
+    assert one.skip("huge")
+    drive(one)
+    assert store.read("big", "last") is not None
+
+
+class TestPlace:
+    """One server of all that share a store has the followers go on."""
+
+    @pytest.fixture
+    def start(self, store, time):
+        with ExitStack() as stack:
+
+            def make() -> Followers:
+                made = Followers(store, [Counter()], elapsed=time.elapsed)
+                made.start()
+                stack.callback(made.close, 10)
+                return made
+
+            yield make
+
+    def test_another_one_goes_on_when_it_stops_and_not_before(self, store, start, time):
+        first = start()
+        append(store, "e0")
+        wait_until(lambda: seen(store) == ["e0"], "the first event")
+        second = start()
+        append(store, "e1")
+        wait_until(lambda: seen(store) == ["e0", "e1"], "the second event")
+        assert second.stats()[0].lag is None
+        assert first.close(10)
+        append(store, "e2")
+        time.seconds += 5
+        second.wake()
+        wait_until(lambda: seen(store) == names(0, 3), "the third event")
+        assert second.stats()[0].lag == 0
+
+    def test_one_that_lost_its_place_knows_nothing_of_the_followers_any_more(self, store, start, time):
+        assert store.hold("followers", "dead", 0.2)
+        runner = start()
+        append(store, "e0")
+        wait_until(lambda: asked_again(runner, time) and seen(store) == ["e0"], "the end of the lease")
+        assert runner.stats()[0].lag == 0
+        store.let_go("followers", runner._place._holder)
+        assert store.hold("followers", "another", 60)
+        time.seconds += 11
+        wait_until(lambda: runner.stats()[0].lag is None, "the loss")
+        append(store, "e1")
+        runner.wake()
+        assert not runner.skip("counter", "e1")
+        assert seen(store) == ["e0"]
+
+    def test_a_store_that_is_away_ends_the_place_with_its_time(self, tmp_path, time):
+        class Away(MemoryStore):
+            away = False
+
+            def hold(self, name, holder, seconds):
+                if self.away:
+                    raise StoreUnavailableError("The database is away.")
+                return super().hold(name, holder, seconds)
+
+        store = Away()
+        place = _Place(store, time.elapsed)
+        assert place.keep()
+        store.away = True
+        time.seconds += 11
+        assert place.keep()
+        time.seconds += 20
+        assert not place.keep()
+        store.away = False
+        assert not place.keep()
+        time.seconds += 1
+        assert place.keep()
+
+
+def asked_again(runner: Followers, time: Time) -> bool:
+    time.seconds += 5
+    runner.wake()
+    return True

@@ -11,6 +11,7 @@ from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.event_manager.migration.copying import copy_events
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.mongo.store import MongoStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
@@ -107,11 +108,11 @@ def test_copying_again_changes_nothing(new_store, tmp_path):
 
 def test_facts_go_along_and_those_that_are_others_in_the_target_are_told(stores, tmp_path):
     source, target = stores["sqlite"], stores["mongodb"]
-    source.remember("manager_id/one", "1")
-    source.remember("manager_id/two", "2")
-    target.remember("manager_id/two", "3")
+    remember(source, "manager_id/one", "1")
+    remember(source, "manager_id/two", "2")
+    remember(target, "manager_id/two", "3")
     report = copy_events(source, target, tmp_path / "mark", unseen)
-    assert target.facts() == {"manager_id/one": "1", "manager_id/two": "3"}
+    assert facts_about_the_lab(target) == {"manager_id/one": "1", "manager_id/two": "3"}
     assert report.other_facts == {"manager_id/two": "2"}
     assert list(report.sentences())[-1].endswith(
         "has another manager_id/two and keeps it; the source says 2."

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import bson
 import pymongo
@@ -15,6 +16,10 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from madsci.common.errors import StoreDamagedError, StoreInUseError
+from madsci.event_manager.model.feed import START, Position
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import Step, put
+from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.mongo import restoring, turns
 from madsci.event_manager.stores.mongo.bson_files import check_dump, collections, file_stem
 from madsci.event_manager.stores.mongo.dump import dump_as_of_now, dump_database
@@ -22,6 +27,8 @@ from madsci.event_manager.stores.mongo.restoring import (
     finish_interrupted_restore,
     restore_database,
 )
+from madsci.event_manager.stores.mongo.store import MongoStore
+from madsci.event_manager.tasks.turn import last_done, note_done
 from support.server import wait_until
 
 
@@ -276,3 +283,26 @@ def test_a_restore_killed_before_any_of_its_commands_leaves_all_old_or_all_new(
     assert outcomes.count("new") > 3
     left = set(database.list_collection_names())
     assert left == {"events", "facts", "odd/name", "turns"}
+
+
+def test_facts_and_documents_come_back_and_are_no_events(mongo_url, mongo_database, client, tmp_path):
+    places = [Position.of([("lane", number)]) for number in range(1, 4)]
+    with closing(MongoStore(mongo_url, database=mongo_database)) as store:
+        store.append([StoredEvent("a", "log", 20, False, 1, 1, {}, "{}")])
+        remember(store, "manager_id/lab", "1")
+        note_done(store, "backup", "2026")
+        assert store.apply([put("t", "k", "1")], Step("f", START, places[0]))
+        assert store.hold("task", "me", 60)
+    told = dump_as_of_now(client[mongo_database], tmp_path / "dump", unseen)
+    assert told.events == check_dump(tmp_path / "dump", unseen) == 1
+    with closing(MongoStore(mongo_url, database=mongo_database)) as store:
+        assert store.apply([put("t", "k", "2")], Step("f", *places[:2]))
+        note_done(store, "backup", "2027")
+        assert store.apply([put("t", "k", "3")], Step("f", *places[1:]))
+    assert restore_database(client, mongo_database, tmp_path / "dump", unseen) == 1
+    with closing(MongoStore(mongo_url, database=mongo_database)) as store:
+        assert facts_about_the_lab(store) == {"manager_id/lab": "1"}
+        assert last_done(store, "backup") == "2026"
+        assert store.read("t", "k") == "1"
+        assert store.apply([put("t", "k", "4")], Step("f", *places[:2]))
+        assert store.read("t", "k") == "4"

@@ -320,3 +320,48 @@ def test_a_server_of_another_release_that_goes_on_writing_is_noticed(collection,
             collection.migrate()
     collection.migrate()
     assert collection.pending()["normalise events"] == 0
+
+
+def test_facts_and_done_slots_of_version_2_0_0_become_documents_and_may_be_counted_before(collection):
+    long_ago = datetime(2025, 1, 1, tzinfo=timezone.utc)
+    collection.database["facts"].insert_many(
+        [{"_id": "manager_id/lab", "value": "1"}, {"_id": "manager_id/ü", "value": ""}]
+    )
+    collection.database["turns"].insert_many(
+        [
+            {"_id": "backup@2025", "task": "backup", "slot": "2025", "done": True, "holder": "x",
+             "until": long_ago},
+            {"_id": "backup@2026", "task": "backup", "slot": "2026", "done": True, "holder": "x",
+             "until": long_ago},
+            {"_id": "retention@2026", "task": "retention", "slot": "2026", "done": False, "holder": "x",
+             "until": long_ago},
+        ]
+    )  # fmt: skip
+    assert collection.pending()["move facts"] == 3
+    assert collection.migrate()["move facts"] == 3
+    assert collection.pending()["move facts"] == 0
+    assert "facts" not in collection.database.list_collection_names()
+    assert facts(collection.database) == {
+        "facts/manager_id/lab": '{"value":"1"}',
+        "facts/manager_id/ü": '{"value":""}',
+        "done/backup": '{"slot":"2026"}',
+    }
+
+
+def test_facts_that_were_moved_before_a_kill_stay_and_the_rest_is_moved(collection):
+    collection.database["documents"].insert_one({"_id": "facts/a", "value": '{"value":"first"}'})
+    collection.database["facts"].insert_many(
+        [{"_id": "a", "value": "first"}, {"_id": "b", "value": "2"}]
+    )
+    assert collection.migrate()["move facts"] == 1
+    assert facts(collection.database) == {"facts/a": '{"value":"first"}', "facts/b": '{"value":"2"}'}
+
+
+def test_a_collection_of_others_with_the_name_of_facts_is_left_alone(collection):
+    collection.database["facts"].insert_one({"_id": 1, "theirs": True})
+    assert collection.migrate()["move facts"] == 0
+    assert collection.database["facts"].find_one() == {"_id": 1, "theirs": True}
+
+
+def facts(database) -> dict[str, str]:
+    return {one["_id"]: one["value"] for one in database["documents"].find()}

@@ -23,6 +23,7 @@ from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import parse_sort
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Disposition
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.connection import connect, is_mongodb
 from madsci.event_manager.stores.mongo.exclusive import Hold
@@ -92,25 +93,22 @@ class TestSeveralServers:
         assert times == 1 if is_mongodb(database.client) else times >= 1
         assert servers[0].append([event("a", alert=True)])[0].disposition is Disposition.DUPLICATE
 
-    def test_one_of_many_gets_a_turn(self, open_store):
+    def test_one_of_many_gets_a_lease(self, open_store):
         servers = [open_store() for _ in range(4)]
-        for slot in range(5):
-            got: list[bool] = []
+        for _ in range(5):
+            got: list[MongoStore] = []
 
-            def take(name: str, server: MongoStore, slot: int = slot, got: list[bool] = got) -> None:
-                got.append(server.take_turn("retention", str(slot), name, 60, "~"))
+            def take(server: MongoStore, got: list[MongoStore] = got) -> None:
+                if server.hold("retention", str(id(server)), 60):
+                    got.append(server)
 
-            takers = [
-                threading.Thread(target=take, args=(str(place), server))
-                for place, server in enumerate(servers)
-            ]
+            takers = [threading.Thread(target=take, args=(server,)) for server in servers]
             for taker in takers:
                 taker.start()
             for taker in takers:
                 taker.join(30)
-            assert sorted(got) == [False, False, False, True]
-            for place, server in enumerate(servers):
-                server.give_back_turn("retention", str(place), str(slot))
+            (holder,) = got
+            holder.let_go("retention", str(id(holder)))
 
     def test_each_event_is_stored_once_however_many_send_it(self, open_store):
         servers = [open_store() for _ in range(3)]
@@ -132,29 +130,28 @@ class TestSeveralServers:
         assert sorted(stored) == sorted(one.event_id for one in batch)
         assert servers[0].count() == len(batch)
 
-    def test_a_task_is_done_by_one_of_them(self, open_store):
+    def test_a_lease_is_one_servers_until_it_ends_by_itself(self, open_store):
         one, other = open_store(), open_store()
-        assert one.take_turn("backup", "1", "one", 60, "~")
-        assert not other.take_turn("backup", "1", "other", 60, "~")
-        assert one.take_turn("backup", "1", "one", 60, "~")
-        one.give_back_turn("backup", "one", "1")
-        assert not other.take_turn("backup", "1", "other", 60, "~")
-        assert other.take_turn("backup", "2", "other", 60, "~")
-
-    def test_the_turn_of_a_server_that_died_ends_by_itself(self, open_store):
-        one, other = open_store(), open_store()
-        assert one.take_turn("backup", "1", "one", 0.3, "~")
+        assert one.hold("backup", "one", 0.3)
         deadline = time.monotonic() + 10
-        while not other.take_turn("backup", "1", "other", 60, "~"):
+        while not other.hold("backup", "other", 60):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        one.give_back_turn("backup", "one", "1")  # it woke up again, and has lost the turn
-        assert other.take_turn("backup", "1", "other", 60, "~")
+        one.let_go("backup", "one")  # it woke up again, and has lost the lease
+        assert not one.hold("backup", "one", 60)
+
+    def test_leases_of_others_are_none_of_the_servers_at_work(self, open_store, database):
+        store = open_store()
+        before = turns.holders(database, SERVERS)
+        assert store.hold(f"{SERVERS}x", "me", 60)
+        assert store.hold(EXCLUSIVE, "me", 60)
+        assert turns.holders(database, SERVERS) == before
+        assert open_store().append([event("a")])[0].disposition is Disposition.STORED
 
     def test_they_agree_about_facts(self, open_store):
         one, other = open_store(), open_store()
-        assert one.remember("id", "first") == "first"
-        assert other.remember("id", "second") == "first"
+        assert remember(one, "id", "first") == "first"
+        assert remember(other, "id", "second") == "first"
 
 
 class TestPresence:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from madsci.common.errors import SchemaVersionError
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.mongo.connection import connect, masked
 from madsci.event_manager.stores.mongo.schema import Schema
 from madsci.event_manager.stores.mongo.store import MongoStore
@@ -76,7 +77,7 @@ class TestFreshDatabases:
             together.wait()
             try:
                 with closing(MongoStore(mongo_url, database=mongo_database)) as store:
-                    store.remember("who", "me")
+                    remember(store, "who", "me")
             except BaseException as error:  # noqa: BLE001 - shown below
                 failures.append(error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -16,9 +17,13 @@ from madsci.common.errors import (
     StoreInUseError,
     StoreUnavailableError,
 )
+from madsci.event_manager.model.feed import START, Position
+from madsci.event_manager.model.tables import FOLLOWERS, Step, put
+from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.salvage import TroubleKind
 from madsci.event_manager.stores.sqlite.salvage.event_file import SqliteSalvage
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from madsci.event_manager.tasks.turn import last_done, note_done
 from support.damaged_files import (
     LOG,
     MARK,
@@ -67,7 +72,7 @@ def test_of_an_undamaged_file_everything_is_saved_without_a_doubt(files, name, t
     assert outcome.troubles == []
     assert outcome.salvaged.list_path is None
     with SqliteStoreOf(tmp_path / "saved.db") as store:
-        assert store.facts() == {"manager_id/lab": "01KBMANAGER"}
+        assert facts_about_the_lab(store) == {"manager_id/lab": "01KBMANAGER"}
 
 
 class SqliteStoreOf:
@@ -400,11 +405,51 @@ class SmallFile(apsw.VFSFile):
 
 def test_an_event_file_without_events_is_saved_with_its_facts(tmp_path):
     with SqliteStoreOf(tmp_path / "events.db") as store:
-        store.remember("manager_id/lab", "1")
+        remember(store, "manager_id/lab", "1")
     salvaged = SqliteSalvage(tmp_path / "events.db").save(tmp_path / "saved.db", unseen)
     assert salvaged.events == 0
     with SqliteStoreOf(tmp_path / "saved.db") as store:
-        assert store.facts() == {"manager_id/lab": "1"}
+        assert facts_about_the_lab(store) == {"manager_id/lab": "1"}
+
+
+def filled_with_documents(path: Path) -> dict[str, str]:
+    """Make a file with some events, facts, and so much that followers concluded that it has pages."""
+    places = [START, Position.of([("lane", 1)])]
+    concluded = {f"{number:04}": f'"{"x" * number}"' for number in range(3_000)}
+    with SqliteStoreOf(path) as store:
+        store.append([event(number) for number in range(10)])
+        remember(store, "manager_id/lab", "1")
+        note_done(store, "backup", "2026")
+        changes = [put("counts", key, value) for key, value in concluded.items()]
+        assert store.apply(changes, Step("counter", *places))
+    return concluded
+
+
+def test_what_followers_concluded_is_saved_with_their_places(tmp_path):
+    concluded = filled_with_documents(tmp_path / "events.db")
+    SqliteSalvage(tmp_path / "events.db").save(tmp_path / "saved.db", unseen)
+    with SqliteStoreOf(tmp_path / "saved.db") as store:
+        assert dict(store.scan("counts", limit=10_000)) == concluded
+        assert store.read(FOLLOWERS, "counter") is not None
+        assert last_done(store, "backup") == "2026"
+
+
+@pytest.mark.parametrize("damaged", ["schema", "a page of documents"])
+def test_where_documents_may_be_missing_followers_begin_anew_and_facts_are_kept(tmp_path, damaged):
+    path = tmp_path / "events.db"
+    filled_with_documents(path)
+    with closing(apsw.Connection(str(path))) as file:
+        rows = file.execute("SELECT pageno, min(path) FROM dbstat WHERE name = 'documents'"
+                            " AND pagetype = 'leaf' GROUP BY pageno ORDER BY 2").fetchall()  # fmt: skip
+    page = 1 if damaged == "schema" else rows[len(rows) // 2][0]
+    noise((page - 1) * PAGE, PAGE)(path)
+    salvaged = SqliteSalvage(path).save(tmp_path / "saved.db", unseen)
+    assert salvaged.events == 10
+    with SqliteStoreOf(tmp_path / "saved.db") as store:
+        assert store.scan("counts") == []
+        assert store.read(FOLLOWERS, "counter") is None
+        assert facts_about_the_lab(store) == {"manager_id/lab": "1"}
+        assert last_done(store, "backup") == "2026"
 
 
 def test_in_place_the_damaged_file_and_its_log_stay_beside_the_new_one(files, tmp_path):

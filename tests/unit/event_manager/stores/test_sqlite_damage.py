@@ -21,6 +21,7 @@ from madsci.event_manager.search.jobs import PageJob, VerifyJob
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.search.verification import VerificationTask
 from madsci.event_manager.stores.base import AppendOutcome, Damage, DamageOf, Disposition
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.sqlite import terms
 from madsci.event_manager.stores.sqlite.damage import checking, quarantine
 from madsci.event_manager.stores.sqlite.store import SqliteStore
@@ -326,7 +327,7 @@ def test_an_index_that_is_wrong_about_a_whole_event_is_told_and_the_event_answer
         assert "are made anew" in caplog.text
         assert again.troubles() == []
         assert walk(again, Query(limit=100)) == expected_ids()
-        assert "wrong_indexes" not in again.facts()
+        assert again.read("facts", "wrong_indexes") is None
 
 
 class TestVerify:
@@ -460,7 +461,7 @@ class TestStructureOfALargeFile:
             for change in (
                 lambda: again.append([event(2_001)]),
                 lambda: again.archive(["e0001"], 5),
-                lambda: again.remember("key", "value"),
+                lambda: remember(again, "key", "value"),
                 again.probe,
             ):
                 with pytest.raises(StoreDamagedError, match=r"might be written over others"):

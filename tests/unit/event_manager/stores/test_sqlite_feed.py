@@ -12,8 +12,10 @@ import pytest
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.model.feed import START, Position
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from madsci.event_manager.stores.sqlite.upkeep import SqliteUpkeep
+from madsci.event_manager.tasks.turn import last_done, note_done
 from support.older_files import make_older
 
 
@@ -128,3 +130,27 @@ def test_a_damaged_event_is_missed_and_the_others_are_read(path):
     assert read(path, START) == (["a", "c"], 1)
     append(path, "b")  # sent again, it is whole
     assert read(path, START) == (["a", "c", "b"], 1)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_facts_about_the_lab_and_done_slots_of_a_file_of_an_older_version_are_kept(path, version):
+    facts = {
+        "manager_id/lab": "1",
+        "done ü 'x'": '"quoted" \\ \n',
+        "retention/known_since": "",
+    }
+    with closing(SqliteStore(path)) as store:
+        store.append([event("a")])
+        for key, value in facts.items():
+            remember(store, key, value)
+        note_done(store, "backup", "2026-01-01T00:00:00.000000Z")
+        note_done(store, "a/b", "2026")
+    with closing(apsw.Connection(str(path))) as file:
+        make_older(file, version)
+        assert file.execute("SELECT value FROM facts WHERE key = 'done/a/b'").get == "2026"
+    with closing(SqliteStore(path)) as store:
+        assert facts_about_the_lab(store) == facts
+        assert last_done(store, "backup") == "2026-01-01T00:00:00.000000Z"
+        assert last_done(store, "a/b") == "2026"
+        left = {key for (key,) in store._writer.execute("SELECT key FROM facts")}
+        assert {key for key in left if not key.startswith("lane/")} == {"noted_from"}

@@ -12,6 +12,7 @@ import pytest
 
 from madsci.common.errors import StoreInUseError, StoreUnavailableError
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import put
 from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.server import wait_until
@@ -83,7 +84,7 @@ def test_nothing_is_acknowledged_that_the_next_start_would_not_find(path, store,
     with pytest.raises(StoreUnavailableError, match=told) as caught:
         store.append([event("refused")])
     assert "restart it" in caught.value.message
-    for call in (lambda: store.archive(["1"], 5), lambda: store.remember("a", "b")):
+    for call in (lambda: store.archive(["1"], 5), lambda: store.apply([put("t", "a", "1")])):
         with pytest.raises(StoreUnavailableError, match=told):
             call()
 

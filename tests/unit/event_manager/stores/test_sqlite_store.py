@@ -24,6 +24,7 @@ from madsci.common.errors import (
 from madsci.event_manager.model.query import Query, latest
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.stores.facts import remember
 from madsci.event_manager.stores.sqlite import schema
 from madsci.event_manager.stores.sqlite.asking.finding import statements
 from madsci.event_manager.stores.sqlite.file import checkpoint
@@ -126,14 +127,14 @@ class TestFile:
     def test_everything_is_there_after_reopening(self, path, open_store):
         store = open_store()
         store.append([event("a"), event("b", 5, alert=True), event("a", alert=True)])
-        store.remember("key", "first")
+        remember(store, "key", "first")
         everything = store.find(Query()).events
         store.close()
         again = open_store()
         assert again.find(Query()).events == everything
         assert again.count() == 2
         assert again.get("a").alert
-        assert again.remember("key", "second") == "first"
+        assert remember(again, "key", "second") == "first"
         assert again.append([event("c"), event("a")])[1].is_duplicate
         assert again.count() == 3
         again.close()

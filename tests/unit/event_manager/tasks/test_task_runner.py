@@ -16,6 +16,7 @@ from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.tasks.runner import TaskRunner
 from madsci.event_manager.tasks.schedule import Every
 from madsci.event_manager.tasks.task import Pauses
+from madsci.event_manager.tasks.turn import last_done, note_done
 from support.server import wait_until
 
 HOUR = 3_600_000_000
@@ -204,10 +205,10 @@ def test_a_store_that_is_away_when_the_turn_is_taken_is_a_failure(start, clock):
     class Away(MemoryStore):
         away = True
 
-        def take_turn(self, *arguments):
+        def hold(self, name, holder, seconds):
             if self.away:
                 raise StoreUnavailableError("The database is away.")
-            return super().take_turn(*arguments)
+            return super().hold(name, holder, seconds)
 
     store, work = Away(), Work()
     runner = start(work, store=store)
@@ -219,23 +220,24 @@ def test_a_store_that_is_away_when_the_turn_is_taken_is_a_failure(start, clock):
 
 
 class Leases(MemoryStore):
-    """A store whose turns are counted and may be lost."""
+    """A store whose leases are counted and may be lost."""
 
     def __init__(self):
         super().__init__()
         self.taken = 0
         self.lost = threading.Event()
-        self.given_back: list[str | None] = []
+        self.let_go_of: list[str | None] = []
+        """By each lease that was let go, for which slot the task was done by then."""
 
-    def take_turn(self, *arguments):
+    def hold(self, name, holder, seconds):
         if self.lost.is_set():
             return False
         self.taken += 1
-        return super().take_turn(*arguments)
+        return super().hold(name, holder, seconds)
 
-    def give_back_turn(self, task, holder, done):
-        self.given_back.append(done)
-        super().give_back_turn(task, holder, done)
+    def let_go(self, name, holder):
+        self.let_go_of.append(last_done(self, name.removeprefix("task/")))
+        super().let_go(name, holder)
 
 
 def test_the_turn_is_renewed_while_a_task_blocks(start):
@@ -245,7 +247,7 @@ def test_the_turn_is_renewed_while_a_task_blocks(start):
     assert state(runner).running
     release.set()
     await_state(runner, last_outcome="done", running=False)
-    assert store.given_back == [iso(1000 * HOUR)]
+    assert store.let_go_of == [iso(1000 * HOUR)]
 
 
 def test_a_task_hears_that_its_turn_is_lost_and_is_not_taken_for_done(start):
@@ -259,7 +261,7 @@ def test_a_task_hears_that_its_turn_is_lost_and_is_not_taken_for_done(start):
     runner = start(Work(act), store=store)
     await_state(runner, last_outcome="interrupted")
     assert answers == [True]
-    assert store.given_back == [None]
+    assert store.let_go_of == [None]
 
 
 def test_closing_ends_a_rest_at_once_and_tells_the_task_at_work(start):
@@ -276,7 +278,7 @@ def test_closing_ends_a_rest_at_once_and_tells_the_task_at_work(start):
     busy = start(Work(act), store=store)
     assert begun.wait(10)
     assert busy.close(5)
-    assert store.given_back == [None]
+    assert store.let_go_of == [None]
     assert state(busy).last_outcome == "interrupted"
     assert not busy.running
 
@@ -343,7 +345,7 @@ class TestSteps:
         clock.set(-step)
         wait_until(lambda: len(work.runs) == 3, "the slot of now")
         await_state(runner, last_outcome="done", running=False, next_start=iso(1001 * HOUR))
-        assert store.last_done("work") == iso(1000 * HOUR)
+        assert last_done(store, "work") == iso(1000 * HOUR)
         assert any("set back by" in one for one in told.messages)
         clock.now += HOUR
         wait_until(lambda: len(work.runs) == 4, "the slot after it")
@@ -353,19 +355,19 @@ class TestSteps:
         self, start, clock, told, step
     ):
         store = MemoryStore()
-        store.give_back_turn("work", "another", iso(1000 * HOUR + step))
+        note_done(store, "work", iso(1000 * HOUR + step))
         work = Work()
         runner = start(work, store=store)
         await_state(runner, last_outcome="done")
         (message,) = told.messages
         assert f"done for {iso(1000 * HOUR + step)}, which lies in the future" in message
-        assert store.last_done("work") == iso(1000 * HOUR)
+        assert last_done(store, "work") == iso(1000 * HOUR)
 
     def test_a_clock_that_is_a_little_behind_does_no_slot_twice(self, start, clock, told):
         """Another server of the store, whose clock is three minutes ahead, did the next slot."""
         clock.now = 1001 * HOUR - 180_000_000
         store, work = MemoryStore(), Work()
-        store.give_back_turn("work", "another", iso(1001 * HOUR))
+        note_done(store, "work", iso(1001 * HOUR))
         start(work, store=store)
         clock.await_looks()
         assert (work.runs, told.messages) == ([], [])
@@ -389,7 +391,7 @@ class TestSteps:
             raise StoreError("The table is gone.")
 
         store = MemoryStore()
-        store.give_back_turn("work", "another", iso(1000 * HOUR + YEARS))
+        note_done(store, "work", iso(1000 * HOUR + YEARS))
         runner = start(Work(fail), store=store)
         await_state(runner, failures=1)
         clock.now += 600_000_000
@@ -412,7 +414,7 @@ def test_what_is_held_back_is_told_once_is_no_failure_and_asked_again_soon(start
     clock.now += 1_000_000
     wait_until(lambda: len(work.runs) > 1, "another try")
     assert told.messages == ["Somebody has to look."]
-    assert set(store.given_back) == {None}
+    assert set(store.let_go_of) == {None}
     held.clear()
     clock.now += 1_000_000
     await_state(runner, last_outcome="done", detail=None)

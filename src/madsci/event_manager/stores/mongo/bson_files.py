@@ -20,10 +20,12 @@ import bson
 from bson import CodecOptions, DatetimeConversion, json_util
 
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
+from madsci.event_manager.stores.mongo.lanes import LANES, UNUSED
 from madsci.event_manager.stores.mongo.schema import UNREADABLE
+from madsci.event_manager.stores.mongo.tables import DOCUMENTS
 from madsci.event_manager.stores.upkeep import Progress
 
-OTHERS: Final = frozenset({"facts", "schema_versions", UNREADABLE})
+OTHERS: Final = frozenset({DOCUMENTS, LANES, UNUSED, "facts", "schema_versions", UNREADABLE})
 """Collections that hold no events."""
 AT_ONCE: Final = 1_000
 """Documents in one request: half a megabyte of events."""

@@ -29,6 +29,8 @@ from madsci.event_manager.stores.mongo.connection import (
     is_mongodb,
 )
 from madsci.event_manager.stores.mongo.dump import ordinary_collections
+from madsci.event_manager.stores.mongo.steps import begin_series
+from madsci.event_manager.stores.mongo.tables import DOCUMENTS
 from madsci.event_manager.stores.mongo.turns import TURNS
 from madsci.event_manager.stores.mongo.versions import JOURNAL, REPLACED, RESTORING_END
 from madsci.event_manager.stores.upkeep import Progress
@@ -135,6 +137,8 @@ def _load(side: Collection, source: bson_files.DumpedCollection, progress: Progr
             f"The {sent.number:,} documents of {source.path} did not arrive in the database as they"
             f" are ({arrived.number:,} are there). Nothing was changed. Use another backup."
         )
+    if source.name == DOCUMENTS:
+        begin_series(side)
     return sent.number
 
 

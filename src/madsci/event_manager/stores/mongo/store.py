@@ -8,18 +8,16 @@ from dataclasses import replace
 from typing import Any, Final
 
 import pymongo
-from pymongo.errors import PyMongoError
 
 from madsci.common.clock import iso, now_us
 from madsci.common.errors import StoreDamagedError, StoreError
-from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.feed import Entries, Position
-from madsci.event_manager.model.query import JsonPage, Page, Query
+from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.model.tables import Change, Step
+from madsci.event_manager.model.tables import Change, Step, check_size
 from madsci.event_manager.model.tally import Count, Tally
-from madsci.event_manager.stores.base import AppendOutcome, Damage, Space
+from madsci.event_manager.stores.base import AppendOutcome, EventStore, Space
 from madsci.event_manager.stores.mongo import counting, tables, turns
 from madsci.event_manager.stores.mongo.appending import Appender
 from madsci.event_manager.stores.mongo.codec import NO_EVENT, to_event
@@ -47,7 +45,7 @@ _IDS_AT_ONCE: Final = 10_000
 """Ids in one command: 2.5 MB at most, of the 16 MB that a command may have."""
 
 
-class MongoStore:
+class MongoStore(EventStore):
     """Keeps events in one collection, each append one bulk insert that most members have on disk.
 
     Any number of servers may share the database. Opening it makes what is missing in a fresh database.
@@ -60,8 +58,6 @@ class MongoStore:
     """
 
     engine = "mongodb"
-    readable_at = None
-    """Questions are asked from threads of the server, since it is the database that works on them."""
 
     def __init__(
         self, url: str, *, database: str = "madsci_events", collection: str = "events"
@@ -142,10 +138,6 @@ class MongoStore:
         with self._using():
             return self._events.find(replace(query, selector=_fenced(query.selector, query.fence)))
 
-    def find_json(self, query: Query) -> JsonPage:
-        """Return the events that match as JSON; see ``EventReader``."""
-        return self.find(query).as_json()
-
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventReader``.
 
@@ -187,6 +179,7 @@ class MongoStore:
 
     def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
         """Make changes of small documents; see ``Tables``."""
+        check_size(changes)
         with self._writing():
             return tables.apply(self._database, changes, step)
 
@@ -216,52 +209,20 @@ class MongoStore:
                 for chunk in _chunks(event_ids)
             )
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
-        """Reserve a task among all servers of the database; see ``EventStore``."""
+    def hold(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or keep a lease by the clock of the database server; see ``Leases``."""
         with self._writing():
-            return turns.take_turn(self._database, task, slot, holder, seconds=seconds, horizon=horizon)
+            return turns.hold(self._database, f"{turns.LEASE}{name}", holder, seconds)
 
-    def last_done(self, task: str) -> str | None:
-        """Return the slot for which a task was done last."""
-        with self._using():
-            return turns.last_done(self._database, task)
-
-    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
-        """End the holder's turn; see ``EventStore``."""
+    def let_go(self, name: str, holder: str) -> None:
+        """End a lease; see ``Leases``."""
         with self._writing():
-            turns.give_back_turn(self._database, task, holder, done)
-
-    def remember(self, key: str, value: str) -> str:
-        """Keep a fact the first time it is given; return the one that is kept."""
-        with self._writing():
-            facts = self._database["facts"]
-            try:
-                facts.insert_one({"_id": key, "value": value})
-            except PyMongoError as error:
-                kept = facts.find_one({"_id": key})
-                if kept is None:
-                    raise error from None
-                return str(kept["value"])
-            return value
-
-    def facts(self) -> dict[str, str]:
-        """Return everything that ``remember`` has kept."""
-        with self._using():
-            return {str(one["_id"]): str(one["value"]) for one in self._database["facts"].find()}
-
-    is_checked = True
-    damage = None
+            turns.let_go(self._database, f"{turns.LEASE}{name}", holder)
 
     @property
     def damaged_events(self) -> int:
         """How many documents were met that are no events; see ``EventStore``."""
         return self._passed_over.number
-
-    def verify(self, place: int | None, budget: Budget) -> None:
-        """Do nothing; see ``EventReader``."""
-
-    def note_damage(self, found: Sequence[Damage]) -> None:
-        """Do nothing: nobody else reads what this store keeps, and so nobody meets damage."""
 
     def check(self) -> None:
         """Return if the collection can be read, within a second."""

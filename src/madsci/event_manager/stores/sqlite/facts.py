@@ -1,4 +1,4 @@
-"""Small facts about a store, kept beside its events."""
+"""Small facts about an event file, kept beside its events."""
 
 from __future__ import annotations
 
@@ -7,9 +7,17 @@ from typing import Final
 import apsw
 
 from madsci.common.ids import new_ulid
+from madsci.event_manager.model.tables import (
+    DONE,
+    FACTS,
+    Change,
+    kept_fact,
+    kept_slot,
+    put_if_absent,
+)
 
 LAST_SEQ: Final = "last_seq"
-"""The number of the last commit that was no event's: alerts raised, events archived or deleted, facts.
+"""The number of the last commit that was no event's: alerts raised, events archived or deleted.
 No number comes again, also when its event is deleted."""
 NOTED_FROM: Final = "noted_from"
 """The number of the last commit before it was noted what each number is given to."""
@@ -17,6 +25,7 @@ WRONG_INDEXES: Final = "wrong_indexes"
 """Why the indexes are to be made anew at the next start."""
 _OF_THIS_FILE: Final = {LAST_SEQ, NOTED_FROM, WRONG_INDEXES}
 _DONE: Final = "done/"
+"""Began the keys of slots for which tasks were done, in files before schema 6."""
 _LANE: Final = "lane/"
 _LANE_LENGTH: Final = 12
 """Characters of the name of a lane: 60 random bits."""
@@ -30,11 +39,6 @@ WHERE key >= '{_LANE}' AND key < '{_LANE[:-1]}0' ORDER BY 2, rowid
 """  # noqa: S608 - a constant of ours
 
 
-def done_key(task: str) -> str:
-    """Return the key of the slot for which a task was done last."""
-    return f"{_DONE}{task}"
-
-
 def fact(connection: apsw.Connection, key: str) -> str | None:
     """Return the value of a fact, or ``None`` if there is none."""
     value = connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).get
@@ -46,13 +50,16 @@ def set_fact(connection: apsw.Connection, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
 
 
-def facts_about_the_lab(connection: apsw.Connection) -> dict[str, str]:
-    """Return the facts that are about more than this file and its tasks."""
-    return {
-        str(key): str(value)
-        for key, value in connection.execute("SELECT key, value FROM facts")
-        if key not in _OF_THIS_FILE and not str(key).startswith((_DONE, _LANE))
-    }
+def as_document(key: str, value: str) -> Change | None:
+    """Return what keeps a fact that is about more than its file among the small tables, else ``None``.
+
+    Before schema 6 those about the lab, and for which slots tasks were done, stood with the others.
+    """
+    if key in _OF_THIS_FILE or key.startswith(_LANE):
+        return None
+    if key.startswith(_DONE):
+        return put_if_absent(DONE, key.removeprefix(_DONE), kept_slot(value))
+    return put_if_absent(FACTS, key, kept_fact(value))
 
 
 def last_seq(connection: apsw.Connection) -> int:

@@ -19,7 +19,7 @@ import apsw
 from madsci.common.errors import SchemaVersionError
 from madsci.event_manager.stores.sqlite import tables, terms
 from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms_anew
-from madsci.event_manager.stores.sqlite.facts import NOTED_FROM, last_seq, set_fact
+from madsci.event_manager.stores.sqlite.facts import NOTED_FROM, as_document, last_seq, set_fact
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
 from madsci.event_manager.stores.sqlite.file.shrinkable import make_shrinkable
 from madsci.event_manager.stores.sqlite.transaction import snapshot, transaction
@@ -183,8 +183,13 @@ def _upgrade_from_4(connection: apsw.Connection) -> None:
 
 
 def _upgrade_from_5(connection: apsw.Connection) -> None:
-    """Begin to note what each number of a commit was given to."""
+    """Begin to note what each number of a commit was given to; facts about the lab become documents."""
     connection.execute(_FEED)
+    for key, value in connection.execute("SELECT key, value FROM facts").fetchall():
+        document = as_document(str(key), str(value))
+        if document is not None:
+            tables.apply(connection, [document], None)
+            connection.execute("DELETE FROM facts WHERE key = ?", (key,))
     set_fact(connection, NOTED_FROM, str(last_seq(connection)))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

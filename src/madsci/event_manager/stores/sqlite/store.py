@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -17,7 +17,7 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.model.tables import Change, Step
+from madsci.event_manager.model.tables import Change, Step, check_size
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import (
     SQLITE_SCHEME,
@@ -25,17 +25,12 @@ from madsci.event_manager.stores.base import (
     Damage,
     Space,
 )
+from madsci.event_manager.stores.local_leases import LocalLeases
 from madsci.event_manager.stores.sqlite import tables
 from madsci.event_manager.stores.sqlite.appending import append
 from madsci.event_manager.stores.sqlite.damage import quarantine
 from madsci.event_manager.stores.sqlite.damage.noting import Noting
-from madsci.event_manager.stores.sqlite.facts import (
-    LAST_SEQ,
-    done_key,
-    fact,
-    facts_about_the_lab,
-    set_fact,
-)
+from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, set_fact
 from madsci.event_manager.stores.sqlite.faults import translated
 from madsci.event_manager.stores.sqlite.feed import note_other
 from madsci.event_manager.stores.sqlite.file.checkpoint import Checkpointer
@@ -48,7 +43,7 @@ from madsci.event_manager.stores.sqlite.file.room import Room
 from madsci.event_manager.stores.sqlite.file.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.reading import SqliteReader
 from madsci.event_manager.stores.sqlite.retiring import archive, delete, in_parts
-from madsci.event_manager.stores.sqlite.transaction import transaction
+from madsci.event_manager.stores.sqlite.transaction import transaction, unsynced
 
 Changed = TypeVar("Changed")
 _REST: Final = 20.0
@@ -101,6 +96,8 @@ class SqliteStore:
         self._checkpointer.start()
         self._room.watch(self._checkpointer)
         self._shrinker = Shrinker(self._step_of_shrinking, self._checkpointer)
+        self._leases = LocalLeases()
+        """Nobody else has the file open."""
         self._closed = False
         self._used_at = time.monotonic()
         """When something was committed last; infinite while nothing was since the cache was emptied."""
@@ -162,7 +159,21 @@ class SqliteStore:
 
     def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
         """Make changes of small documents in one transaction; see ``Tables``."""
-        return self._change(lambda writer: tables.apply(writer, changes, step), is_numbered=False)
+        check_size(changes)
+        return self._room.with_room(
+            lambda: self._applied(changes, step), self._using, for_deleting=True
+        )
+
+    def _applied(self, changes: Sequence[Change], step: Step | None) -> bool:
+        """Make changes that take no number: what is not found again after a crash is not missed.
+
+        Those of a step are not synced by themselves, so that followers do not slow down what comes in.
+        """
+        with self._using():
+            with nullcontext() if step is None else unsynced(self._writer), transaction(self._writer):
+                made = tables.apply(self._writer, changes, step)
+            self._acknowledge(self._last_seq, self._count)
+        return made
 
     def fence(self) -> int:
         """Return the number of the last commit; see ``EventStore``."""
@@ -203,63 +214,33 @@ class SqliteStore:
         """Pass over damaged events from now on; see ``EventStore``."""
         self._noting.note(found)
 
-    def take_turn(self, task: str, slot: str, holder: str, seconds: float, horizon: str) -> bool:
-        """Tell whether the task is still to be done; nobody else has this file open."""
-        del holder, seconds
-        done = self.last_done(task)
-        return done is None or not slot <= done <= horizon
+    def hold(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or keep a lease among those who share this process; see ``Leases``."""
+        self._check_open()
+        return self._leases.hold(name, holder, seconds)
 
-    def last_done(self, task: str) -> str | None:
-        """Return the slot for which a task was done last."""
-        return self._change(lambda writer: fact(writer, done_key(task)))
-
-    def give_back_turn(self, task: str, holder: str, done: str | None) -> None:
-        """Remember what was done."""
-        del holder
-        if done is not None:
-            self._change(lambda writer: set_fact(writer, done_key(task), done))
-
-    def remember(self, key: str, value: str) -> str:
-        """Keep a fact the first time it is given; return the one that is kept."""
-
-        def keep(writer: apsw.Connection) -> str:
-            kept = fact(writer, key)
-            if kept is None:
-                set_fact(writer, key, value)
-            return value if kept is None else kept
-
-        return self._change(keep)
-
-    def facts(self) -> dict[str, str]:
-        """Return everything that ``remember`` has kept."""
-        return self._change(facts_about_the_lab)
+    def let_go(self, name: str, holder: str) -> None:
+        """End a lease; see ``Leases``."""
+        self._check_open()
+        self._leases.let_go(name, holder)
 
     def _change(
-        self,
-        change: Callable[[apsw.Connection], Changed],
-        *,
-        is_deletion: bool = False,
-        is_numbered: bool = True,
+        self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool = False
     ) -> Changed:
         """Return what a change of the file gives, made in a transaction of its own.
 
-        Of a deletion that is the number of events. One without a number is not missed where it is not
-        found again: what followers conclude is concluded anew then.
+        Of a deletion that is the number of events.
         """
         return self._room.with_room(
-            lambda: self._changed(change, is_deletion=is_deletion, is_numbered=is_numbered),
-            self._using,
-            for_deleting=True,
+            lambda: self._changed(change, is_deletion=is_deletion), self._using, for_deleting=True
         )
 
-    def _changed(
-        self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool, is_numbered: bool
-    ) -> Changed:
+    def _changed(self, change: Callable[[apsw.Connection], Changed], *, is_deletion: bool) -> Changed:
         with self._using():
             last, before = self._last_seq, self._writer.total_changes()
             with transaction(self._writer):
                 changed = change(self._writer)
-                if is_numbered and self._writer.total_changes() != before:
+                if self._writer.total_changes() != before:
                     last = self._number_change(last)
             deleted = changed if is_deletion and isinstance(changed, int) else 0
             self._acknowledge(last, self._count - deleted)

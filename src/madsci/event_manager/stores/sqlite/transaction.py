@@ -1,4 +1,4 @@
-"""A transaction that survives SQLite's own rollback."""
+"""Transactions that survive SQLite's own rollback, and when they reach the disk."""
 
 from __future__ import annotations
 
@@ -33,3 +33,17 @@ def snapshot(connection: apsw.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+@contextmanager
+def unsynced(connection: apsw.Connection) -> Iterator[None]:
+    """Let what the block commits reach the disk with the next commit outside of one.
+
+    Before that a power cut may take it, whole: the log is read up to where it is as it was written, and
+    whoever syncs it later syncs all of it. The end of this process, or of the program, takes nothing.
+    """
+    connection.pragma("synchronous", "NORMAL")
+    try:
+        yield
+    finally:
+        connection.pragma("synchronous", "FULL")

@@ -93,6 +93,7 @@ class SqliteSalvage:
                 for log in self._logs_set_aside():
                     salvaging.save_left_over(Pages(file, self._opened(log, open_files)))
                 new.set_facts(salvaging.facts(), max(salvaging.greatest, mark.seq if mark else 0))
+                new.put(salvaging.documents())
                 if not new.events and not salvaging.events_walk.is_complete:
                     raise StoreDamagedError(
                         f"Nothing in {self._path} can be read as an event: it is no event file, or"

@@ -1,4 +1,4 @@
-"""What records of an event file mean: rows of events, entries of their indexes, facts."""
+"""What records of an event file mean: rows of events, entries of their indexes, facts, documents."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing_extensions import Self
 
 from madsci.common.clock import FIRST_US, LAST_US
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json
+from madsci.event_manager.model.tables import Change, put
 from madsci.event_manager.stores.sqlite.codec import to_event
 from madsci.event_manager.stores.sqlite.salvage.btree import Cell
 from madsci.event_manager.stores.sqlite.salvage.records import Value, record
@@ -98,6 +99,19 @@ def fact_of(cell: Cell) -> tuple[str, str] | None:
     if values is None:
         return None
     return (values[0], values[1]) if _are_texts(values) else None
+
+
+def document_of(cell: Cell) -> Change | None:
+    """Return what puts a document of the small tables, if a cell holds one."""
+    values = _values(cell.payload, 3)
+    if values is None or not _are_texts(values):
+        return None
+    table, key, value = values
+    try:
+        decode_json(value)
+    except msgspec.MsgspecError:
+        return None
+    return put(table, key, value)
 
 
 def _are_texts(values: list[Value]) -> TypeGuard[list[str]]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import DONE, FACTS, Change
 from madsci.event_manager.stores.salvage import Trouble, TroubleKind
 from madsci.event_manager.stores.sqlite.facts import WRONG_INDEXES
 from madsci.event_manager.stores.sqlite.salvage import rows
@@ -34,6 +36,8 @@ _INDEXES: Final = {
     "sqlite_autoindex_events_1": rows.entry_by_id,
     "events_by_time": rows.entry_by_time,
 }
+_NOT_CONCLUDED: Final = {FACTS, DONE}
+"""Tables whose documents nobody makes anew from the events."""
 _AGE: Final = "from a copy that may be older: whether it was archived or alerted since is not known"
 _DELETED: Final = "the index that would tell is damaged: it may have been deleted before"
 _UNFINISHED: Final = "the log is damaged where it ends: it may not have been acknowledged"
@@ -230,6 +234,35 @@ class Salvaging:
                         facts.setdefault(*fact)
         facts.pop(WRONG_INDEXES, None)  # those of the new file are right
         return facts
+
+    def documents(self) -> list[Change]:
+        """Return what puts the documents of the small tables that can be read.
+
+        Where some may be missing, what followers concluded is left out with their places: they conclude
+        it anew from the events.
+        """
+        root = self._schema.get("documents")
+        walk = Walk()
+        found: list[Change] = []
+        if root is not None:
+            for leaf in leaves(self._pages, root, walk, is_table=False):
+                documents = [rows.document_of(cell) for cell in leaf.cells]
+                if None in documents:
+                    walk.faults.append(Fault(f"a document of {leaf.image.place} cannot be read"))
+                found += [one for one in documents if one is not None]
+        if root is not None and walk.is_complete:
+            return found
+        kept: dict[tuple[str, str], Change] = {}
+        for one in chain(found, self._documents_anywhere()):
+            if one.table in _NOT_CONCLUDED:
+                kept.setdefault((one.table, one.key), one)
+        return list(kept.values())
+
+    def _documents_anywhere(self) -> Iterator[Change]:
+        for image in self._pages.images():
+            node = read_node(self._pages, image)
+            if node is not None and node.kind in (Kind.INDEX_LEAF, Kind.INDEX_INTERIOR):
+                yield from filter(None, map(rows.document_of, node.cells))
 
     def places(self) -> Iterator[Trouble]:
         """Return the places that could not be read, where that may have cost events."""

@@ -14,10 +14,11 @@ from typing_extensions import Self
 from madsci.common.durability import sync_file
 from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import Change
 from madsci.event_manager.stores.salvage import SHOWN, Salvaged, Trouble, TroubleKind
-from madsci.event_manager.stores.sqlite import schema, terms
+from madsci.event_manager.stores.sqlite import schema, tables, terms
 from madsci.event_manager.stores.sqlite.codec import INSERT, to_row
-from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, fact, set_fact
+from madsci.event_manager.stores.sqlite.facts import LAST_SEQ, as_document, fact, set_fact
 from madsci.event_manager.stores.sqlite.salvage.rows import Entry
 
 _AT_ONCE: Final = 2_000
@@ -125,14 +126,25 @@ class Target:
             yield Entry(event_id, seq)
 
     def set_facts(self, facts: dict[str, str], least: int) -> None:
-        """Keep facts about the lab and the store; no number of an event up to ``least`` comes again."""
+        """Keep facts of a file; no number of an event up to ``least`` comes again.
+
+        Those about the lab, in files of earlier versions, become documents.
+        """
         for key, value in facts.items():
-            set_fact(self._file, key, value)
+            document = as_document(key, value)
+            if document is None:
+                set_fact(self._file, key, value)
+            else:
+                tables.apply(self._file, [document], None)
         greatest = "SELECT max(coalesce((SELECT max(seq) FROM events), 0), ?)"
         numbers = [int(self._file.execute(greatest, (least,)).get)]
         told = fact(self._file, LAST_SEQ) or "0"
         numbers.append(int(told) if told.isdecimal() else 0)
         set_fact(self._file, LAST_SEQ, str(max(numbers)))
+
+    def put(self, documents: list[Change]) -> None:
+        """Keep documents of the small tables."""
+        tables.apply(self._file, documents, None)
 
     def troubles(self) -> Iterator[Trouble]:
         """Return what became of the events that were not saved as they should have been."""

@@ -1,0 +1,134 @@
+"""Steps of followers in a database that has no transactions: a step is one document, and done again.
+
+The document of a follower's place holds the changes of its last step until they are made. It moves from
+place to place with a compare, so of several servers one makes a step, and its changes with it. Who dies
+before they are all made leaves them there; whoever reads the place next makes them first.
+
+A server that stands still amid a step, and goes on when others have made further ones, changes nothing
+that they have put: a document knows the last step that changed it, and an earlier one passes it over.
+What they have deleted since it may bring back, if it stood still for longer than the lease of the
+followers just there. Servers that only speak MongoDB's protocol compare and move in two moments; there
+the lease alone keeps two from making the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pymongo.errors import DuplicateKeyError
+
+from madsci.common.ids import new_ulid
+from madsci.event_manager.model.feed import START
+from madsci.event_manager.model.tables import (
+    FOLLOWERS,
+    Change,
+    Step,
+    Way,
+    kept_position,
+    position_of,
+)
+from madsci.event_manager.stores.mongo.connection import Collection, Document
+
+_SERIES: Final = "series"
+_NUMBER: Final = "number"
+_CHANGES: Final = "changes"
+"""Members of a follower's place: its steps since it began, by a name that none had before; the how
+many-th of them it is at; and changes that may not be made yet."""
+_STEP: Final = "step"
+"""Member of a document, beside the series: at which step it was changed last."""
+_NAME_ENDS: Final = "0"
+"""Comes behind the slash that ends the name of a table."""
+_IN_A_STEP: Final = 1_000_000
+"""Changes of one step at most: those of a step are told apart by numbers below this."""
+
+
+def place_id(follower: str) -> str:
+    """Return the id of the document that says where a follower is."""
+    return f"{FOLLOWERS}/{follower}"
+
+
+def make_step(documents: Collection, changes: Sequence[Change], step: Step) -> bool:
+    """Make a step if the follower is where it begins; tell whether it was.
+
+    Raises the driver's errors.
+    """
+    place = documents.find_one({"_id": place_id(step.follower)})
+    if (START if place is None else position_of(str(place["value"]))) != step.before:
+        return False
+    if place is not None:
+        finish_step(documents, place)
+    then = {
+        "_id": place_id(step.follower),
+        "value": kept_position(step.after),
+        _SERIES: (place or {}).get(_SERIES) or new_ulid(),
+        _NUMBER: _number(place) + 1,
+        _CHANGES: [
+            {"name": f"{one.table}/{one.key}", "way": one.way.value, "value": one.value}
+            for one in changes
+        ],
+    }
+    if not _move(documents, place, then):
+        return False
+    finish_step(documents, then)
+    return True
+
+
+def finish_step(documents: Collection, place: Document) -> None:
+    """Make the changes of the last step to a follower's place that may not be made yet.
+
+    Made again, they change nothing.
+    """
+    changes = place.get(_CHANGES)
+    if changes is None:
+        return
+    number = _number(place)
+    for index, one in enumerate(changes):
+        stamp = {_SERIES: place[_SERIES], _STEP: number * _IN_A_STEP + index}
+        _make(documents, one["name"], Way(one["way"]), one["value"], stamp)
+    same = {"_id": place["_id"], _SERIES: place[_SERIES], _NUMBER: number}
+    documents.update_one(same, {"$unset": {_CHANGES: ""}})
+
+
+def begin_series(documents: Collection) -> None:
+    """Begin the series of all followers anew, in a database that is restored.
+
+    Its documents may be of several moments: what is concluded from now on is later than all of them.
+    """
+    places = {"_id": {"$gte": f"{FOLLOWERS}/", "$lt": f"{FOLLOWERS}{_NAME_ENDS}"}}
+    for place in list(documents.find(places, {"_id": 1})):
+        documents.update_one(place, {"$set": {_SERIES: new_ulid()}})
+
+
+def _number(place: Document | None) -> int:
+    return 0 if place is None else int(place.get(_NUMBER) or 0)
+
+
+def _move(documents: Collection, place: Document | None, then: Document) -> bool:
+    if place is None:
+        try:
+            documents.insert_one(then)
+        except DuplicateKeyError:
+            return False
+        return True
+    where = {name: place.get(name) for name in ("_id", "value", _SERIES, _NUMBER)}
+    return documents.update_one(where, {"$set": then}).matched_count == 1
+
+
+def _make(documents: Collection, name: str, way: Way, value: str | None, stamp: dict[str, Any]) -> None:
+    """Make a change, unless it was made, or a later one of the same series."""
+    older: dict[str, Any] = {
+        "_id": name,
+        "$or": [{_SERIES: {"$ne": stamp[_SERIES]}}, {_STEP: {"$lt": stamp[_STEP]}}],
+    }
+    if way is Way.DELETE:
+        documents.delete_one(older)
+        return
+    changed = {"$set": {"value": value, **stamp}}
+    if way is Way.PUT and documents.update_one(older, changed).matched_count:
+        return
+    try:
+        documents.insert_one({"_id": name, "value": value, **stamp})
+    except DuplicateKeyError:  # it is there: as it should be, or as somebody put it just now
+        if way is Way.PUT:
+            documents.update_one(older, changed)

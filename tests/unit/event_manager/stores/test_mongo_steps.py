@@ -1,0 +1,176 @@
+"""Steps of followers in MongoDB: whoever dies or stands still amid one, each entry takes effect once."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from madsci.common.errors import StoreError
+from madsci.event_manager.feed.course import Course
+from madsci.event_manager.feed.follower import Conclusion
+from madsci.event_manager.model.feed import START, Position
+from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import FOLLOWERS, Step, delete, put, put_if_absent
+from madsci.event_manager.stores.mongo import steps
+from madsci.event_manager.stores.mongo.connection import connect
+from madsci.event_manager.stores.mongo.store import MongoStore
+
+
+def place(number: int) -> Position:
+    return Position.of([("lane", number)]) if number else START
+
+
+def step(number: int, follower: str = "f") -> Step:
+    return Step(follower, place(number - 1), place(number))
+
+
+@pytest.fixture
+def servers(mongo_url, mongo_database):
+    """Opens the database as often as a test wants, as so many servers do."""
+    opened = []
+
+    def open_again() -> MongoStore:
+        opened.append(MongoStore(mongo_url, database=mongo_database))
+        return opened[-1]
+
+    yield open_again
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def documents(mongo_url, mongo_database):
+    with closing(connect(mongo_url)) as client:
+        yield client[mongo_database]["documents"]
+
+
+class Dying:
+    """Lets a server die after so many changes of a step, and counts them."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.left: int | None = None
+        self.real = steps._make
+        monkeypatch.setattr(steps, "_make", self._make)
+
+    def _make(self, *arguments) -> None:
+        if self.left == 0:
+            raise AutoReconnect("the server is gone")
+        if self.left is not None:
+            self.left -= 1
+        self.real(*arguments)
+
+
+@pytest.fixture
+def dying(monkeypatch):
+    return Dying(monkeypatch)
+
+
+CHANGES = [put("t", "a", "1"), delete("t", "old"), put_if_absent("t", "b", "1"), put("t", "a", "2")]
+
+
+@pytest.mark.parametrize("after", range(len(CHANGES)))
+def test_a_step_whose_server_died_is_made_by_who_reads_the_place_next(servers, dying, after):
+    one, other = servers(), servers()
+    one.apply([put("t", "old", "1")])
+    dying.left = after
+    with pytest.raises(StoreError):
+        one.apply(CHANGES, step(1))
+    dying.left = None
+    assert str(place(1)) in other.read(FOLLOWERS, "f")
+    assert other.scan("t") == [("a", "2"), ("b", "1")]
+    assert not one.apply(CHANGES, step(1))
+    assert other.apply([put("t", "a", "3")], step(2))
+    assert one.scan("t") == [("a", "3"), ("b", "1")]
+
+
+def test_a_step_that_was_not_begun_changes_nothing(servers):
+    one, other = servers(), servers()
+    assert one.apply([put("t", "a", "1")], step(1))
+    assert not other.apply([put("t", "a", "2"), delete("t", "a")], step(1))
+    assert not other.apply([put("t", "a", "2"), delete("t", "a")], step(3))
+    assert one.scan("t") == [("a", "1")]
+
+
+def test_who_stood_still_amid_a_step_overwrites_nothing_that_came_later(servers, documents, dying):
+    one, other = servers(), servers()
+    dying.left = 0
+    with pytest.raises(StoreError):
+        one.apply([put("t", "a", "1"), put("t", "b", "1"), delete("t", "c")], step(1))
+    dying.left = None
+    stood_still = documents.find_one({"_id": "followers/f"})  # what it still has in its memory
+    other.read(FOLLOWERS, "f")
+    assert other.apply([put("t", "a", "2"), put("t", "c", "2")], step(2))
+    steps.finish_step(documents, stood_still)
+    assert other.scan("t") == [("a", "2"), ("b", "1"), ("c", "2")]
+    assert str(place(2)) in other.read(FOLLOWERS, "f")
+
+
+def test_changes_of_others_after_a_step_stay_though_it_is_made_again(servers, documents, dying):
+    one, other = servers(), servers()
+    dying.left = 1
+    with pytest.raises(StoreError):
+        one.apply([put("outbox", "a", "waiting"), put("outbox", "b", "waiting")], step(1))
+    dying.left = None
+    other.apply([put("outbox", "a", "sent")])
+    other.read(FOLLOWERS, "f")
+    assert other.scan("outbox") == [("a", "sent"), ("b", "waiting")]
+
+
+def test_followers_do_not_hold_up_each_other(servers):
+    store = servers()
+    assert store.apply([put("t", "a", "1")], step(1, "f"))
+    assert store.apply([put("t", "a", "2")], step(1, "g"))
+    assert store.apply([put("t", "a", "3")], step(2, "f"))
+    assert store.scan("t") == [("a", "3")]
+
+
+class Counter:
+    """Keeps how many events there were, and which."""
+
+    name = "counter"
+
+    def conclude(self, entries, kept, now):
+        seen = json.loads(kept.read("count", "seen") or "[]")
+        seen += [one.event.event_id for one in entries]
+        number = int(kept.read("count", "number") or 0) + len(entries)
+        changes = [put("count", "seen", json.dumps(seen)), put("count", "number", str(number))]
+        return Conclusion(changes)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_course_that_was_cut_off_amid_a_step_and_one_on_another_server_count_each_event_once(
+    servers, dying, after
+):
+    one, other = servers(), servers()
+    seconds = [0.0]
+    first = Course(Counter(), one, elapsed=lambda: seconds[0])
+    second = Course(Counter(), other)
+    one.append([StoredEvent(f"e{n}", "log", 20, False, n, n, {}, "{}") for n in range(5)])
+    dying.left = after
+    first.advance()
+    assert first.failure is not None
+    dying.left = None
+    seconds[0] += 60
+    one.append([StoredEvent("e5", "log", 20, False, 5, 5, {}, "{}")])
+    for _ in range(4):
+        second.advance()
+        first.advance()
+        seconds[0] += 60
+    assert json.loads(one.read("count", "seen")) == [f"e{n}" for n in range(6)]
+    assert one.read("count", "number") == "6"
+    assert first.failure is None
+
+
+def test_in_a_restored_database_what_is_concluded_is_later_than_all_that_is_there(servers, documents):
+    store = servers()
+    for number in range(1, 5):
+        assert store.apply([put("t", "a", str(number))], step(number))
+    documents.update_one(
+        {"_id": "followers/f"}, {"$set": {"value": f'{{"position":"{place(1)}"}}', "number": 1}}
+    )
+    steps.begin_series(documents)
+    assert store.apply([put("t", "a", "5")], step(2))
+    assert store.scan("t") == [("a", "5")]
