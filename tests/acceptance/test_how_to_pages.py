@@ -107,3 +107,19 @@ def test_threads_and_executors(server, tmp_path):
 def test_processes(server, tmp_path):
     run_page("log-from-processes", server, tmp_path)
     assert {event["event_data"]["plate"] for event in server.query({})} == {"P1", "P2", "P3"}
+
+
+def test_the_store_of_the_page_keeps_the_whole_contract(tmp_path):
+    text = (PAGES / "write-a-store.md").read_text(encoding="utf-8")
+    for name, program in re.findall(r"```python\n# (\S+)\n(.*?)```", text, re.DOTALL):
+        (tmp_path / name).write_text(program, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "test_journal_store.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"^1\d\d passed", run.stdout, re.MULTILINE), run.stdout

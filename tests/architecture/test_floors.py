@@ -169,6 +169,26 @@ MANAGER = "madsci.event_manager"
                 *[m for m in MODULES if m.startswith(f"{MANAGER}.stores.mongo")],
             ],
         ),
+        # What stores promise is said in the words of the contract, for engines of anybody.
+        (
+            [f"{MANAGER}.testing"],
+            [
+                *sorted(DRIVERS | SERVER_LIBRARIES),
+                *[
+                    m
+                    for m in MODULES
+                    if m.startswith(f"{MANAGER}.")
+                    and not m.startswith((f"{MANAGER}.testing", f"{MANAGER}.model"))
+                    and m not in (f"{MANAGER}.stores.base", f"{MANAGER}.stores")
+                ],
+            ],
+            [],
+        ),
+        (
+            ["madsci"],
+            ["pytest", f"{MANAGER}.testing"],
+            [m for m in MODULES if m.startswith(f"{MANAGER}.testing")],
+        ),
         # Only entry points use the composition root.
         ([MANAGER], [f"{MANAGER}.app"], [f"{MANAGER}.event_server"]),
     ],

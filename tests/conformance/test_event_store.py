@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.conftest import WITH_TRANSACTIONS
+from conformance.conftest import ENGINES, WITH_TRANSACTIONS
 from madsci.event_manager.testing import StoreContract
 
 
@@ -14,3 +14,9 @@ class TestEngines(StoreContract):
     @pytest.fixture
     def has_transactions(self, engine):
         return engine in WITH_TRANSACTIONS
+
+    @pytest.fixture
+    def reopen(self, request, engine):
+        if engine == "memory":
+            pytest.skip("nothing of it outlives a server")
+        return lambda: ENGINES[engine](request)

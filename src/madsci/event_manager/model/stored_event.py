@@ -13,6 +13,7 @@ from madsci.common.clock import iso
 class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     """An event in canonical form. Times are microseconds since the Unix epoch.
 
+    What its members may hold, and how ids and texts compare, is said in ``docs/reference/events.md``.
     ``event_data`` is JSON text as the encoder of this module writes it: compact, one meaning, never
     a NaN. ``source`` and ``extra`` are small and stay decoded.
     """

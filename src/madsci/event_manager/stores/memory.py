@@ -34,16 +34,19 @@ from madsci.event_manager.stores.tallying import tallied
 
 
 class MemoryStore(EventStore):
-    """Keeps events in memory, for tests and trials."""
+    """Keeps events in memory, for tests and trials.
+
+    ``lane`` names the one lane of its feed, where somebody else makes it last.
+    """
 
     engine = "memory"
     location = "memory (nothing is kept when the server stops)"
 
-    def __init__(self) -> None:
+    def __init__(self, lane: str | None = None) -> None:
         self._lock = threading.Lock()
         self._events: dict[str, StoredEvent] = {}
         self._numbers: dict[str, int] = {}
-        self._lane = new_ulid().lower()
+        self._lane = lane or new_ulid().lower()
         self._log: list[tuple[str, bool]] = []
         """The id of each entry of the feed, and whether an alert was raised there."""
         self._documents: dict[tuple[str, str], str] = {}

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-_MODULES = ("appending", "content", "counting", "feed", "finding", "keeping", "samples", "tables")
+_MODULES = (
+    "appending", "content", "counting", "feed", "finding", "keeping", "lasting", "samples", "tables",
+)  # fmt: skip
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES))  # before they are imported
 
 from madsci.event_manager.testing.appending import AppendContract  # noqa: E402
@@ -20,6 +22,7 @@ from madsci.event_manager.testing.keeping import (  # noqa: E402
     FenceContract,
     WholeContract,
 )
+from madsci.event_manager.testing.lasting import LastingContract  # noqa: E402
 from madsci.event_manager.testing.tables import LeasesContract, TablesContract  # noqa: E402
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "FeedContract",
     "FenceContract",
     "FindContract",
+    "LastingContract",
     "LeasesContract",
     "StoreContract",
     "TablesContract",
@@ -47,10 +51,12 @@ class StoreContract(
     FeedContract,
     TablesContract,
     LeasesContract,
+    LastingContract,
     WholeContract,
 ):
     """All of it. Inherit from it, and say with a fixture ``store`` what is tested: an empty store each.
 
-    A fixture ``has_transactions`` that returns ``False`` says that appends are not kept whole, and that
-    commits have no order which ``fence`` could tell.
+    A fixture ``reopen`` returns what opens that store once more, for what outlives a server. A fixture
+    ``has_transactions`` that returns ``False`` says that appends are not kept whole, and that commits
+    have no order which ``fence`` could tell.
     """

@@ -1,4 +1,4 @@
-"""Steps of followers in MongoDB: whoever dies or stands still amid one, each entry takes effect once."""
+"""Steps of followers in MongoDB: each entry takes effect once, whoever dies or stands still."""
 
 from __future__ import annotations
 
