@@ -38,18 +38,23 @@ class Failure:
 
 
 class Course:
-    """Where a follower is, and what holds it up. Used by one thread, its figures read by any."""
+    """Where a follower is, and what holds it up. Used by one thread, its figures read by any.
+
+    ``since`` reads the feed, in place of the store's own.
+    """
 
     def __init__(
         self,
         follower: Follower,
         store: FeedStore,
         *,
+        since: Callable[[Position, int], Entries] | None = None,
         clock: Clock = now_us,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self.follower = follower
         self._store = store
+        self._since = since or store.since
         self._clock = clock
         self._elapsed = elapsed
         self._position: Position | None = None
@@ -88,7 +93,7 @@ class Course:
             return False
         try:
             position = self._begin()
-            part = self._store.since(position, 1 if self._alone else _AT_ONCE)
+            part = self._since(position, 1 if self._alone else _AT_ONCE)
             is_due = self._wake_at is not None and self._clock() >= self._wake_at
             if part.next == position and not is_due:
                 return False

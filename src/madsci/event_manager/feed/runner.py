@@ -14,11 +14,15 @@ from madsci.common.errors import StoreError
 from madsci.common.ids import new_ulid
 from madsci.event_manager.feed.course import Course, Failure, FeedStore
 from madsci.event_manager.feed.follower import Follower
+from madsci.event_manager.model.feed import Entries, Position
+from madsci.event_manager.stores.base import EventLog
 
 _logger = logging.getLogger(__name__)
 
 _LOOK: Final = 1.0
 """Seconds after which it is looked what other servers have committed."""
+_PACE: Final = 0.05
+"""Seconds between two rounds where nothing waits: under load each follower has more to do in a step."""
 _LEASE: Final = "followers"
 _LIFETIME: Final = 30.0
 _RENEWAL: Final = 10.0
@@ -74,6 +78,25 @@ class _Place:
                 self._store.let_go(_LEASE, self._holder)
 
 
+class _SharedPart:
+    """The part of the feed that was read last: followers at one place read it once. For one thread."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._asked: tuple[Position, int] | None = None
+        self._part: Entries | None = None
+
+    def forget(self) -> None:
+        """Read anew from now on."""
+        self._asked = self._part = None
+
+    def since(self, position: Position, limit: int) -> Entries:
+        """Return what follows a position; see ``EventLog``."""
+        if self._part is None or self._asked != (position, limit):
+            self._part, self._asked = self._log.since(position, limit), (position, limit)
+        return self._part
+
+
 class Followers:
     """Has durable followers go on, one after the other. Owns a thread; ``wake`` is for any.
 
@@ -89,10 +112,11 @@ class Followers:
         *,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._courses = [Course(one, store) for one in followers]
+        self._part = _SharedPart(store)
+        self._courses = [Course(one, store, since=self._part.since) for one in followers]
         self._place = _Place(store, elapsed)
         self._woken = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._turn = threading.Lock()
         """Held while a follower goes on, or is told to skip."""
         self._thread = threading.Thread(target=self._run, name="followers", daemon=True)
@@ -121,7 +145,7 @@ class Followers:
 
     def close(self, deadline: float) -> bool:
         """Stop after the step under way; tell whether that was done in time (seconds)."""
-        self._stopping = True
+        self._stopping.set()
         self._woken.set()
         if self._thread.ident is not None:
             self._thread.join(deadline)
@@ -129,13 +153,14 @@ class Followers:
 
     def _run(self) -> None:
         was_ours = False
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._woken.clear()
             is_ours = self._place.keep()
             if was_ours and not is_ours:
                 self._leave()
             was_ours = is_ours
             if not (is_ours and self._advance()):
+                self._stopping.wait(_PACE)
                 self._woken.wait(self._rest() if is_ours else _LOOK)
         self._place.let_go()
 
@@ -147,8 +172,9 @@ class Followers:
     def _advance(self) -> bool:
         """Let each follower do a step; tell whether more waits for one of them."""
         more = False
+        self._part.forget()
         for one in self._courses:
-            if self._stopping or not self._place.is_certain:
+            if self._stopping.is_set() or not self._place.is_certain:
                 return False
             with self._turn:
                 more |= one.advance()

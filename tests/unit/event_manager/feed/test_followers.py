@@ -258,6 +258,25 @@ def test_a_follower_that_concludes_too_much_at_once_is_given_entry_by_entry(stor
     assert store.read("big", "last") is not None
 
 
+def test_followers_at_one_place_read_the_feed_once():
+    read: list[str] = []
+
+    class Read(MemoryStore):
+        def since(self, position, limit):
+            found = super().since(position, limit)
+            read.extend(entry.event.event_id for entry in found.entries)
+            return found
+
+    store = Read()
+    append(store, *names(0, 3_000))
+    followers = Followers(store, [Counter("a"), Counter("b"), Counter("c")])
+    followers.start()
+    for name in "abc":
+        wait_until(lambda name=name: len(seen(store, name)) == 3_000, "the followers")
+    assert followers.close(10)
+    assert sorted(read) == sorted(names(0, 3_000))
+
+
 class TestPlace:
     """One server of all that share a store has the followers go on."""
 

@@ -5,10 +5,10 @@ place to place with a compare, so of several servers one makes a step, and its c
 before they are all made leaves them there; whoever reads the place next makes them first.
 
 A server that stands still amid a step, and goes on when others have made further ones, changes nothing
-that they have put: a document knows the last step that changed it, and an earlier one passes it over.
-What they have deleted since it may bring back, if it stood still for longer than the lease of the
-followers just there. Servers that only speak MongoDB's protocol compare and move in two moments; there
-the lease alone keeps two from making the same step.
+that these have put: a document knows the last step that changed it, and an earlier one of the same
+follower passes it over. What was deleted since it may bring back, if it stood still for longer than the
+lease of the followers just there. Servers that only speak MongoDB's protocol compare and move in two
+moments; there the lease alone keeps two from making the same step.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _move(documents: Collection, place: Document | None, then: Document) -> bool
             return False
         return True
     where = {name: place.get(name) for name in ("_id", "value", _SERIES, _NUMBER)}
-    return documents.update_one(where, {"$set": then}).matched_count == 1
+    changed = {name: value for name, value in then.items() if name != "_id"}
+    return documents.update_one(where, {"$set": changed}).matched_count == 1
 
 
 def _make(documents: Collection, name: str, way: Way, value: str | None, stamp: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import Page, Query
 from madsci.event_manager.model.selector import And, Compare, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.model.tables import Change, Step, check_size
+from madsci.event_manager.model.tables import FOLLOWERS, Change, Step, check_size
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import AppendOutcome, EventStore, Space
 from madsci.event_manager.stores.mongo import counting, tables, turns
@@ -167,7 +167,8 @@ class MongoStore(EventStore):
 
     def read(self, table: str, key: str) -> str | None:
         """Return a small document; see ``Tables``."""
-        with self._using():
+        # A follower's place may have a step to be made to its end.
+        with self._writing() if table == FOLLOWERS else self._using():
             return tables.read(self._database, table, key)
 
     def scan(

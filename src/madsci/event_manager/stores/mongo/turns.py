@@ -41,7 +41,11 @@ def done_slots(database: Database) -> dict[str, str]:
 
 
 def hold(database: Database, name: str, holder: str, seconds: float) -> bool:
-    """Take or renew a lease; tell whether it is the holder's now. Raises the driver's errors."""
+    """Take or renew a lease; tell whether it is the holder's now. Raises the driver's errors.
+
+    One that has ended may be given to two that ask at the same moment, by servers that only speak
+    MongoDB's protocol; one that was let go is not.
+    """
     now = database_time(database)
     free = {"$or": [{"holder": holder}, {"until": {"$lte": now}}]}
     lease = {"holder": holder, "until": now + timedelta(seconds=seconds)}
