@@ -9,11 +9,14 @@ import pytest
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.event_manager.migration.copying import copy_events
+from madsci.event_manager.model.feed import START
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.model.tables import FOLLOWERS, Step, put
 from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.mongo.store import MongoStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from madsci.event_manager.tasks.turn import last_done, note_done
 
 NUMBER = 2_345
 
@@ -176,3 +179,15 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(new_store, tmp_path):
 
     with pytest.raises(StoreError, match="Stop the servers of both"):
         copy_events(source, target, tmp_path / "mark", somebody_writes)
+
+
+def test_what_followers_concluded_does_not_go_along_nor_which_tasks_are_done(new_store, tmp_path):
+    """In the feed of the target each event has another place; it is concluded there."""
+    source, target = new_store(), new_store()
+    source.append(events())
+    assert source.apply([put("counts", "all", str(NUMBER))], Step("counter", START, source.head()))
+    note_done(source, "backup", "2026")
+    copy_events(source, target, tmp_path / "mark", unseen)
+    assert target.read("counts", "all") is None
+    assert target.read(FOLLOWERS, "counter") is None
+    assert last_done(target, "backup") is None

@@ -21,12 +21,16 @@ from madsci.common.errors import (
     StoreInUseError,
     StoreUnavailableError,
 )
+from madsci.event_manager.model.feed import START
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import And
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import Step, put
+from madsci.event_manager.stores.facts import facts_about_the_lab, remember
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from madsci.event_manager.stores.sqlite.upkeep import SqliteUpkeep
 from madsci.event_manager.stores.upkeep import DatabaseState, DatabaseVersion
+from madsci.event_manager.tasks.turn import last_done, note_done
 
 
 def unseen(what, done, of):
@@ -371,3 +375,28 @@ def test_a_restore_of_a_missing_file_leaves_no_log_of_the_old_one_beside_the_new
         upkeep.restore(folder, unseen)
     assert ids(path) == ["new0", "new1", "new2"]
     assert Path(f"{upkeep.replaced}-wal").read_bytes() == log
+
+
+def test_facts_documents_and_places_of_followers_come_back_with_a_backup(path, tmp_path):
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.append([event("a")])
+        remember(store, "manager_id/lab", "1")
+        note_done(store, "backup", "2026")
+        first = store.head()
+        assert store.apply([put("counts", "all", "1")], Step("counter", START, first))
+    folder = dumped(path, tmp_path / "dump")
+    with contextlib.closing(SqliteStore(path)) as store:
+        store.append([event("b")])
+        note_done(store, "backup", "2027")
+        assert store.apply([put("counts", "all", "2")], Step("counter", first, store.head()))
+    upkeep = SqliteUpkeep(path)
+    with upkeep.exclusive():
+        upkeep.restore(folder, unseen)
+    with contextlib.closing(SqliteStore(path)) as store:
+        assert facts_about_the_lab(store) == {"manager_id/lab": "1"}
+        assert last_done(store, "backup") == "2026"
+        assert store.read("counts", "all") == "1"
+        store.append([event("c")])
+        part = store.since(first, 10)
+        assert [one.event.event_id for one in part.entries] == ["c"]
+        assert store.apply([put("counts", "all", "2")], Step("counter", first, part.next))
