@@ -18,10 +18,11 @@ import pytest
 
 from madsci.common.clock import parse_instant
 from madsci.common.errors import InvalidSelectorError
+from madsci.common.types.members import INSTANTS
 from madsci.event_manager.export.csv_rows import FORMULA
 from madsci.event_manager.model.json_reading import visible_names
 from madsci.event_manager.model.matcher import matches
-from madsci.event_manager.model.selector import TIME_FIELDS, Selector
+from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from support.hostile import NAUGHTY, SURROGATES, Hostile
 from support.questions import HOPELESS
@@ -69,7 +70,7 @@ def store(server: ServerProcess, events: list[dict[str, Any]]) -> None:
 
 def document_of(wire: dict[str, Any]) -> dict[str, Any]:
     """An event of the REST API as selectors see it."""
-    instants = {name: parse_instant(wire[name]) for name in TIME_FIELDS if wire[name] is not None}
+    instants = {name: parse_instant(wire[name]) for name in INSTANTS if wire[name] is not None}
     return {**{name: value for name, value in wire.items() if name != "event_id"}, **instants}
 
 

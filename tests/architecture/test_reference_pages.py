@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from madsci.common import errors
-from madsci.common.types import foreign_event, log_level
+from madsci.common.types import foreign_event, foreign_sender, log_level
 from madsci.common.types.event_types import Event, EventType
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
@@ -27,7 +27,10 @@ def test_every_member_of_an_event_stands_in_the_reference():
 
 def test_every_name_of_other_loggers_and_of_levels_stands_in_the_reference():
     text = page("events.md").lower()
-    tables = (foreign_event.MESSAGES, foreign_event.LEVELS, foreign_event.TIMES, log_level.OTHER_NAMES)
+    tables = (
+        foreign_event.MESSAGES, foreign_event.LEVELS, foreign_event.TIMES, log_level.OTHER_NAMES,
+        foreign_sender.NAMES, foreign_sender.HOSTS, foreign_sender.PROCESSES,
+    )  # fmt: skip
     names = sorted({name.lower() for table in tables for name in table})
     assert [name for name in names if f"`{name}`" not in text] == []
 

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madsci.client.writing.record import encode_source, make_record
+from madsci.client.writing.record import make_origin, make_record
 from madsci.common.jsonable import to_jsonable
 
 scalars = (
@@ -64,7 +64,7 @@ def test_objects_that_refer_to_each_other_in_any_way_end(data, links):
 
 @given(st.text(st.characters(codec=None)), st.dictionaries(st.text(), values, max_size=5))
 def test_the_fast_way_and_the_careful_way_encode_the_same(message, fields):
-    record = make_record(20, message, (), fields, encode_source({}))
+    record = make_record(20, message, (), fields, make_origin({}, "tests"))
     document = json.loads(record.body)
     for name in set(fields) - {"message", "event_type", "alert", "exc_info", "stack_info"}:
         assert document["event_data"][to_jsonable(name)] == to_jsonable(fields[name])

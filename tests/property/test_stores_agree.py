@@ -113,7 +113,7 @@ def test_the_json_of_events_is_the_same_from_every_store(mongo, listed, order):
         for store in stores:
             assert store.find_json(query) == expected, store.engine
         with closing(apsw.Connection(sqlite.location)) as connection:
-            connection.execute("UPDATE events SET checksum = NULL")
+            connection.execute("UPDATE events SET checksum = NULL WHERE sender IS NULL")
         assert sqlite.find_json(query) == expected
 
 

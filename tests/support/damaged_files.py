@@ -15,6 +15,7 @@ import apsw
 import msgspec
 
 from madsci.event_manager.model.query import Query
+from madsci.event_manager.model.sender import text_of_known
 from madsci.event_manager.model.sorting import OLDEST_FIRST
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event
 from madsci.event_manager.stores.facts import remember
@@ -40,6 +41,7 @@ def event(number: int) -> StoredEvent:
         10**15 + number, 10**15 + number, {"node_id": f"n{number % 3}"},
         json.dumps({"message": f"m{number} {_text(number, size)}"}, separators=(",", ":")),
         extra={"colour": "red"} if number % 11 == 0 else None,
+        sender=text_of_known({"name": f"arm {number % 9}", "process": number}) if number % 3 else None,
     )  # fmt: skip
 
 
@@ -145,10 +147,10 @@ def state_it_had(name: str, text: bytes) -> bool:
 
 
 def of_schema(version: int, base: Base, path: Path) -> Base:
-    """A file as an earlier version left it, without checksums, with the content of another one."""
+    """A file as an earlier version left it, with the content of another: no checksums, no senders."""
     tables = schema._TABLES.replace(schema._DAMAGED, "").replace(schema._STALE_TERMS, "")
     tables = tables.replace(schema._FEED, "")
-    tables = re.sub(r",\s*checksum INTEGER[^\n]*", "", tables)
+    tables = re.sub(r",\s*(checksum INTEGER|sender TEXT)", "", tables)
     columns = "seq, event_id, event_type, log_level, alert, event_timestamp, received_at, node_id,"
     columns += "trace_id, span_id, archived, archived_at, source, event_data, extra"
     with closing(apsw.Connection(str(path))) as file:
@@ -161,7 +163,12 @@ def of_schema(version: int, base: Base, path: Path) -> Base:
         )
         file.execute("INSERT INTO facts SELECT * FROM other.facts")
         file.pragma("user_version", version)
-    return Base(path, base.events, base.numbers, pieces_of(path))
+    events = {name: _SENDER.sub(b"", text) for name, text in base.events.items()}
+    return Base(path, events, base.numbers, pieces_of(path))
+
+
+_SENDER = re.compile(rb',"sender":\{[^{}]*\}')
+"""What events of earlier versions do not have."""
 
 
 Damage = Callable[[Path], None]

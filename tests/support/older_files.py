@@ -16,6 +16,7 @@ def make_older(file: apsw.Connection, version: int) -> None:
                 fact = (f"{prefix}{key}", json.loads(value)[name])
                 file.execute("INSERT INTO facts VALUES (?, ?)", fact)
         file.execute("DROP TABLE raises; DROP TABLE other_commits; DROP TABLE documents")
+        file.execute("ALTER TABLE events DROP COLUMN sender")
         file.execute("DELETE FROM facts WHERE key LIKE 'lane/%'")
     if version < 5:
         file.execute("DROP TABLE stale_terms")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from madsci.common.errors import InvalidSelectorError
 from madsci.common.flattening import column_name
 from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.sender import text_of_known
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
 HOPELESS = {"$or": [{"event_data.message": {"$regex": f"(a|b)+{one}"}} for one in range(900)]}
@@ -39,7 +40,8 @@ data_paths = st.lists(names.filter(lambda name: "." not in name), max_size=3).ma
 ) | st.lists(names, max_size=3).map(lambda path: column_name(["event_data", *path]))
 paths = data_paths | data_paths | st.sampled_from(
     ["source.node_id", "source.a", "source.a.b", "extra", "extra.a", "trace_id", "log_level", "alert",
-     "archived", "event_type", "_id", "event_id", "extra.b", "_id.a", "log_level.0", "span_id"]
+     "archived", "event_type", "_id", "event_id", "extra.b", "_id.a", "log_level.0", "span_id",
+     "sender.name", "sender.host", "sender.process", "sender", "sender.a"]
 )  # fmt: skip
 plain_values = values.filter(
     lambda value: not isinstance(value, dict) or not any(key.startswith("$") for key in value)
@@ -182,6 +184,15 @@ document_selectors = document_conditions | st.builds(
 sources = st.dictionaries(st.sampled_from(["a", "b"]), values, max_size=2) | st.fixed_dictionaries(
     {"node_id": st.sampled_from(["", "a", "n1"])}
 )
+sender_names = st.sampled_from(["a", "A", "é", "a b", "x" * 60, "a\0", "1"])
+senders = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "name": sender_names,
+        "host": sender_names,
+        "process": st.sampled_from([0, 1, 2**32 - 1]),
+    },
+).map(text_of_known)
 messages = st.sampled_from(
     [
         "a jam",
@@ -200,7 +211,7 @@ messages = st.sampled_from(
     )
 )
 events = st.builds(
-    lambda moment, level, alert, archived, archived_at, trace, source, data, extra: StoredEvent(
+    lambda moment, level, alert, archived, archived_at, trace, source, data, extra, sender: StoredEvent(
         "",
         "log",
         level,
@@ -214,6 +225,7 @@ events = st.builds(
         archived,
         archived_at if archived else None,
         extra,
+        sender,
     ),
     st.integers(-3, 3),
     st.sampled_from([0, 20, 40, 50]),
@@ -224,12 +236,13 @@ events = st.builds(
     sources,
     documents | messages,
     st.none() | st.dictionaries(st.sampled_from(["a", "b"]), values, min_size=1, max_size=2),
+    senders,
 )
 orders = st.lists(
     st.sampled_from(
         ["event_timestamp", "log_level", "alert", "trace_id", "archived_at", "source.node_id", "_id",
          "event_data", "event_data.a", "event_data.b.a", "extra.a", "received_at", 'event_data["$.a"]',
-         'event_data["a"][""]']
+         'event_data["a"][""]', "sender.name", "sender.process"]
     ).flatmap(lambda path: st.sampled_from([path, f"-{path}"])),
     min_size=1,
     max_size=3,

@@ -23,7 +23,7 @@ from madsci.client.reading import Administration
 from madsci.client.spool import RejectedEvent
 from madsci.client.writing import (
     DEBUG,
-    EventSource,
+    EventOrigin,
     LogCalls,
     Outputs,
     log_file_path,
@@ -99,7 +99,7 @@ class EventClient(LogCalls, Administration):
         self._transport = transport
         self._outputs = Outputs(name, config, access, transport)
         self._connection = _connection_for_reading(access, config)
-        self._source = EventSource(config.source.model_dump() if config.source else {})
+        self._origin = EventOrigin(config.source.model_dump() if config.source else {}, name)
         self._redaction = shared_redaction(tuple(config.redact_keys), enabled=config.redact_enabled)
         self._context: dict[str, Any] = {}
         self._is_bound_copy = False
@@ -200,7 +200,7 @@ class EventClient(LogCalls, Administration):
         }
         self._outputs.write_locally(
             make_record(
-                DEBUG, "EventClient initialized", (), fields, self._source.encoded(), self._redaction
+                DEBUG, "EventClient initialized", (), fields, self._origin.encoded(), self._redaction
             )
         )
 

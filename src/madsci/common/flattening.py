@@ -17,18 +17,9 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-STANDARD_COLUMNS: Final = (
-    "event_id",
-    "event_timestamp",
-    "received_at",
-    "event_type",
-    "log_level",
-    "alert",
-    "archived",
-    "archived_at",
-    "trace_id",
-    "span_id",
-)
+from madsci.common.types.members import NAMES, OBJECTS, SCALARS
+
+STANDARD_COLUMNS: Final = tuple(member.name for member in SCALARS)
 """The columns that every event has, in the order in which they come."""
 
 MAX_COLUMNS: Final = 10_000
@@ -36,8 +27,6 @@ MAX_COLUMNS: Final = 10_000
 MAX_PATH: Final = 1_000
 """Characters of the path to an object that is looked into. Its members repeat them all."""
 
-_OBJECTS: Final = ("source", "event_data", "extra")
-_KNOWN: Final = frozenset({"_id", *STANDARD_COLUMNS, *_OBJECTS})
 _SPECIAL: Final = re.compile(r"""[.\[\]"'\\\x00-\x1f]""")
 
 _NAME: Final = r"[^.\[\]\"'\\\x00-\x1f]+"
@@ -53,7 +42,7 @@ _json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default
 def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the row of an event document, as the REST API shows it or ``Event.model_dump`` makes it.
 
-    First come the ``STANDARD_COLUMNS`` that the document has, then the paths of ``source``,
+    First come the ``STANDARD_COLUMNS`` that the document has, then the paths of ``source``, ``sender``,
     ``event_data`` and ``extra``, then those of members that events do not have. An id is called
     ``event_id``, also where the document says ``_id``. Values stay what they are, except that
     enumerations become their values. ``event_data`` that is no object becomes the column
@@ -65,11 +54,11 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
     for column in STANDARD_COLUMNS:
         if column in document:
             row.cells.setdefault(column, cell_of(document[column]))
-    for name in _OBJECTS:
+    for name in OBJECTS:
         if name in document:
             row.put_member(name, document[name])
     for name in document:
-        if name not in _KNOWN:
+        if name not in NAMES:
             row.put_member(column_name((name,)), document[name])
     return row.cells
 

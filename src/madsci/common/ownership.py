@@ -20,6 +20,7 @@ from madsci.common.context.wrapping import (
     wrap_function,
     wrap_public_methods,
 )
+from madsci.common.forking import reset_in_child
 from madsci.common.types.ownership import OwnershipInfo
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -37,15 +38,23 @@ __all__ = [
 
 
 class Changes:
-    """Counts changes of the process's ids: log calls look at the count instead of at all ids."""
+    """Counts changes of the process's ids: log calls look at the count instead of at all ids.
+
+    A forked child is another process, so it begins with a change.
+    """
 
     __slots__ = ("count",)
 
     def __init__(self) -> None:
         self.count = 0
 
+    def add(self) -> None:
+        """Count one."""
+        self.count += 1
+
 
 process_changes: Final = Changes()
+reset_in_child(process_changes.add)
 
 
 class _ProcessOwnership(OwnershipInfo):
@@ -54,7 +63,7 @@ class _ProcessOwnership(OwnershipInfo):
 
         def __setattr__(self, name: str, value: Any) -> None:
             super().__setattr__(name, value)
-            process_changes.count += 1
+            process_changes.add()
 
 
 global_ownership_info: Final[OwnershipInfo] = _ProcessOwnership()

@@ -40,7 +40,7 @@ from madsci.event_manager.backup.service import BackupService
 from madsci.event_manager.health.monitor import Limits, Monitor
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
-from madsci.event_manager.ingest.own_events import OwnEvents, tell_of_troubles
+from madsci.event_manager.ingest.own_events import PROGRAM, OwnEvents, Teller, tell_of_troubles
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.ulid_sources import AS_STORED, ULIDS_ONLY, Encoding
 from madsci.event_manager.retention.clock_guard import ClockGuard
@@ -92,7 +92,8 @@ class Parts:
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.own_events = OwnEvents(self.writer, {"manager_id": self.manager_id})
+        teller = Teller({"manager_id": self.manager_id}, _name_of(settings))
+        self.own_events = OwnEvents(self.writer, teller)
         address = _address(settings)
         self.upkeep = None if address.is_in_memory else open_upkeep(address)
         self.making = MakingBeside(address)
@@ -140,7 +141,7 @@ class Parts:
         Policy.from_settings(settings, zone_named(settings.naive_timezone))
         store = open_store(_address(settings))
         tell_of_troubles(store)
-        name = settings.manager_name or "EventManager"
+        name = _name_of(settings)
         # A manager keeps its id over restarts: it stands in every event that it is the source of.
         manager_id = settings.manager_id or remember(store, f"manager_id/{name}", new_ulid())
         writer = Writer(store, max_events=settings.ingest_queue_events)
@@ -182,6 +183,10 @@ class Parts:
         self.store.close()
 
 
+def _name_of(settings: EventManagerSettings) -> str:
+    return settings.manager_name or PROGRAM.name
+
+
 def _encoding(settings: EventManagerSettings) -> Encoding:
     return ULIDS_ONLY if settings.ulid_sources_only else AS_STORED
 
@@ -221,7 +226,7 @@ def _backup_schedule(settings: EventManagerSettings) -> Cron:
 def build_app(parts: Parts) -> FastAPI:
     """Return the web application over the parts; its lifespan starts and closes them."""
     settings = parts.settings
-    name = settings.manager_name or "EventManager"
+    name = _name_of(settings)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

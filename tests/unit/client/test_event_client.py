@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import platform
 import subprocess
 import sys
 import warnings
@@ -15,6 +16,8 @@ from madsci.client.event_client import EventClient, EventClientConfig
 from madsci.client.testing import RecordingTransport, capture_events
 from madsci.common.errors import SettingsError
 from madsci.common.types.event_types import Event, EventLogLevel, EventType
+from madsci.common.types.sender import Sender
+from madsci.common.types.sender_reading import LONGEST_NAME
 
 
 @pytest.fixture
@@ -236,6 +239,25 @@ def test_the_source_of_the_configuration_is_on_every_event(make_client):
     assert [event.source.node_id for event in events] == ["n1", "n1", "other"]
 
 
+def test_every_event_says_who_sent_it_and_a_given_sender_stays(make_client):
+    client = make_client(name="plate_handler", log_file_enabled=False)
+    with capture_events() as events:
+        client.info("a")
+        client.bind(plate="P7").error("b %s", object())
+        client.log(Event())
+        client.log(Event(sender={"name": "other", "process": 3}))
+    here = Sender(name="plate_handler", host=platform.node(), process=os.getpid())
+    assert [event.sender for event in events] == [here] * 3 + [Sender(name="other", process=3)]
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "half \ud800 of it", 'line\nbreak "quoted"'])
+def test_a_name_of_a_client_of_any_length_and_characters_can_be_sent(make_client, name):
+    with capture_events() as events:
+        make_client(name=name, log_file_enabled=False).info("a")
+    assert 0 < len(events[0].sender.name) <= LONGEST_NAME
+    assert events[0].extra == {}
+
+
 def test_the_name_is_that_of_the_module_that_makes_the_client(tmp_path):
     assert EventClient(log_file_enabled=False, log_console_enabled=False).name == __name__
 
@@ -336,8 +358,9 @@ def test_a_forked_child_sends_its_own_events_and_not_its_parents(peer, tmp_path)
         "assert client.flush(10)\n"
     )
     run_program(program.format(peer.url), cwd=tmp_path)
-    messages = sorted(event["event_data"]["message"] for event in peer.events.values())
-    assert messages == ["child", "parent after", "parent before"]
+    processes = {e["event_data"]["message"]: e["sender"]["process"] for e in peer.events.values()}
+    assert sorted(processes) == ["child", "parent after", "parent before"]
+    assert processes["parent before"] == processes["parent after"] != processes["child"]
     sent = [r.body.count(b'"event_id"') for r in peer.requests if r.path == "/events"]
     assert sum(sent) == 3
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.common.clock import iso
-from madsci.common.types.event_reading import MEMBERS, read_event
+from madsci.common.types.event_reading import read_event
 from madsci.common.types.foreign_event import LEVELS, MESSAGES, TIMES, as_event
 from madsci.common.types.log_level import EventLogLevel
+from madsci.common.types.members import NAMES
 
 GELF = {
     "version": "1.1", "host": "arm", "short_message": "Gripper jammed", "full_message": "at slot 3",
@@ -240,4 +241,4 @@ def test_every_value_that_was_sent_is_found_in_the_event(members, ours):
     for leaf in leaves({name: value for name, value in document.items() if name not in absent}):
         assert repr(leaf) in kept or says_level(leaf, reading.log_level), (leaf, event, told)
     assert len(told) <= 1
-    assert set(event) <= MEMBERS or set(event) - MEMBERS <= set(document)
+    assert set(event) <= NAMES or set(event) - NAMES <= set(document)

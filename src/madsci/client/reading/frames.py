@@ -12,16 +12,10 @@ from madsci.client.reading.argument_types import Fields
 from madsci.common.clock import from_us, parse_instant
 from madsci.common.flattening import STANDARD_COLUMNS, column_name, column_path, flatten, split_names
 from madsci.common.stderr import warn_locally
+from madsci.common.types.members import SCALARS
 
 LIBRARIES: Final = ("pandas", "polars")
-_KINDS: Final = {
-    "event_timestamp": "instant",
-    "received_at": "instant",
-    "archived_at": "instant",
-    "log_level": "integer",
-    "alert": "boolean",
-    "archived": "boolean",
-}
+_KINDS: Final = {member.name: member.kind for member in SCALARS if member.kind != "text"}
 """What standard columns hold, also where no event says so; the others hold text."""
 _NOT_FINITE: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 """Numbers that JSON does not have: events keep them as these texts."""

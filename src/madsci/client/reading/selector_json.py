@@ -24,11 +24,12 @@ from madsci.client.reading.argument_types import Moment
 from madsci.common.asked_time import read_asked_time
 from madsci.common.clock import FIRST_US, LAST_US, iso
 from madsci.common.jsonable import to_jsonable
+from madsci.common.types.members import INSTANTS
 
 MAX_DEPTH: Final = 100
 """Levels of nesting, of which servers take 20: what is deeper is inside itself."""
 
-_TIMES: Final = ("event_timestamp", "received_at", "archived_at")
+_TIMES: Final = tuple(INSTANTS)
 _LOGIC: Final = ("$and", "$or", "$nor")
 _LISTING: Final = ("$in", "$nin", "$all")
 _BOUNDS: Final = ("$gt", "$gte", "$lt", "$lte")
@@ -99,7 +100,7 @@ def id_text(value: Any, place: str) -> str:
 def _members(members: Mapping[Any, Any], place: str, depth: int) -> dict[str, Any]:
     """Convert an object. ``place`` is the names that lead to it, with blanks between."""
     # Here names are paths; elsewhere they are operators, or members of an object that is a value.
-    has_paths = not place or place == "source" or place.endswith("$elemMatch")
+    has_paths = not place or place in ("source", "sender") or place.endswith("$elemMatch")
     found: dict[str, Any] = {}
     for key, value in members.items():
         name = key.value if isinstance(key, Enum) else key

@@ -9,6 +9,7 @@ import msgspec
 
 from madsci.common.clock import iso, now_us
 from madsci.common.ids import new_ulid
+from madsci.common.types.sender import sender_here
 
 _WARNING: Final = 30
 
@@ -38,6 +39,7 @@ def losses_event(lost: Losses) -> bytes:
         "event_type": "log_warning",
         "log_level": _WARNING,
         "event_timestamp": iso(now_us()),
+        "sender": sender_here(),
         "event_data": {
             "message": f"{lost.count} events were lost before they could be sent, {first} to {last}",
             "lost_events": lost.count,

@@ -8,14 +8,14 @@ from madsci.client.writing.entries import read_entry, take_level_name, take_mome
 from madsci.client.writing.log_calls import DEBUG, LogCalls
 from madsci.client.writing.log_names import PACKED, backups, log_file_path
 from madsci.client.writing.outputs import Outputs, divert, end_diversion, spool_directory
-from madsci.client.writing.record import EventSource, make_record
+from madsci.client.writing.record import EventOrigin, make_record
 from madsci.client.writing.redaction import shared_redaction
 
 __all__ = [
     "DEBUG",
     "LOG_TYPES",
     "PACKED",
-    "EventSource",
+    "EventOrigin",
     "LogCalls",
     "Outputs",
     "backups",

@@ -24,7 +24,7 @@ from madsci.client.writing.arguments import (
     take_warning_category,
 )
 from madsci.client.writing.outputs import Outputs
-from madsci.client.writing.record import EventSource, make_data_record, make_record, record_event
+from madsci.client.writing.record import EventOrigin, make_data_record, make_record, record_event
 from madsci.client.writing.redaction import Redaction
 from madsci.client.writing.signatures import (
     alert_call,
@@ -64,7 +64,7 @@ class LogCalls:
 
     config: EventClientConfig
     _outputs: Outputs
-    _source: EventSource
+    _origin: EventOrigin
     _redaction: Redaction
     _context: dict[str, Any]
     _is_bound_copy: bool
@@ -239,7 +239,7 @@ class LogCalls:
         if self._context or current_event_context.get() is not None:
             fields = {**self._added_data(), **fields}
         self._outputs.write(
-            make_record(level, message, args, fields, self._source.encoded(), self._redaction)
+            make_record(level, message, args, fields, self._origin.encoded(), self._redaction)
         )
 
     def _added_data(self) -> dict[str, Any]:
@@ -263,7 +263,7 @@ class LogCalls:
 
     def _write(self, level: int, draft: Draft, moment: datetime | None = None) -> None:
         self._outputs.write(
-            make_data_record(level, draft, self._source.encoded(), self._redaction, moment)
+            make_data_record(level, draft, self._origin.encoded(), self._redaction, moment)
         )
 
     def _log_at(self, level: int, event: object, args: tuple[Any, ...], fields: dict[str, Any]) -> None:
@@ -310,7 +310,9 @@ class LogCalls:
             }
         copied = event.model_copy(update=changes)
         if self.config.log_level <= number or copied.alert:
-            self._outputs.write(record_event(copied, self._source.ids(), self._redaction))
+            self._outputs.write(
+                record_event(copied, self._origin.ids(), self._origin.encoded().sender, self._redaction)
+            )
 
     def _log_data(
         self, level: int, value: object, args: tuple[Any, ...], fields: dict[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -25,17 +25,26 @@ from madsci.common.ownership import (
 )
 from madsci.common.types.event import Event
 from madsci.common.types.log_level import EventLogLevel
+from madsci.common.types.sender import sender_here
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _LARGE: Final = 100_000
 """Bytes of an event from which on the limits of ``to_jsonable`` are looked at."""
 _NO_REDACTION: Final = shared_redaction((), enabled=False)
-_MAX_SOURCES: Final = 64
+_MAX_ORIGINS: Final = 64
 """Ownerships whose JSON is kept: those of the threads and tasks that log at the same time."""
 _LEVELS: Final = {int(level): int(level) for level in EventLogLevel}
 
-_KnownSource = tuple[OwnershipIds | None, int, msgspec.Raw]
-"""The ids of the contexts, the state of the process's, and the JSON of ``source`` made of them."""
+
+class Origin(NamedTuple):
+    """The JSON of ``source`` and ``sender``, made once for many events."""
+
+    source: msgspec.Raw
+    sender: msgspec.Raw
+
+
+_KnownOrigin = tuple[OwnershipIds | None, int, Origin]
+"""The ids of the contexts, the state of the process, and what was made of them."""
 
 _encode = msgspec.json.Encoder().encode
 _now = datetime.now
@@ -50,6 +59,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, gc=False):
     alert: bool
     event_timestamp: datetime
     source: msgspec.Raw
+    sender: msgspec.Raw
     event_data: Any
     trace_id: str | None = None
     span_id: str | None = None
@@ -76,12 +86,12 @@ def make_record(  # noqa: PLR0913, PLR0917 - packing them costs a log call more 
     message: object,
     args: tuple[Any, ...],
     given: Mapping[str, Any],
-    source: msgspec.Raw,
+    origin: Origin,
     redaction: Redaction = _NO_REDACTION,
 ) -> Record:
     """Make the event of a log call, with the present as its time. Total: it never raises.
 
-    ``source`` is the encoded ownership. What is mutable in ``given`` is copied by being encoded.
+    What is mutable in ``given`` is copied by being encoded.
     """
     if (
         type(message) is str
@@ -89,29 +99,29 @@ def make_record(  # noqa: PLR0913, PLR0917 - packing them costs a log call more 
         and (redaction.plain_names.issuperset(given) or redaction.are_plain(given))
     ):
         data = {"message": message, **given}
-        return _encoded(level, LOG_TYPES.get(level, "log"), data, source, redaction)
+        return _encoded(level, LOG_TYPES.get(level, "log"), data, origin, redaction)
     draft = make_draft(level, message, args, given)
-    return make_data_record(level, draft, source, redaction)
+    return make_data_record(level, draft, origin, redaction)
 
 
 def make_data_record(
     level: int,
     draft: Draft,
-    source: msgspec.Raw,
+    origin: Origin,
     redaction: Redaction,
     moment: datetime | None = None,
 ) -> Record:
     """Make the event of a draft, with the present as its time if no other is given."""
     data = redaction.mask_members(draft.data)
     kind = draft.event_type or "log"
-    return _encoded(level, kind, data, source, redaction, draft.alert is True, moment)
+    return _encoded(level, kind, data, origin, redaction, draft.alert is True, moment)
 
 
 def _encoded(  # noqa: PLR0913, PLR0917 - see make_record
     level: int,
     event_type: str,
     data: dict[str, Any],
-    source: msgspec.Raw,
+    origin: Origin,
     redaction: Redaction,
     alert: bool = False,  # noqa: FBT001, FBT002
     moment: datetime | None = None,
@@ -121,7 +131,7 @@ def _encoded(  # noqa: PLR0913, PLR0917 - see make_record
     known_level = _LEVELS.get(level)
     if known_level is None:
         known_level = int(EventLogLevel.at_or_below(level))
-    wire = _Wire(event_id, event_type, known_level, alert, moment, source, data, *current_trace())
+    wire = _Wire(event_id, event_type, known_level, alert, moment, *origin, data, *current_trace())
     for value in data.values():
         kind = type(value)
         # The encoder writes NaN and the infinities as null: x - x is 0 for all other floats.
@@ -138,11 +148,13 @@ def _encoded(  # noqa: PLR0913, PLR0917 - see make_record
     return Record(event_id, level, alert, moment, wire.event_data, _encode(wire))
 
 
-def record_event(event: Event, source: Mapping[str, Any], redaction: Redaction) -> Record:
+def record_event(
+    event: Event, source: Mapping[str, Any], sender: msgspec.Raw, redaction: Redaction
+) -> Record:
     """Encode an event that the caller made.
 
-    An event that was given a source keeps it. Others have the client's ids, with those over them that
-    held where the event was made.
+    An event that was given a source or a sender keeps it. Others have the client's; its ids, with
+    those over them that held where the event was made.
     """
     data = redaction.mask_tree(to_jsonable(event.event_data))
     own = event.source.model_dump()
@@ -156,6 +168,7 @@ def record_event(event: Event, source: Mapping[str, Any], redaction: Redaction) 
         "alert": event.alert,
         "event_timestamp": iso(to_us(event.event_timestamp)),
         "source": to_jsonable(own),
+        "sender": sender if event.sender is None else to_jsonable(event.sender.known()),
         "event_data": data,
         "trace_id": to_jsonable(event.trace_id or trace_id),
         "span_id": to_jsonable(event.span_id or span_id),
@@ -169,26 +182,27 @@ def record_event(event: Event, source: Mapping[str, Any], redaction: Redaction) 
     return Record(document["event_id"], level, event.alert, moment, data, _encode(document))
 
 
-def encode_source(source: Mapping[str, Any]) -> msgspec.Raw:
-    """Encode an ownership once for many events."""
-    return msgspec.Raw(_encode(to_jsonable(source)))
+def make_origin(source: Mapping[str, Any], name: str) -> Origin:
+    """Encode an ownership, and this process under the name of a client, once for many events."""
+    return Origin(msgspec.Raw(_encode(to_jsonable(source))), msgspec.Raw(_encode(sender_here(name))))
 
 
-class EventSource:
-    """The ids on a client's events, encoded once for as long as they stay the same."""
+class EventOrigin:
+    """Where a client's events come from, encoded once for as long as that stays the same."""
 
-    def __init__(self, configured: Mapping[str, Any]) -> None:
+    def __init__(self, configured: Mapping[str, Any], name: str) -> None:
         self._configured = dict(configured)
-        self._last: _KnownSource = (None, -1, msgspec.Raw())
-        self._known: dict[OwnershipIds | None, _KnownSource] = {}
+        self._name = name
+        self._last: _KnownOrigin = (None, -1, Origin(msgspec.Raw(), msgspec.Raw()))
+        self._known: dict[OwnershipIds | None, _KnownOrigin] = {}
         self.encoded()  # loads what it needs: a first log call may come at the end of the program
 
     def ids(self) -> dict[str, Any]:
         """Return the ids of here and now by name."""
         return layered_ownership(self._configured)
 
-    def encoded(self) -> msgspec.Raw:
-        """Return the ids of here and now as the JSON of ``source``."""
+    def encoded(self) -> Origin:
+        """Return the ids of here and now, and this process, as JSON."""
         ids = current_ids.get()
         last = self._last
         if last[0] is ids and last[1] == process_changes.count:
@@ -196,9 +210,9 @@ class EventSource:
         changes = process_changes.count
         known = self._known.get(ids)
         if known is None or known[1] != changes:
-            if len(self._known) >= _MAX_SOURCES:
+            if len(self._known) >= _MAX_ORIGINS:
                 self._known.clear()
-            known = (ids, changes, encode_source(self.ids()))
+            known = (ids, changes, make_origin(self.ids(), self._name))
             self._known[ids] = known
         self._last = known
         return known[2]

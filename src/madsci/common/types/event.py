@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import (
     AliasChoices,
@@ -24,6 +24,7 @@ from madsci.common.types.event_reading import EventReading, read_event
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
 from madsci.common.types.ownership import OwnershipInfo
+from madsci.common.types.sender import Sender
 
 Instant = Annotated[
     datetime,
@@ -46,6 +47,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "archived": False,
     "archived_at": None,
     "received_at": "2026-11-23T15:55:27.010211Z",
+    "sender": {"name": "plate_handler", "host": "robot-3", "process": 4711},
 }
 
 
@@ -53,8 +55,8 @@ class Event(BaseModel):  # noqa: PLW1641 - events can be changed, so they have n
     """An event as programs write and read it.
 
     Serialises ``event_id`` by name and ``_id`` by alias; reads either, and ``_id`` wins. Members that
-    events do not have are kept in ``extra``. Two events are equal when all but ``received_at`` is, so
-    that one that comes back from the server equals the one that was sent.
+    events do not have are kept in ``extra``. Two events are equal when all but ``received_at`` and
+    ``sender`` is, so that one that comes back from the server equals the one that was sent.
     """
 
     model_config = ConfigDict(
@@ -88,6 +90,7 @@ class Event(BaseModel):  # noqa: PLW1641 - events can be changed, so they have n
     received_at: Instant | None = Field(
         default=None, description="When the server took it, by its clock."
     )
+    sender: Sender | None = Field(default=None, description="The program that made it.")
     extra: dict[str, Any] = Field(
         default_factory=dict,
         description="What the sender wrote that has no place of its own.",
@@ -104,6 +107,7 @@ class Event(BaseModel):  # noqa: PLW1641 - events can be changed, so they have n
             alert: bool = ...,
             event_timestamp: datetime | str | float = ...,
             source: OwnershipInfo | Mapping[str, Any] = ...,
+            sender: Sender | Mapping[str, Any] | str | None = ...,
             event_data: Any = ...,
             trace_id: str | None = ...,
             span_id: str | None = ...,
@@ -144,8 +148,12 @@ class Event(BaseModel):  # noqa: PLW1641 - events can be changed, so they have n
         return event_from_reading(read_event(document))
 
 
+_ON_THE_WAY: Final = frozenset({"received_at", "sender"})
+"""Members that an event gets after it was made."""
+
+
 def _as_sent(event: Event) -> dict[str, Any]:
-    return {name: value for name, value in vars(event).items() if name != "received_at"}
+    return {name: value for name, value in vars(event).items() if name not in _ON_THE_WAY}
 
 
 def event_from_reading(reading: EventReading) -> Event:
@@ -158,6 +166,7 @@ def event_from_reading(reading: EventReading) -> Event:
         alert=reading.alert,
         event_timestamp=utc_now() if moment is None else from_us(moment),
         source=OwnershipInfo(**(reading.source or {})),
+        sender=None if reading.sender is None else Sender(**reading.sender),
         event_data=reading.event_data,
         trace_id=reading.trace_id,
         span_id=reading.span_id,

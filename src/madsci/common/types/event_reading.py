@@ -18,19 +18,13 @@ from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
 from madsci.common.types.extended_json import plain_document
 from madsci.common.types.log_level import EventLogLevel, level_number
+from madsci.common.types.members import INSTANTS, NAMES
 from madsci.common.types.ownership_ids import OWNERSHIP_IDS, id_text
+from madsci.common.types.sender_reading import LONGEST_NAME, read_sender
 
 MAX_ID_LENGTH: Final = 255
 """Characters in an event id: it is a key of every index, and a ULID has 26."""
 
-MEMBERS: Final = frozenset(
-    {
-        "_id", "event_id", "event_type", "log_level", "alert", "event_timestamp", "source",
-        "event_data", "trace_id", "span_id", "archived", "archived_at", "received_at", "extra",
-    }
-)  # fmt: skip
-OBJECTS: Final = frozenset({"source", "event_data", "extra"})
-"""Those of them that hold members of their own."""
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "on", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "off", "0", "", "none", "null"})
 _MISSING: Final = object()
@@ -56,6 +50,7 @@ class EventReading:
     archived: bool = False
     archived_at: int | None = None
     received_at: int | None = None
+    sender: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     repairs: list[str] = field(default_factory=list)
 
@@ -90,11 +85,12 @@ def _read(document: Mapping[str, Any], naive_zone: tzinfo | None) -> EventReadin
     _read_level(document, reading)
     reading.alert = _read_flag(document, "alert", reading, unreadable=True)
     reading.archived = _read_flag(document, "archived", reading, unreadable=False)
-    for name in ("event_timestamp", "archived_at", "received_at"):
+    for name in sorted(INSTANTS):
         setattr(reading, name, _read_time(document, name, reading, naive_zone))
     reading.trace_id = id_text(document.get("trace_id"))
     reading.span_id = id_text(document.get("span_id"))
     _read_source(document, reading)
+    _read_sender(document, reading)
     reading.event_data = document.get("event_data", {})
     return reading
 
@@ -139,7 +135,7 @@ def _read_extra(document: Mapping[str, Any], reading: EventReading) -> None:
     elif given is not None:
         reading.extra["extra"] = given
     for name, value in document.items():
-        if name not in MEMBERS:
+        if name not in NAMES:
             reading.extra[name] = value
 
 
@@ -231,6 +227,18 @@ def _read_source(document: Mapping[str, Any], reading: EventReading) -> None:
             "source",
             value,
             f"source is {_kind(value)}, not an object of ids; it is kept under extra.source.",
+        )
+
+
+def _read_sender(document: Mapping[str, Any], reading: EventReading) -> None:
+    known, left = read_sender(document.get("sender"))
+    reading.sender = known or None
+    if left is not None:
+        reading.keep(
+            "sender",
+            left,
+            f"sender says what cannot be read ({left!r:.80}); it is kept under extra.sender. A sender"
+            f" has a name and a host of up to {LONGEST_NAME} characters, and the number of a process.",
         )
 
 

@@ -15,8 +15,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from madsci.common.clock import FIRST_US, LAST_US, iso
+from madsci.common.types.members import INSTANTS
 
-_OWN: Final = ("_id", "event_id", "log_level", "event_timestamp", "received_at", "archived_at")
+_OWN: Final = ("_id", "event_id", "log_level", *sorted(INSTANTS))
 """Members of an event of which one at least is a wrapper where the event is written in this form."""
 _UUID: Final = 4
 """The subtype of BSON's binary data that is a UUID."""

@@ -1,6 +1,7 @@
 """What other loggers call the members of an event: their log lines, read as events.
 
-``MESSAGES``, ``LEVELS`` and ``TIMES`` are the table of ``docs/reference/events.md``. Known are GELF
+``MESSAGES``, ``LEVELS`` and ``TIMES`` are the table of ``docs/reference/events.md``, with the names of
+the sender in ``foreign_sender``. Known are GELF
 (https://go2docs.graylog.org/current/getting_in_log_data/gelf.html), CLEF (https://clef-json.org), the
 JSON of pino, bunyan, winston, zap, slog, logrus, zerolog, structlog, loguru, python-json-logger,
 log4j2, logstash, ECS, Rust's tracing, .NET, Docker and journald, and records of OpenTelemetry.
@@ -15,9 +16,10 @@ from typing import Any, Final
 
 from madsci.common.clock import parse_instant
 from madsci.common.named_values import free_name
-from madsci.common.types.event_reading import MEMBERS
 from madsci.common.types.extended_json import plain_document
+from madsci.common.types.foreign_sender import find_sender
 from madsci.common.types.log_level import EventLogLevel, level_number
+from madsci.common.types.members import NAMES
 
 MESSAGES: Final = (
     "message", "msg", "short_message", "@m", "renderedmessage", "@mt", "messagetemplate", "event",
@@ -72,7 +74,7 @@ def as_event(
     that says more than what was made of it is kept as it was sent. A document that tells nothing of
     all this is returned as it is.
     """
-    if not any(name not in MEMBERS and name.lower() in _KNOWN for name in document):
+    if not any(name not in NAMES and name.lower() in _KNOWN for name in document):
         return document, []
     line = _Line(plain_document(document), naive_zone)
     line.read()
@@ -86,9 +88,9 @@ class _Line:
         self.zone = zone
         self.told: list[str] = []
         self.missed: list[str] = []
-        self.own = {name: value for name, value in document.items() if name in MEMBERS}
+        self.own = {name: value for name, value in document.items() if name in NAMES}
         self.has_data = "event_data" in self.own
-        others = {name: value for name, value in document.items() if name not in MEMBERS}
+        others = {name: value for name, value in document.items() if name not in NAMES}
         self.rest = others if self.has_data else _unfolded(others)
         self.names: dict[str, str] = {}
         for name in self.rest:
@@ -99,7 +101,8 @@ class _Line:
         self.is_pino = "msg" in self.names and not self.names.keys().isdisjoint({"time", "hostname"})
 
     def read(self) -> None:
-        """Find the message, the level, the time and the ids of a trace."""
+        """Find the message, the level, the time, the ids of a trace and the sender."""
+        line = dict(self.rest)
         message = self._message()
         level = self._level() if self._lacks("log_level") else None
         if self._lacks("event_timestamp"):
@@ -109,6 +112,11 @@ class _Line:
             if found is not None and self._lacks(member) and isinstance(self.rest[found], str):
                 self.own[member] = self.rest.pop(found)
                 self.told.append(f"{found} is {member}")
+        if self.told and self._lacks("sender"):
+            sender, told = find_sender(line, is_pino=self.is_pino and type(line.get("level")) is int)
+            self.told += told
+            if sender:
+                self.own["sender"] = sender
         if message is not None:
             data = {} if not self.has_data else self.own["event_data"]
             self.own["event_data"] = {"message": message, **data}

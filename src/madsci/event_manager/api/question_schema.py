@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from madsci.common.types.event_reading import MEMBERS, OBJECTS
+from madsci.common.types.members import NAMES, OBJECTS
 from madsci.event_manager.model.query import MAX_PAGE
 from madsci.event_manager.model.sorting import MAX_KEYS
 
 _SCHEMAS: Final = "#/components/schemas/"
 SELECTOR: Final = f"{_SCHEMAS}Selector"
 FIELD: Final = (
-    rf"({'|'.join(sorted(MEMBERS - OBJECTS))}"
+    rf"({'|'.join(sorted(NAMES.difference(OBJECTS)))}"
     rf"|({'|'.join(sorted(OBJECTS))})(\.[A-Za-z_][A-Za-z0-9_]*)*)"
 )
 """The usual paths, for generated clients; others are written as an error says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import tzinfo
 from typing import Annotated, Any, Final
 
@@ -19,7 +20,8 @@ from madsci.event_manager.search import facets, histogram
 from madsci.event_manager.search.question import Question
 from madsci.event_manager.search.service import Search
 
-_GROUPINGS: Final = "|".join(GROUPINGS)
+_GROUPINGS: Final = ", ".join(GROUPINGS)
+_ONE_OF_THEM: Final = "|".join(map(re.escape, GROUPINGS))
 Interval = Annotated[
     str | None,
     OR_NONE,
@@ -30,15 +32,13 @@ By = Annotated[
     str | None,
     OR_NONE,
     WithJsonSchema({"type": "string", "enum": ["", *GROUPINGS]}),
-    Query(description="Count by type, level, node, workcell, experiment, workflow or user, too."),
+    Query(description=f"Count by one of {_GROUPINGS}, too."),
 ]
 Names = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "pattern": f"^(({_GROUPINGS})(,({_GROUPINGS}))*)?$"}),
-    Query(
-        description="Which of type, level, node, workcell, experiment, workflow, user; none for all."
-    ),
+    WithJsonSchema({"type": "string", "pattern": f"^(({_ONE_OF_THEM})(,({_ONE_OF_THEM}))*)?$"}),
+    Query(description=f"Which of {_GROUPINGS}; none for all."),
 ]
 Top = Annotated[int, Query(ge=1, le=facets.MAX_TOP, description="Values of each.")]
 

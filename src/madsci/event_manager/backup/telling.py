@@ -7,7 +7,7 @@ from pathlib import Path
 from madsci.common.clock import now_us
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
-from madsci.event_manager.ingest.own_events import own_event
+from madsci.event_manager.ingest.own_events import PROGRAM, own_event
 from madsci.event_manager.stores.base import EventStore
 
 
@@ -18,7 +18,7 @@ def tell_of_restore(store: EventStore, path: Path, events: int) -> None:
     """
     event = own_event(
         now_us(),
-        {},
+        PROGRAM,
         EventType.BACKUP_RESTORE,
         EventLogLevel.INFO,
         f"A backup of {events:,} events was restored: {path.name}",

@@ -19,11 +19,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from madsci.common.clock import iso
+from madsci.common.types.members import INSTANTS
 from madsci.event_manager.export.columns import OTHER, find_columns
 from madsci.event_manager.export.flat_rows import Row, known_columns, row_maker
 from madsci.event_manager.export.pages import Pages, each_event
 from madsci.event_manager.export.projection import Fields
-from madsci.event_manager.model.selector import TIME_FIELDS
 from madsci.event_manager.model.stored_event import encode_json
 
 FORMULA: Final = re.compile(r"'*[\s\x00\u200b\ufeff]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -75,7 +75,7 @@ def _cells(row: Row, places: dict[str, int]) -> list[Any]:
             cells[place] = safe_text(value)
         elif isinstance(value, bool):
             cells[place] = "true" if value else "false"
-        elif name in TIME_FIELDS and value is not None:
+        elif name in INSTANTS and value is not None:
             cells[place] = iso(value)
         else:
             cells[place] = value

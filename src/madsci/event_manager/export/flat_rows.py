@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from madsci.common.flattening import STANDARD_COLUMNS, cell_of, flatten
+from madsci.common.types.members import OBJECTS
 from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.selector import Path
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json
+from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.values import MISSING
 
 Row = dict[str, Any]
@@ -52,11 +53,8 @@ def cell_finder(fields: Fields | None) -> RowMaker:
 
 def _bringing(event: StoredEvent) -> dict[str, Any]:
     """Return the members of an event whose content brings the columns."""
-    return {
-        "source": event.source,
-        "event_data": decode_json(event.event_data),
-        "extra": event.extra or {},
-    }
+    document = event.document()
+    return {name: document[name] for name in OBJECTS if name in document}
 
 
 def _chosen_cells(event: StoredEvent, chosen: list[tuple[str, Path]]) -> Row:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from madsci.common.errors import FormatUnavailableError
+from madsci.common.types.members import SCALARS
 from madsci.event_manager.export.columns import OTHER, Kind, find_columns, kind_of_cell
 from madsci.event_manager.export.flat_rows import Row, row_maker
 from madsci.event_manager.export.pages import Pages, each_event
@@ -29,18 +30,8 @@ TEXT: Final = 16_000_000
 """Characters of text at which a group is full, whatever its rows."""
 
 _TIME: Final = "timestamp"
-_STANDARD_TYPES: Final = {
-    "event_id": "string",
-    "event_timestamp": _TIME,
-    "received_at": _TIME,
-    "event_type": "string",
-    "log_level": "int64",
-    "alert": "bool",
-    "archived": "bool",
-    "archived_at": _TIME,
-    "trace_id": "string",
-    "span_id": "string",
-}
+_TYPES: Final = {"text": "string", "integer": "int64", "boolean": "bool", "instant": _TIME}
+_STANDARD_TYPES: Final = {member.name: _TYPES[member.kind] for member in SCALARS}
 _HELD: Final[dict[str, frozenset[Kind]]] = {
     "bool": frozenset({"boolean"}),
     "int64": frozenset({"integer", "long"}),

@@ -18,6 +18,7 @@ import msgspec
 from madsci.common.clock import iso
 from madsci.common.errors import InvalidInputError
 from madsci.common.flattening import column_name, column_path, split_names
+from madsci.common.types.members import INSTANTS
 from madsci.event_manager.model.right_words import is_member, no_member
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json
@@ -164,26 +165,11 @@ def encode_projected_by_id(events: Iterable[StoredEvent], fields: Fields) -> byt
 
 def _projected(event: StoredEvent, fields: Fields) -> dict[str, Any]:
     is_looked_into = fields.tree.get("event_data") is not None
-    archived_at = event.archived_at
-    document = {
-        "_id": event.event_id,
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "log_level": event.log_level,
-        "alert": event.alert,
-        "event_timestamp": iso(event.event_timestamp),
-        "source": event.source,
-        "event_data": decode_json(event.event_data)
-        if is_looked_into
-        else msgspec.Raw(event.event_data),
-        "trace_id": event.trace_id,
-        "span_id": event.span_id,
-        "archived": event.archived,
-        "archived_at": None if archived_at is None else iso(archived_at),
-        "received_at": iso(event.received_at),
-    }
-    if event.extra:
-        document["extra"] = event.extra
+    data = decode_json(event.event_data) if is_looked_into else msgspec.Raw(event.event_data)
+    document = {"_id": event.event_id, "event_id": event.event_id, **event.document_with(data)}
+    for name in INSTANTS:
+        if document[name] is not None:
+            document[name] = iso(document[name])
     return fields.project(document)
 
 

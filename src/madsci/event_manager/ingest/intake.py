@@ -22,6 +22,7 @@ from madsci.common.types.event_type import EventType
 from madsci.common.types.foreign_event import as_event
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.model.json_reading import MAX_DEPTH, check_depth, read_json, visible_names
+from madsci.event_manager.model.sender import KnownSender, sender_text, text_of_known
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json, json_size
 
 _TYPES: Final = {kind.value: kind for kind in EventType}
@@ -53,6 +54,7 @@ class _WellFormed(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     span_id: str | None = None
     archived: bool = False
     archived_at: datetime | None = None
+    sender: KnownSender | None = None
     received_at: datetime | None = None  # the server puts its own; a sender's word is not kept
 
 
@@ -127,6 +129,7 @@ class Intake:
             reading.archived,
             reading.archived_at,
             reading.extra or None,
+            text_of_known(reading.sender),
         )
         return Accepted(event, repairs + reading.repairs)
 
@@ -189,6 +192,8 @@ class Intake:
             wire.span_id,
             wire.archived,
             archived_at,
+            None,
+            None if wire.sender is None else sender_text(wire.sender),
         )
 
     def _read_patiently(self, data: bytes) -> Accepted:

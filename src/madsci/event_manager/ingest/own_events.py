@@ -6,7 +6,7 @@ import asyncio
 import concurrent.futures
 import logging
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -15,7 +15,9 @@ from madsci.common.errors import MadsciError, StoreError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
+from madsci.common.types.sender import sender_here
 from madsci.event_manager.ingest.writer import Writer
+from madsci.event_manager.model.sender import text_of_known
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import EventStore
 
@@ -33,12 +35,23 @@ class Recorder(Protocol):
         ...
 
 
+class Teller(NamedTuple):
+    """Whose events they are: the ids of their source, and the name of their sender."""
+
+    source: dict[str, str]
+    name: str
+
+
+PROGRAM: Final = Teller({}, "EventManager")
+"""Who tells where no server is at work, or none has a name yet."""
+
+
 class OwnEvents:
     """Writes events of the server through its writer, as those of others. Thread-safe."""
 
-    def __init__(self, writer: Writer, source: dict[str, str], clock: Clock = now_us) -> None:
+    def __init__(self, writer: Writer, teller: Teller, clock: Clock = now_us) -> None:
         self._writer = writer
-        self._source = source
+        self._teller = teller
         self._clock = clock
 
     def record(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> None:
@@ -46,7 +59,7 @@ class OwnEvents:
 
         Blocks until it is kept, so it is called by threads other than that of the event loop.
         """
-        event = own_event(self._clock(), self._source, event_type, level, message, **members)
+        event = own_event(self._clock(), self._teller, event_type, level, message, **members)
         _logger.log(int(level), message)
         try:
             self._writer.submit(event).result(_PATIENCE)
@@ -56,7 +69,7 @@ class OwnEvents:
 
 def own_event(
     now: int,
-    source: dict[str, str],
+    teller: Teller,
     event_type: EventType,
     level: EventLogLevel,
     message: str,
@@ -65,7 +78,9 @@ def own_event(
 ) -> StoredEvent:
     """Return an event that the program itself has to tell; ``now`` is microseconds since the epoch."""
     data = encode_json({"message": message, **members})
-    return StoredEvent(new_ulid(), event_type.value, int(level), False, now, now, source, data)
+    sender = text_of_known(sender_here(teller.name))
+    kind, number = event_type.value, int(level)
+    return StoredEvent(new_ulid(), kind, number, False, now, now, teller.source, data, sender=sender)
 
 
 def tell_of_troubles(store: EventStore) -> None:
@@ -77,7 +92,7 @@ def keep_alerts(store: EventStore, sentences: Sequence[str]) -> None:
     """Keep an event with an alert for each sentence; where that cannot be done, the log says so."""
     events = [
         msgspec.structs.replace(
-            own_event(now_us(), {}, EventType.LOG_ERROR, EventLogLevel.ERROR, sentence), alert=True
+            own_event(now_us(), PROGRAM, EventType.LOG_ERROR, EventLogLevel.ERROR, sentence), alert=True
         )
         for sentence in sentences
     ]

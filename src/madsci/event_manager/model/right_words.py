@@ -10,20 +10,19 @@ from typing import Final
 
 from madsci.common.flattening import column_name
 from madsci.common.nearest import did_you_mean, nearest
-from madsci.common.types.event_reading import MEMBERS, OBJECTS
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel, level_number
+from madsci.common.types.members import FLAGS, NAMES, OBJECTS
 from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.selector import Path
 
 _TYPES_LISTED: Final = " The types are listed at /docs."
-_FLAGS: Final = frozenset({"alert", "archived"})
 
 
 def is_member(path: Path) -> bool:
     """Tell whether a path begins with a member of events."""
-    return path[0] in MEMBERS
+    return path[0] in NAMES
 
 
 def no_member(path: Path) -> str:
@@ -31,8 +30,8 @@ def no_member(path: Path) -> str:
     first = path[0]
     if not first:
         return "a path begins with the name of a member of events, such as event_data"
-    own = next((name for name in sorted(MEMBERS) if name.endswith(f"_{first}")), None)
-    own = own or nearest(first, MEMBERS)
+    own = next((name for name in sorted(NAMES) if name.endswith(f"_{first}")), None)
+    own = own or nearest(first, NAMES)
     if first in OWNERSHIP_IDS:
         meant = ("source", *path)
     else:
@@ -65,7 +64,7 @@ def member_value(path: Path, value: object) -> object:
             meant = did_you_mean(value, [one.value for one in EventType])
             raise ValueError(f"{value!r:.80} is no type of events.{meant or _TYPES_LISTED}")
         return str(kind)
-    if member in _FLAGS and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+    if member in FLAGS and isinstance(value, (str, int, float)) and not isinstance(value, bool):
         raise ValueError(f"it is true or false, not {value!r:.80}.")
     return value
 

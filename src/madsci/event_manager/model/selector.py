@@ -13,9 +13,6 @@ from typing import Any, Final
 from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.text_search import TextSearch
 
-TIME_FIELDS: Final = frozenset({"event_timestamp", "received_at", "archived_at"})
-"""Members that are instants: microseconds in the tree and in stores, text for everybody else."""
-
 Path = tuple[str, ...]
 
 

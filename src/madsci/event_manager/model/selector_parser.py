@@ -2,8 +2,9 @@
 
 The language is an allow-list: what is not written here is refused, with its name and place. So are
 paths that begin with nothing that events have, and words that are no level or type. Three conveniences
-over MongoDB: ``event_id`` means ``_id``; a plain object given for ``source`` means its members one by
-one; times, levels and types are read in any of their usual forms, times relative to now among them.
+over MongoDB: ``event_id`` means ``_id``; a plain object given for ``source`` or ``sender`` means its
+members one by one; times, levels and types are read in any of their usual forms, times relative to now
+among them.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from madsci.common.clock import now_us
 from madsci.common.errors import InvalidSelectorError
 from madsci.common.flattening import column_path
 from madsci.common.nearest import did_you_mean
+from madsci.common.types.members import INSTANTS
 from madsci.event_manager.model import operands, right_words
 from madsci.event_manager.model.operands import invalid, is_operators
 from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.selector import (
     EVERYTHING,
     NOTHING,
-    TIME_FIELDS,
     And,
     Compare,
     ElementMatches,
@@ -136,11 +137,11 @@ class _Parser:
             if not all(key.startswith("$") for key in value):
                 raise invalid(f"{name} mixes operators and plain members: {value!r:.80}.", name)
             return self._operators(path, name, value, depth)
-        if isinstance(value, Mapping) and value and path == ("source",) and not self._prefix:
+        if isinstance(value, Mapping) and value and path in _BY_MEMBERS and not self._prefix:
             # "All events of this node" is what people mean, not "exactly this source and no more".
             return _joined(
                 [
-                    self._field(self._path(f"source.{key}"), f"source.{key}", member, depth + 1)
+                    self._field(self._path(f"{name}.{key}"), f"{name}.{key}", member, depth + 1)
                     for key, member in value.items()
                 ]
             )
@@ -214,7 +215,7 @@ class _Parser:
         raise _unsupported(operator, f"at {name}", _SUPPORTED, name)
 
     def _is_time(self, path: Path) -> bool:
-        return len(path) == 1 and path[0] in TIME_FIELDS and not self._prefix
+        return len(path) == 1 and path[0] in INSTANTS and not self._prefix
 
     def _of_number(self, leaf: Modulo | HasBits) -> Selector:
         return NOTHING if self._is_time(leaf.path) else leaf  # instants are shown as texts
@@ -320,6 +321,7 @@ class _Parser:
             raise invalid(f"The selector has more than {MAX_TERMS} comparisons. Ask in parts.")
 
 
+_BY_MEMBERS: Final[tuple[Path, ...]] = (("source",), ("sender",))
 _LOGICAL: Final[dict[str, Callable[[tuple[Selector, ...]], Selector]]] = {
     "$and": And,
     "$or": Or,

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from madsci.common.errors import InvalidInputError
 from madsci.common.flattening import column_path
-from madsci.common.types.event_reading import OBJECTS
+from madsci.common.types.members import OBJECTS, SCALARS
 from madsci.event_manager.model.right_words import is_member, no_member
 from madsci.event_manager.model.selector import Path
 from madsci.event_manager.model.values import INT64, Kind, kind_of
@@ -25,11 +25,11 @@ _UNSPEAKABLE: Final = frozenset('"\\' + "".join(map(chr, range(32))))
 """Characters that the paths of an engine have no way to say."""
 
 PLAIN: Final = frozenset(
-    {"_id", "event_type", "log_level", "alert", "event_timestamp", "received_at", "archived"}
+    "_id" if member.name == "event_id" else member.name for member in SCALARS if not member.may_lack
 )
 """Members that every event has, of one kind each."""
-NULLABLE: Final = frozenset({"trace_id", "span_id", "archived_at"})
-"""Members that hold text or nothing."""
+NULLABLE: Final = frozenset(member.name for member in SCALARS if member.may_lack)
+"""Members that hold a value of one kind or nothing."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ def _key(name: object, direction: object) -> SortKey:
         path = ("_id", *path[1:])
     if not is_member(path):
         raise _invalid(no_member(path))
-    is_known = path[0] in OBJECTS if len(path) > 1 else path[0] in PLAIN | NULLABLE | OBJECTS
+    is_known = path[0] in OBJECTS if len(path) > 1 else path[0] in PLAIN.union(NULLABLE, OBJECTS)
     if not is_known or len(name) > _MAX_PATH or not _UNSPEAKABLE.isdisjoint("".join(path)):
         raise _invalid(
             f"events cannot be sorted by {name!r:.80}. Use a member of events, or a path that begins"
-            " with source, event_data or extra"
+            " with source, sender, event_data or extra"
         )
     return SortKey(path, direction == -1)
 

@@ -15,7 +15,8 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
     What its members may hold, and how ids and texts compare, is said in ``docs/reference/events.md``.
     ``event_data`` is JSON text as the encoder of this module writes it: compact, one meaning, never
-    a NaN. ``source`` and ``extra`` are small and stay decoded.
+    a NaN. ``sender`` is JSON text as ``model.sender`` writes it. ``source`` and ``extra`` are small and
+    stay decoded.
     """
 
     event_id: str
@@ -31,6 +32,7 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
     archived: bool = False
     archived_at: int | None = None
     extra: dict[str, Any] | None = None
+    sender: str | None = None
 
     @property
     def order(self) -> tuple[int, str]:
@@ -39,6 +41,10 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
 
     def document(self) -> dict[str, Any]:
         """Return the event as the document that selectors speak about, times as microseconds."""
+        return self.document_with(decode_json(self.event_data))
+
+    def document_with(self, event_data: Any) -> dict[str, Any]:
+        """Return the same document, with another form of its data."""
         document: dict[str, Any] = {
             "_id": self.event_id,
             "event_type": self.event_type,
@@ -46,13 +52,15 @@ class StoredEvent(msgspec.Struct, frozen=True, gc=False):
             "alert": self.alert,
             "event_timestamp": self.event_timestamp,
             "source": self.source,
-            "event_data": decode_json(self.event_data),
+            "event_data": event_data,
             "trace_id": self.trace_id,
             "span_id": self.span_id,
             "archived": self.archived,
             "archived_at": self.archived_at,
             "received_at": self.received_at,
         }
+        if self.sender is not None:
+            document["sender"] = decode_json(self.sender)
         if self.extra:
             document["extra"] = self.extra
         return document
@@ -73,6 +81,7 @@ class _WireEvent(msgspec.Struct, gc=False):
     archived: bool
     archived_at: str | None
     received_at: str
+    sender: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     extra: dict[str, Any] | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -131,6 +140,7 @@ def _wire(event: StoredEvent) -> _WireEvent:
         event.archived,
         None if archived_at is None else iso(archived_at),
         iso(event.received_at),
+        msgspec.UNSET if event.sender is None else msgspec.Raw(event.sender),
         event.extra or msgspec.UNSET,
     )
 
@@ -146,13 +156,14 @@ def encode_texts(  # noqa: PLR0913, PLR0917 - what an event has
     source: str,
     event_data: str,
     extra: str | None,
+    sender: str | None,
     alert: int,
     archived: int,
     archived_at: int | None,
 ) -> bytes:
     """Return what ``encode_event`` does of an event of which there is only the JSON of its members.
 
-    That is ``source``, ``event_data`` and ``extra``, each as ``encode_json`` writes it.
+    That is ``source``, ``event_data``, ``extra`` and ``sender``, each as ``encode_json`` writes it.
     """
     return _encode(
         _WireEvent(
@@ -169,6 +180,7 @@ def encode_texts(  # noqa: PLR0913, PLR0917 - what an event has
             archived != 0,
             None if archived_at is None else iso(archived_at),
             iso(received_at),
+            msgspec.UNSET if sender is None else msgspec.Raw(sender),
             msgspec.UNSET if extra is None else msgspec.Raw(extra),
         )
     )

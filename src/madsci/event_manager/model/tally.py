@@ -35,6 +35,8 @@ GROUPINGS: Final = {
         Grouping("experiment", (("source", "experiment_id"), ("event_data", "experiment_id"))),
         Grouping("workflow", (("source", "workflow_id"), ("event_data", "workflow_id"))),
         Grouping("user", (("source", "user_id"), ("event_data", "user_id"))),
+        Grouping("sender.name", (("sender", "name"),)),
+        Grouping("sender.host", (("sender", "host"),)),
     )
 }
 

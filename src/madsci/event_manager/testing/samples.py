@@ -49,6 +49,7 @@ FULL: Final = event(
     archived=True,
     archived_at=-1,
     extra={"colour": "red", "deep": {"list": [None]}},
+    sender='{"name":"plate_handler","host":"robot-3","process":4711}',
 )
 
 

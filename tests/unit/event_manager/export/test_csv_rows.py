@@ -216,3 +216,12 @@ def test_members_left_out_are_no_columns(select):
         "other",
     ]
     assert row["event_data.list"] == '[{"n":2}]'
+
+
+def test_the_members_of_senders_are_columns(select):
+    lines = (
+        b"".join(csv_rows(select({}, {}, sender='{"name":"arm","process":7}'))).decode().splitlines()
+    )
+    names = lines[0].split(",")
+    assert names[-3:] == ["sender.name", "sender.process", "other"]
+    assert [line.split(",")[-3:] for line in lines[1:]] == [["arm", "7", ""]] * 2

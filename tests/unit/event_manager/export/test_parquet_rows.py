@@ -194,3 +194,10 @@ def test_data_frames_read_it(select, library):
     assert frame["event_data.t"].to_list()[0] == "é"
     assert frame["event_data.x"].to_list()[0] == 1
     assert frame["event_timestamp"].to_list()[0].year == 2026
+
+
+def test_the_members_of_senders_are_columns_of_their_types(select):
+    table = read(select({}, {}, sender='{"name":"arm","process":4294967295}'))
+    assert table.schema.field("sender.name").type == "string"
+    assert table.schema.field("sender.process").type == "int64"
+    assert table.column("sender.process").to_pylist() == [4294967295] * 2

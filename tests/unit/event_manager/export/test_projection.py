@@ -37,6 +37,14 @@ def test_members_to_show_are_read_from_lists_text_and_objects(value):
     assert not fields.excluding
 
 
+def test_the_sender_is_chosen_and_left_out_by_its_members(make_event):
+    event = make_event({"a": 1}, sender='{"name":"arm","host":"pc","process":7}')
+    shown = json.loads(encode_projected(event, parse_fields("sender.name")))
+    assert shown == {"_id": "e1", "event_id": "e1", "sender": {"name": "arm"}}
+    rest = json.loads(encode_projected(event, parse_fields({"sender.process": 0})))
+    assert rest == {**json.loads(encode_event(event)), "sender": {"name": "arm", "host": "pc"}}
+
+
 @pytest.mark.parametrize("value", [None, "", " ", [], {}, {"_id": 0}, {"event_id": False}])
 def test_an_empty_choice_means_everything(value):
     assert parse_fields(value) is None

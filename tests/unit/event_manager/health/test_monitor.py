@@ -13,7 +13,7 @@ from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.common.types.health import TaskHealth
 from madsci.event_manager.health import looking, monitor
 from madsci.event_manager.health.monitor import Limits, Monitor
-from madsci.event_manager.ingest.own_events import OwnEvents
+from madsci.event_manager.ingest.own_events import PROGRAM, OwnEvents
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import Space
@@ -66,7 +66,7 @@ class Server:
     def __init__(self, store: Trying) -> None:
         self.store = store
         self.writer = Writer(store, max_events=100)
-        self.runner = TaskRunner(store, [], "holder", OwnEvents(self.writer, {}))
+        self.runner = TaskRunner(store, [], "holder", OwnEvents(self.writer, PROGRAM))
         self.runner.start()
         self.monitor = Monitor(store, self.writer, self.runner, Limits(1_000_000_000, 3.0), "0.9")
         self._loop = asyncio.new_event_loop()

@@ -474,3 +474,32 @@ def test_a_log_line_in_extended_json_is_read_as_what_it_says():
     assert (event.event_id, event.event_data) == (
         "65f0c0ffee65f0c0ffee65f0", '{"message":"m","n":7}',
     )  # fmt: skip
+
+
+SENDER = {"name": "arm", "host": "robot-3", "process": 4711}
+
+
+class TestSender:
+    def test_it_is_kept_in_one_form_on_both_paths_and_shown_as_it_was_sent(self):
+        event = read_on_both_paths(intake(), {"sender": dict(reversed(SENDER.items()))})
+        assert event.sender == '{"name":"arm","host":"robot-3","process":4711}'
+        assert json.loads(encode_event(event))["sender"] == SENDER
+
+    @pytest.mark.parametrize("nobody", [None, {}, {"name": None}, {"name": ""}, ""])
+    def test_where_nothing_is_known_there_is_none(self, nobody):
+        event = read_on_both_paths(intake(), {"sender": nobody})
+        assert event.sender is event.extra is None
+        assert "sender" not in json.loads(encode_event(event))
+
+    @pytest.mark.parametrize(
+        "odd", [{"name": "x" * 10_000}, {"process": 2**40}, {"thread": "main"}, {"host": 5}, [], 7]
+    )
+    def test_what_it_cannot_hold_is_kept_in_extra_and_told(self, odd):
+        accepted = intake().read(as_text({"sender": odd}))
+        assert accepted.event.sender is None
+        assert accepted.event.extra == {"sender": odd}
+        assert len(accepted.repairs) == 1
+
+    def test_events_of_one_program_share_one_text(self):
+        body = as_text({"sender": SENDER})
+        assert intake().read(body).event.sender is intake().read(body).event.sender

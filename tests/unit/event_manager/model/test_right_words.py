@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.common.types.event_reading import MEMBERS
+from madsci.common.types.members import NAMES
 from madsci.event_manager.model.right_words import (
     forgotten_sign,
     is_member,
@@ -27,7 +27,7 @@ def test_a_path_that_leads_nowhere_is_said_with_one_that_may_be_meant(path, mean
     assert f"Did you mean {meant}?" in no_member(path)
 
 
-@pytest.mark.parametrize("member", sorted(MEMBERS))
+@pytest.mark.parametrize("member", sorted(NAMES))
 def test_every_member_begins_a_path(member):
     assert is_member((member,))
     assert is_member((member, "x"))

@@ -279,3 +279,24 @@ def test_the_first_and_last_instants_are_kept_in_every_zone(text, offset, zone):
         assert FIRST_US <= event.event_timestamp <= LAST_US
         assert to_event(bson.decode(to_bson(event), OPTIONS)) == event
         assert event.extra is None
+
+
+@pytest.mark.parametrize(
+    ("sender", "kept", "extra"),
+    [
+        ({"name": "arm", "process": 7}, '{"name":"arm","process":7}', None),
+        ({"process": 7, "name": "arm"}, '{"name":"arm","process":7}', None),
+        ("arm", '{"name":"arm"}', None),
+        ({"name": "arm", "thread": 1}, '{"name":"arm"}', {"sender": {"thread": 1}}),
+        ({"process": 7.0}, None, {"sender": {"process": 7.0}}),
+        (None, None, None),
+        ({}, None, None),
+    ],
+)
+def test_a_sender_that_others_wrote_into_a_document_is_read_as_far_as_it_can_be(sender, kept, extra):
+    found = to_event({**to_document(event()), "sender": sender})
+    assert (found.sender, found.extra) == (kept, extra)
+
+
+def test_a_document_of_an_event_whose_sender_is_not_known_is_as_it_was_before_there_were_senders():
+    assert "sender" not in to_document(event())

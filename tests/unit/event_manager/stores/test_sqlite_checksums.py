@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from zlib import crc32
 
 import apsw
 import msgspec
@@ -16,6 +17,7 @@ from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.sqlite.codec import to_event, to_row
 from madsci.event_manager.stores.sqlite.damage import rows as damage
+from madsci.event_manager.stores.sqlite.damage.checksums import checksum_of
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.questions import events
 
@@ -35,7 +37,26 @@ def values_like(value: object) -> st.SearchStrategy[object]:
     return others
 
 
+SENT = msgspec.structs.replace(EVENT, sender='{"name":"arm","host":"pc-1","process":7}')
+
+
 class TestRow:
+    def test_a_row_without_a_sender_has_the_checksum_that_it_had_before_there_were_senders(self):
+        assert ROW[-1] == checksum_of((*ROW[:12], None)) == crc32(msgspec.msgpack.encode(ROW[:12]))
+
+    @given(st.none() | st.text(max_size=8) | st.integers(0, 40))
+    def test_no_sender_can_change_come_or_go_unnoticed(self, sender):
+        sent = to_row(SENT, 7)
+        assert to_event(sent) == SENT
+        if isinstance(sender, int):
+            sender = SENT.sender[:sender] + "~" + SENT.sender[sender + 1 :]
+        assert to_event((*sent[:12], sender, *sent[13:])) is None
+        if sender is not None:
+            assert to_event((*ROW[:12], sender, *ROW[13:])) is None
+
+    def test_a_row_of_an_earlier_version_has_no_sender(self):
+        assert to_event((*to_row(SENT, 7)[:-1], None)) is None
+
     def test_a_row_is_read_back_as_the_event_that_it_was_made_of(self):
         assert to_event(ROW) == EVENT
 
@@ -59,10 +80,10 @@ class TestRow:
         assert to_event(row) == event
         flipped = (archived_at or 0) ^ (1 << bit)
         for other in (
-            (*row[:12], not alert, *row[13:]),
-            (*row[:13], not archived, *row[14:]),
-            (*row[:14], flipped, row[-1]),
-            (*row[:15], row[-1] ^ (1 << bit)),
+            (*row[:-4], not alert, *row[-3:]),
+            (*row[:-3], not archived, *row[-2:]),
+            (*row[:-2], flipped, row[-1]),
+            (*row[:-1], row[-1] ^ (1 << bit)),
         ):
             assert to_event(other) is None
 
@@ -79,7 +100,7 @@ class TestRow:
             (4, "x"),
             (9, "[1"),
             (9, None),
-            (13, None),
+            (14, None),
         ):
             assert to_event((*old[:place], value, *old[place + 1 :])) is None
 

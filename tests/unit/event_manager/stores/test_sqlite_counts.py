@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
+from madsci.event_manager.model.sender import text_of_known
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.model.tally import GROUPINGS, Tally
 from madsci.event_manager.stores.memory import MemoryStore
@@ -29,6 +30,8 @@ SELECTORS = [
     {"event_type": {"$in": ["log", "node_start"]}, "$text": {"$search": "JÄM"}, **LIVE},
     {"alert": True, **LIVE},
     {"event_type": "log", "alert": {"$in": [True]}}, {"trace_id": "t1"},
+    {"sender.name": "w1"}, {"sender": {"name": "w1", "host": "w 2"}, **LIVE}, {"sender.name": "x" * 49},
+    {"sender.host": {"$in": ["w1", "W1"]}, "alert": True}, {"sender.name": "a\0b"},
     {"trace_id": "T1", **LIVE}, {"trace_id": ""}, {"event_type": "log", "log_level": 20},
 ]  # fmt: skip
 
@@ -44,18 +47,20 @@ values = st.sampled_from(
 )  # fmt: skip
 ids = st.dictionaries(st.sampled_from(["workflow_id", "workcell_id", "user_id"]), values, max_size=2)
 nodes = st.dictionaries(st.just("node_id"), st.sampled_from(["n1", "N1", "", "é"]), max_size=1)
+texts = values.filter(lambda value: isinstance(value, str) and value)
+senders = st.dictionaries(st.sampled_from(["name", "host"]), texts)
 messages = st.sampled_from(["jam", "JÄM plate", "arm jam", "a\0jam", "x" * 40_000, 5, None, ["jam"]])
 data = st.builds(lambda one, text: {**one, "message": text}, ids, messages) | st.sampled_from(
     ["jam", 5, None, [{"workflow_id": "w1"}], ["jam"], {}]
 )
 events = st.lists(
     st.builds(
-        lambda source, node, inner, kind, alert, trace: event(
+        lambda source, node, inner, kind, alert, trace, sender: event(
             "", source={**source, **node}, event_data=encode_json(inner), event_type=kind,
-            alert=alert, trace_id=trace,
+            alert=alert, trace_id=trace, sender=text_of_known(sender),
         ),
         ids, nodes, data, st.sampled_from(["log", "log_info", "node_start"]), st.booleans(),
-        st.sampled_from([None, "", "t1", "T1"]),
+        st.sampled_from([None, "", "t1", "T1"]), senders,
     ),
     min_size=1,
     max_size=12,
@@ -114,7 +119,7 @@ def held(store: SqliteStore, count, tally: Tally) -> bool:
         return count(reader, tally, None) is not None
 
 
-@pytest.mark.parametrize("name", ["node", "type", "workcell", "experiment", "workflow", "user"])
+@pytest.mark.parametrize("name", sorted(GROUPINGS.keys() - {"level"}))
 def test_facets_of_everything_are_held_by_the_indexes(store, name):
     store.append([event("a", source={"node_id": "n", "workflow_id": "w"})])
     for selector in ({}, LIVE):
@@ -125,8 +130,9 @@ def test_facets_of_everything_are_held_by_the_indexes(store, name):
     )
 
 
-def test_counts_of_words_types_and_alerts_are_held_by_the_index_of_terms(store):
-    for selector in ({"$text": {"$search": "jam"}}, {"event_type": "log"}, {"alert": True}):
+def test_counts_of_words_types_alerts_and_senders_are_held_by_the_index_of_terms(store):
+    of_sender = {"sender": {"name": "arm", "host": "pc-1"}}
+    for selector in ({"$text": {"$search": "jam"}}, {"event_type": "log"}, {"alert": True}, of_sender):
         assert held(store, postings.count_postings, Tally(parse_selector({**selector, **LIVE})))
     for selector in (
         {"$text": {"$search": '"a jam"'}},

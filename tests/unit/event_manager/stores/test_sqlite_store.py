@@ -188,6 +188,11 @@ class TestRefusals:
         found = store.find(Query(parse_selector({"$text": {"$search": "pump"}})))
         assert [one.event_id for one in found.events] == ["a"]
         assert [one.event_id for one in store.find(Query()).events] == ["b", "a"]
+        assert [one.sender for one in store.find(Query()).events] == [None, None]
+        sent = event("c", sender='{"name":"arm"}')
+        store.append([sent])
+        assert store.find(Query(parse_selector({"sender.name": "arm"}))).events == [sent]
+        assert store.get("a").event_data == '{"message":"pump"}'
         store.close()
         with closing(apsw.Connection(f"{path}.before-schema-{schema.SCHEMA_VERSION}")) as kept:
             assert kept.pragma("user_version") == version

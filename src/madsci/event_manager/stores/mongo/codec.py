@@ -24,7 +24,13 @@ from bson.errors import InvalidDocument
 from madsci.common.clock import iso, to_us
 from madsci.common.errors import InvalidEventError
 from madsci.common.types.ownership_ids import OWNERSHIP_IDS
-from madsci.event_manager.model.stored_event import StoredEvent, encode_event, encode_json
+from madsci.event_manager.model.sender import KnownSender, sender_text
+from madsci.event_manager.model.stored_event import (
+    StoredEvent,
+    decode_json,
+    encode_event,
+    encode_json,
+)
 from madsci.event_manager.model.text_search import message_of
 from madsci.event_manager.model.values import INT64
 from madsci.event_manager.stores.mongo.foreign import foreign_event, json_value
@@ -65,6 +71,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     span_id: str | None
     archived: bool
     archived_at: datetime | None
+    sender: KnownSender | None = None
     extra: dict[str, Any] | None = None
     exact: str | None = None
     lane: str | None = None
@@ -170,6 +177,8 @@ def _document(
         "archived": event.archived,
         "archived_at": None if archived_at is None else iso(archived_at),
     }
+    if event.sender is not None:
+        document["sender"] = decode_json(event.sender)
     if extra:
         document["extra"] = extra
     if place is not None:
@@ -247,4 +256,5 @@ def to_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None) -> S
         plain.archived,
         None if archived_at is None else to_us(archived_at),
         extra,
+        None if plain.sender is None else sender_text(plain.sender),
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from madsci.common.clock import iso
+from madsci.common.types.members import INSTANTS
 from madsci.event_manager.model.selector import (
-    TIME_FIELDS,
     And,
     Compare,
     ElementMatches,
@@ -56,7 +56,7 @@ def _filter(selector: Selector, *, of_event: bool) -> Filter:
         return {"$nor": [_filter(selector.part, of_event=of_event)]}
     if isinstance(selector, Text):
         return {"$text": _search(selector.search)}
-    is_time = of_event and len(selector.path) == 1 and selector.path[0] in TIME_FIELDS
+    is_time = of_event and len(selector.path) == 1 and selector.path[0] in INSTANTS
     return {".".join(selector.path): _operators(selector, is_time=is_time)}
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 from pymongo import ASCENDING, DESCENDING
 
 from madsci.common.clock import iso
+from madsci.common.types.members import FLAGS, INSTANTS
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import PAGE_BYTES, Filling, Page, Place, Query
-from madsci.event_manager.model.selector import TIME_FIELDS, Selector
+from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import NULLABLE, Sort, in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent, size_of
 from madsci.event_manager.model.values import Kind
@@ -156,6 +157,6 @@ def _stored_values(after: Place, sort: Sort) -> Iterator[Any]:
 
 
 def _stored(name: str, value: Any) -> Any:
-    if name in TIME_FIELDS:
+    if name in INSTANTS:
         return iso(value)
-    return bool(value) if name in ("alert", "archived") else value
+    return bool(value) if name in FLAGS else value

@@ -26,9 +26,9 @@ from madsci.common.types.extended_json import (
     number_or_name,
     pattern_value,
 )
+from madsci.common.types.members import INSTANTS
+from madsci.event_manager.model.sender import text_of_known
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
-
-_TIMES: Final = ("event_timestamp", "received_at", "archived_at")
 
 
 def foreign_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None) -> StoredEvent:
@@ -66,14 +66,15 @@ def foreign_event(document: Mapping[str, Any], naive_zone: tzinfo | None = None)
         reading.archived,
         reading.archived_at,
         reading.extra or None,
+        text_of_known(reading.sender),
     )
 
 
 def _top_level(name: str, value: Any) -> Any:
     """Return a member as JSON, but the times of an event as they are: they need no zone."""
-    if name in _TIMES and isinstance(value, Timestamp):
+    if name in INSTANTS and isinstance(value, Timestamp):
         value = value.as_datetime()
-    return value if name in _TIMES and isinstance(value, datetime) else json_value(value)
+    return value if name in INSTANTS and isinstance(value, datetime) else json_value(value)
 
 
 def json_value(value: Any) -> Any:

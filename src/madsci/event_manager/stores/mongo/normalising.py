@@ -14,6 +14,7 @@ from datetime import tzinfo
 from typing import Any, Final, NamedTuple
 
 import bson
+import msgspec
 from bson import Binary
 from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS, RawBSONDocument
 from pymongo import DeleteOne, ReplaceOne
@@ -205,7 +206,7 @@ class Normalisation:
         assert odd.event is not None  # noqa: S101 - told by is_renamed
         event = odd.event
         while event.event_id in taken or self._events.find_one({"_id": event.event_id}) is not None:
-            event = StoredEvent(event.event_id + "~", *[getattr(event, one) for one in _OTHER_MEMBERS])
+            event = msgspec.structs.replace(event, event_id=event.event_id + "~")
         return event
 
     def _finish_renaming(self) -> int:
@@ -246,9 +247,6 @@ class Normalisation:
     def _raw(self, event: StoredEvent | None, *, as_text: bool = False) -> Any:
         assert event is not None  # noqa: S101 - what is none is moved
         return RawBSONDocument(reduced(event) if as_text else to_bson(event, decimals=self._decimals))
-
-
-_OTHER_MEMBERS: Final = StoredEvent.__struct_fields__[1:]
 
 
 def _is_ours(document: Document, event: StoredEvent, made: bytes) -> bool:

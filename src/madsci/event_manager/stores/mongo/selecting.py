@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from madsci.common.types.members import FLAGS, INSTANTS
 from madsci.event_manager.model.selector import (
-    TIME_FIELDS,
     And,
     Compare,
     ElementMatches,
@@ -30,7 +30,7 @@ from madsci.event_manager.model.values import INT64
 from madsci.event_manager.stores.mongo.compile import Filter, compile_selector
 
 _TEXTS: Final = frozenset({"_id", "event_type"})
-_FLAGS: Final = frozenset({"alert", "archived"})
+_OF_TEXTS: Final = frozenset({"source", "sender"})
 
 
 def split(selector: Selector, *, all_of_it: bool) -> tuple[Filter, Selector | None]:
@@ -103,13 +103,13 @@ def _every_server_tells(part: Selector) -> bool:
 
 
 def _is_plain(path: tuple[str, ...], value: Any) -> bool:
-    if len(path) == 2 and path[0] == "source":  # noqa: PLR2004 - source and the name of an id
+    if len(path) == 2 and path[0] in _OF_TEXTS:  # noqa: PLR2004 - and the name of a text in it
         return isinstance(value, str) and path[1].isidentifier()
     if len(path) != 1:
         return False
     name = path[0]
     if name in _TEXTS:
         return isinstance(value, str)
-    if name in _FLAGS:
+    if name in FLAGS:
         return isinstance(value, bool)
-    return type(value) is int and value in INT64 and (name == "log_level" or name in TIME_FIELDS)
+    return type(value) is int and value in INT64 and (name == "log_level" or name in INSTANTS)

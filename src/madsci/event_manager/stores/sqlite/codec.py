@@ -13,25 +13,18 @@ from madsci.event_manager.model.stored_event import (
     encode_json,
     encode_texts,
 )
+from madsci.event_manager.stores.sqlite.columns import AS_READ, LASTING
 from madsci.event_manager.stores.sqlite.damage.checksums import changing_bits, checksum_of, is_of
 
-INSERT: Final = """
-INSERT INTO events (
-    seq, event_id, event_type, log_level, event_timestamp, received_at, node_id, trace_id, span_id,
-    source, event_data, extra, alert, archived, archived_at, checksum
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, jsonb(?), jsonb(?), jsonb(?), ?, ?, ?, ?)
-ON CONFLICT (event_id) DO NOTHING
-"""
-
-LASTING: Final = """
-events.seq, event_id, event_type, log_level, event_timestamp, received_at, node_id, trace_id, span_id,
-json(source), json(event_data), json(extra)
-"""
-"""What never changes in a row, and what its checksum is taken of."""
-NUMBER_OF_LASTING: Final = 12
-COLUMNS: Final = f"{LASTING.rstrip()}, alert, archived, archived_at, checksum"
+_NAMES: Final = ", ".join(column.name for column in AS_READ)
+_VALUES: Final = ", ".join("jsonb(?)" if column.is_json else "?" for column in AS_READ)
+INSERT: Final = f"INSERT INTO events ({_NAMES}) VALUES ({_VALUES}) ON CONFLICT (event_id) DO NOTHING"  # noqa: S608
+COLUMNS: Final = ", ".join(
+    f"json({column.name})" if column.is_json else f"events.{column.name}" for column in AS_READ
+)
 """What ``to_event`` reads, in its order."""
-NUMBER_OF_COLUMNS: Final = 16
+NUMBER_OF_COLUMNS: Final = len(AS_READ)
+_LASTING: Final = len(LASTING)
 
 
 def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
@@ -50,6 +43,7 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
         encode_json(source),
         event.event_data,
         encode_json(event.extra) if event.extra else None,
+        event.sender,
     )
     checksum = checksum_of(lasting)
     if alert or archived or archived_at is not None:
@@ -60,12 +54,12 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
 def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
     """Return the event of a row of ``COLUMNS`` (further columns are ignored); ``None`` if damaged."""
     (_, event_id, event_type, log_level, event_timestamp, received_at, _, trace_id, span_id,
-     source, event_data, extra, alert, archived, archived_at, checksum,
+     source, event_data, extra, sender, alert, archived, archived_at, checksum,
     ) = row[:NUMBER_OF_COLUMNS]  # fmt: skip
     if checksum is None:
-        is_intact = _is_plausible(row)
+        is_intact = sender is None and _is_plausible(row)  # senders came after checksums
     else:
-        is_intact = is_of(checksum, row[:NUMBER_OF_LASTING], alert, archived, archived_at)
+        is_intact = is_of(checksum, row[:_LASTING], alert, archived, archived_at)
     if not is_intact:
         return None
     try:
@@ -83,6 +77,7 @@ def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
             bool(archived),
             archived_at,
             None if extra is None else decode_json(extra),
+            sender,
         )
     except msgspec.DecodeError:  # of a row without a checksum
         return None
@@ -94,28 +89,23 @@ def to_json(row: tuple[Any, ...]) -> bytes | None:
     Of a row with the right checksum, the JSON is what ``to_row`` put into it, and is taken as it is.
     """
     (_, event_id, event_type, log_level, event_timestamp, received_at, _, trace_id, span_id,
-     source, event_data, extra, alert, archived, archived_at, checksum,
+     source, event_data, extra, sender, alert, archived, archived_at, checksum,
     ) = row[:NUMBER_OF_COLUMNS]  # fmt: skip
     if checksum is None:
         event = to_event(row)
         return None if event is None else encode_event(event)
-    if not is_of(checksum, row[:NUMBER_OF_LASTING], alert, archived, archived_at):
+    if not is_of(checksum, row[:_LASTING], alert, archived, archived_at):
         return None
     return encode_texts(
         event_id, event_type, log_level, event_timestamp, received_at, trace_id, span_id,
-        source, event_data, extra, alert, archived, archived_at,
+        source, event_data, extra, sender, alert, archived, archived_at,
     )  # fmt: skip
-
-
-_TYPES: Final = "ittiiittttttiiii"
-"""The types of ``COLUMNS``: integers and texts."""
-_MAY_BE_NULL: Final = frozenset({6, 7, 8, 11, 14, 15})
 
 
 def _is_plausible(row: tuple[Any, ...]) -> bool:
     """Tell whether a row that has no checksum could be one: of each value the type is right."""
     return all(
-        isinstance(value, int if _TYPES[place] == "i" else str)
-        or (value is None and place in _MAY_BE_NULL)
-        for place, value in enumerate(row[:NUMBER_OF_COLUMNS])
+        isinstance(value, int if column.type_name == "INTEGER" else str)
+        or (value is None and column.may_be_null)
+        for value, column in zip(row, AS_READ, strict=False)
     )

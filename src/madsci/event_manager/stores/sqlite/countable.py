@@ -1,9 +1,9 @@
 """Terms in clear: what facets count, so that the inverted index itself holds how many there are.
 
 A facet asks for the value of a member in ``source`` or, where there is none, in ``event_data``. So a
-value has one term for each of the two, and a third where an event has both, which is taken off. What is
-not one short text (a list, a number, a long text) is written as a hash, and the event gets a mark by
-which a facet finds it and asks it: see ``asking.facets``.
+value has one term for each of the two, and a third where an event has both, which is taken off. One
+of ``sender`` stands there only. What is not one short text (a list, a number, a long text) is written
+as a hash, and the event gets a mark by which a facet finds it and asks it: see ``asking.facets``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ MARK: Final = "\N{CURRENCY SIGN}"
 """Begins each term that is no word: to the tokenizer a letter, and in no word of a message."""
 _LONGEST: Final = 48
 """Bytes of a value in clear: twice as many in the index, once for each value."""
+_COUNTED_OTHERWISE: Final = frozenset({"type", "level", "node"})
 _DIGITS: Final = {
-    grouping.name: str(digit)
-    for digit, grouping in enumerate(one for one in GROUPINGS.values() if len(one.paths) > 1)
+    name: str(digit)
+    for digit, name in enumerate(name for name in GROUPINGS if name not in _COUNTED_OTHERWISE)
 }
+"""The digits of facets. They stand in the files: a new facet comes behind the others."""
 
 
 def _name(path: Path) -> str:
@@ -33,7 +35,7 @@ COUNTED_MEMBERS: Final = {
     _name(path): f"{MARK}{kind}{_DIGITS[grouping.name]}"
     for grouping in GROUPINGS.values()
     if grouping.name in _DIGITS
-    for kind, path in zip("sd", grouping.paths, strict=True)
+    for kind, path in zip("sd", grouping.paths, strict=False)
 }
 """What the terms of a member begin with, by its path."""
 _LOWER: Final = re.compile("[0-9a-z_]+")
@@ -86,6 +88,8 @@ def counted_beginnings(grouping: Grouping) -> dict[str, int] | None:
     digit = _DIGITS.get(grouping.name)
     if digit is None or GROUPINGS[grouping.name] != grouping:
         return None
+    if len(grouping.paths) == 1:
+        return {f"{MARK}s{digit}": 1}
     return {f"{MARK}s{digit}": 1, f"{MARK}d{digit}": 1, f"{MARK}o{digit}": -1}
 
 

@@ -1,7 +1,6 @@
 """The tables of an event file, and what a file must be to be opened.
 
-The document is spread over typed columns for what every event has and every list sorts or filters by,
-and JSONB for what only the sender knows the shape of. Index upkeep is the limit of ingest, so there
+The columns of events are those of ``columns``. Index upkeep is the limit of ingest, so there
 are few: a page of events in order, the same for serious events, the same for one node, those that are
 archived, and one inverted index for words, types and ids (see ``terms``). The first and the third also
 hold what histograms count by, so that counting does not touch the events themselves.
@@ -17,7 +16,7 @@ from typing import Final
 import apsw
 
 from madsci.common.errors import SchemaVersionError
-from madsci.event_manager.stores.sqlite import tables, terms
+from madsci.event_manager.stores.sqlite import columns, tables, terms
 from madsci.event_manager.stores.sqlite.damage.indexes import insert_terms_anew
 from madsci.event_manager.stores.sqlite.facts import NOTED_FROM, as_document, last_seq, set_fact
 from madsci.event_manager.stores.sqlite.file.copying import copy_file
@@ -55,22 +54,7 @@ CREATE TABLE other_commits (seq INTEGER PRIMARY KEY) STRICT;  -- numbers of what
 )
 _TABLES: Final = f"""
 CREATE TABLE events (
-    seq INTEGER PRIMARY KEY,            -- the order of commits
-    event_id TEXT NOT NULL UNIQUE,
-    event_type TEXT NOT NULL,
-    log_level INTEGER NOT NULL,
-    alert INTEGER NOT NULL,
-    event_timestamp INTEGER NOT NULL,   -- this and the other times: microseconds since 1970, UTC
-    received_at INTEGER NOT NULL,
-    node_id TEXT,                       -- copied from source, for its index
-    trace_id TEXT,
-    span_id TEXT,
-    archived INTEGER NOT NULL,
-    archived_at INTEGER,
-    source BLOB NOT NULL,               -- this and the following: JSONB
-    event_data BLOB NOT NULL,
-    extra BLOB,
-    checksum INTEGER                    -- of all of the above; none for events of earlier versions
+    {columns.DECLARATION}
 ) STRICT;
 CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 {_DAMAGED}
@@ -171,18 +155,23 @@ def _upgrade_from_2(connection: apsw.Connection) -> None:
 
 
 def _upgrade_from_3(connection: apsw.Connection) -> None:
-    connection.execute(f"ALTER TABLE events ADD COLUMN checksum INTEGER;{_DAMAGED}")
+    connection.execute(columns.added("checksum") + _DAMAGED)
     _upgrade_from_4(connection)
 
 
 def _upgrade_from_4(connection: apsw.Connection) -> None:
     """Write the terms anew: those of ids and types were hashes, and traces and alerts had none."""
-    connection.execute(_STALE_TERMS)
+    connection.execute(_STALE_TERMS + columns.added("sender"))  # the column is read with the others
     insert_terms_anew(connection)
-    _upgrade_from_5(connection)
+    _begin_feed(connection)
 
 
 def _upgrade_from_5(connection: apsw.Connection) -> None:
+    connection.execute(columns.added("sender"))
+    _begin_feed(connection)
+
+
+def _begin_feed(connection: apsw.Connection) -> None:
     """Begin to note what each number of a commit was given to; facts about the lab become documents."""
     connection.execute(_FEED)
     for key, value in connection.execute("SELECT key, value FROM facts").fetchall():

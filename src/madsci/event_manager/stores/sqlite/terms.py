@@ -1,9 +1,9 @@
 """The inverted index: which events have a word in their message, a type, an id, or an alert.
 
 Each event has one row of terms in a full-text table: the words of its message, and a term for its type,
-its trace, its alert and each of the ids in ``source`` and ``event_data``. One posting costs a tenth of
-what an entry in an index of its own would, so everything of a workflow or an experiment is found at
-once in a store of any size.
+its trace, its alert, its sender's name and host, and each of the ids in ``source`` and ``event_data``.
+One posting costs a tenth of what an entry in an index of its own would, so everything of a workflow or
+an experiment is found at once in a store of any size.
 
 What facets count is written in clear (see ``countable``), so that the index holds their answers; the
 rest is a short hash of name and value. Words are exact; of a hash the event itself is asked again.
@@ -51,7 +51,10 @@ _ALERT: Final = f"{MARK}a"
 # A node has an index of its own.
 _SOURCE_PATHS: Final = {name: f"source.{name}" for name in OWNERSHIP_IDS if name != "node_id"}
 _DATA_PATHS: Final = tuple(f"event_data.{name}" for name in OWNERSHIP_IDS)
-_PATHS: Final = frozenset({"event_type", "trace_id", *_SOURCE_PATHS.values(), *_DATA_PATHS})
+_SENDER_PATHS: Final = ("sender.name", "sender.host")
+_TOLD: Final = frozenset({"event_type", *_SENDER_PATHS})
+"""Paths of one text each, so that a term in clear says all."""
+_PATHS: Final = _TOLD.union({"trace_id"}, _SOURCE_PATHS.values(), _DATA_PATHS)
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -122,12 +125,21 @@ def terms_of(event: StoredEvent) -> str:
         terms.append(_hash("trace_id", event.trace_id))
     if event.alert:
         terms.append(_ALERT)
+    if event.sender is not None:
+        terms.append(_terms_of_sender(event.sender))
     for name, value in source.items():
         path = _SOURCE_PATHS.get(name)
         if path is not None:
             terms.append(_term(path, value) if type(value) is str else _odd_terms(path, value))
     _add_terms_of_data(terms, event.event_data, source)
     return " ".join(terms)
+
+
+@lru_cache(maxsize=1024)  # the programs of a lab that send at the same time
+def _terms_of_sender(sender: str) -> str:
+    known = decode_json(sender)
+    values = ((path, known.get(path.rpartition(".")[2])) for path in _SENDER_PATHS)
+    return " ".join(_term(path, value) for path, value in values if value is not None)
 
 
 def _add_terms_of_data(terms: list[str], event_data: str, source: dict[str, Any]) -> None:
@@ -237,7 +249,7 @@ def is_told_by_terms(part: Selector) -> bool:
     if part.path == ("alert",):
         return _group(part) is not None
     values = part.values if isinstance(part, In) else (part.value,)
-    return part.path == ("event_type",) and all(map(is_countable, values))
+    return ".".join(part.path) in _TOLD and all(map(is_countable, values))
 
 
 def _terms_for(path: str, text: str) -> list[str]:
@@ -246,7 +258,8 @@ def _terms_for(path: str, text: str) -> list[str]:
         return [type_term(text)]
     hashed = _hash(path, text)
     if path in COUNTED_MEMBERS and is_countable(text):
-        return [hashed, counted_term(path, text)]
+        counted = counted_term(path, text)
+        return [counted] if path in _TOLD else [hashed, counted]  # ids may stand in lists
     return [hashed]
 
 

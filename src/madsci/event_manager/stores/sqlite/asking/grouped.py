@@ -73,7 +73,7 @@ def value_of(grouping: Grouping, compiled: CompiledSelector) -> str:
             f"CASE json_type({path[0]}, {where}) WHEN 'text' THEN {path[0]} ->> {where}"
             f" WHEN 'null' THEN NULL ELSE {path[0]} -> {where} END"
         )
-    return f"coalesce({', '.join(parts)})"
+    return parts[0] if len(parts) == 1 else f"coalesce({', '.join(parts)})"
 
 
 def nodes_with_events(connection: apsw.Connection, bound: int) -> list[str] | None:

@@ -12,10 +12,10 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
+from madsci.common.types.members import INSTANTS, OBJECTS, SCALARS
 from madsci.event_manager.model.matcher import leaf_holds
 from madsci.event_manager.model.pattern import Pattern
 from madsci.event_manager.model.selector import (
-    TIME_FIELDS,
     Compare,
     ElementMatches,
     ElementPasses,
@@ -49,20 +49,14 @@ class _Column(NamedTuple):
     absent: str | None = None
 
 
+_KINDS: Final = {"text": Kind.TEXT, "boolean": Kind.BOOLEAN}
 COLUMNS: Final[dict[Path, _Column]] = {
-    ("_id",): _Column("event_id", Kind.TEXT),
-    ("event_type",): _Column("event_type", Kind.TEXT),
-    ("trace_id",): _Column("trace_id", Kind.TEXT, "null"),
-    ("span_id",): _Column("span_id", Kind.TEXT, "null"),
-    ("source", "node_id"): _Column("node_id", Kind.TEXT, "missing"),
-    ("log_level",): _Column("log_level", Kind.NUMBER),
-    ("event_timestamp",): _Column("event_timestamp", Kind.NUMBER),
-    ("received_at",): _Column("received_at", Kind.NUMBER),
-    ("archived_at",): _Column("archived_at", Kind.NUMBER, "null"),
-    ("alert",): _Column("alert", Kind.BOOLEAN),
-    ("archived",): _Column("archived", Kind.BOOLEAN),
+    ("_id" if member.name == "event_id" else member.name,): _Column(
+        member.name, _KINDS.get(member.kind, Kind.NUMBER), "null" if member.may_lack else None
+    )
+    for member in SCALARS
 }
-JSON_COLUMNS: Final = frozenset({"source", "event_data", "extra"})
+COLUMNS["source", "node_id"] = _Column("node_id", Kind.TEXT, "missing")
 
 
 class LeafCompiler:
@@ -81,7 +75,7 @@ class LeafCompiler:
         path = leaf.path
         if path in COLUMNS:
             return self._typed(COLUMNS[path], leaf)
-        if path[0] in JSON_COLUMNS:
+        if path[0] in OBJECTS:
             return self._json(path[0], path[1:], leaf)
         return _says(leaf)  # below a scalar, or a member that events do not have
 
@@ -92,7 +86,7 @@ class LeafCompiler:
         tests = _Tests(self, leaf, literals=True)
         if column.kind is Kind.TEXT:
             sql = tests.text(column.name)
-        elif column.name in TIME_FIELDS:
+        elif column.name in INSTANTS:
             sql = tests.instant(column.name)
         else:
             sql = tests.integer(column.name)

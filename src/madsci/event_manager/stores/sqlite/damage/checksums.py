@@ -1,10 +1,13 @@
 """The checksum of an event's row, which tells what was written from what was damaged since.
 
 Of what never changes in a row, its number included, a CRC-32 is taken over the MessagePack of the
-values in the order of ``codec.LASTING``: lengths and types are in it, so that no two rows have the same
-bytes. JSON counts as text, as it was sent to the engine and comes back from ``json(...)``. What does
-change (``alert``, ``archived``, ``archived_at``) lies unmixed in the bits above, so that an UPDATE puts
-its own bits in their place without reading the row. The whole is a positive number of 63 bits.
+values in the order of ``columns.LASTING``: lengths and types are in it, so that no two rows have the
+same bytes. JSON counts as text, as it was sent to the engine and comes back from ``json(...)``. What
+does change (``alert``, ``archived``, ``archived_at``) lies unmixed in the bits above, so that an UPDATE
+puts its own bits in their place without reading the row. The whole is a positive number of 63 bits.
+
+A column that was added later counts where something stands in it, so that the checksums of rows that
+were written before are right.
 
 CRC-32 finds every damage within 32 bits, and all but one of four thousand million others
 (https://www.zlib.net/manual.html#Checksum; MessagePack: https://github.com/msgpack/msgpack/blob/master/spec.md).
@@ -33,8 +36,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def checksum_of(lasting: tuple[Any, ...]) -> int:
-    """Return the lower 32 bits, those of the values of ``codec.LASTING``."""
-    return crc32(_encode(lasting))
+    """Return the lower 32 bits, those of the values of ``columns.LASTING``."""
+    return crc32(_encode(lasting if lasting[-1] is not None else lasting[:-1]))
 
 
 def changing_bits(*, alert: bool, archived: bool, archived_at: int | None) -> int:

@@ -17,6 +17,7 @@ import msgspec
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Damage, DamageOf
 from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.columns import AS_READ
 from madsci.event_manager.stores.sqlite.faults import is_of_index
 
 OnDamage = Callable[[Sequence[Damage]], None]
@@ -45,20 +46,15 @@ def _json(column: str) -> str:
     )
 
 
+_RAW_VALUES: Final = {"TEXT": _text, "INTEGER": _integer, "BLOB": _json}
 _RAW: Final = ", ".join(
-    [
-        "seq",
-        *map(_text, ("event_id", "event_type")),
-        *map(_integer, ("log_level", "event_timestamp", "received_at")),
-        *map(_text, ("node_id", "trace_id", "span_id")),
-        *map(_json, ("source", "event_data", "extra")),
-        *map(_integer, ("alert", "archived", "archived_at", "checksum")),
-    ]
+    _RAW_VALUES[column.type_name](column.name) if column.name != "seq" else "seq" for column in AS_READ
 )
 """``codec.COLUMNS`` in a form that reading never fails at."""
 SIGNS: Final = (apsw.SQLError, msgspec.MsgspecError, ValueError, TypeError, OverflowError)
 """What a statement raises that touches a damaged row: about texts that are no UTF-8, or JSONB that is
 none, and from our functions in SQL, which cannot read a value."""
+_JSON_PLACES: Final = tuple(place for place, column in enumerate(AS_READ) if column.is_json)
 _SPAN: Final = "seq BETWEEN ? AND ? ORDER BY seq"
 _READ_WHOLE: Final = f"SELECT {COLUMNS} FROM events NOT INDEXED WHERE {_SPAN}"  # noqa: S608
 _READ: Final = f"SELECT {_RAW} FROM events NOT INDEXED WHERE seq "  # noqa: S608 - words of ours
@@ -148,7 +144,7 @@ def judged(raw: tuple[Any, ...]) -> StoredEvent | Damage:
     event = to_event(row)
     if event is not None:
         return event
-    if 0 in (row[9], row[10], row[11]):
+    if any(row[place] == 0 for place in _JSON_PLACES):
         return Damage(raw[0], _readable_id(raw), "its JSON cannot be read")
     return Damage(raw[0], _readable_id(raw), "it is not what was written")
 

@@ -12,29 +12,30 @@ from madsci.common.clock import FIRST_US, LAST_US
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json
 from madsci.event_manager.model.tables import Change, put
 from madsci.event_manager.stores.sqlite.codec import to_event
+from madsci.event_manager.stores.sqlite.columns import AS_READ, COLUMNS, FEWEST
 from madsci.event_manager.stores.sqlite.salvage.btree import Cell
 from madsci.event_manager.stores.sqlite.salvage.records import Value, record
 
-NAMES: Final = (
-    "seq", "event_id", "event_type", "log_level", "alert", "event_timestamp", "received_at", "node_id",
-    "trace_id", "span_id", "archived", "archived_at", "source", "event_data", "extra", "checksum",
-)  # fmt: skip
-"""The columns of events in their order. Rows of earlier schemas end before the last one."""
-_TEXT: Final = (str,)
-_INTEGER: Final = (int,)
-_BLOB: Final = (bytes,)
+NAMES: Final = tuple(column.name for column in COLUMNS)
+"""The columns of events in their order. Rows of earlier schemas end before the last ones."""
 _NOTHING: Final = type(None)
+_KINDS: Final[dict[str, type]] = {"TEXT": str, "INTEGER": int, "BLOB": bytes}
 _TYPES: Final[tuple[tuple[type, ...], ...]] = (
-    (_NOTHING,), _TEXT, _TEXT, _INTEGER, _INTEGER, _INTEGER, _INTEGER, (str, _NOTHING),
-    (str, _NOTHING), (str, _NOTHING), _INTEGER, (int, _NOTHING), _BLOB, _BLOB, (bytes, _NOTHING),
-    (int, _NOTHING),
-)  # fmt: skip
-_TIMES: Final = (5, 6)
-_FLAGS: Final = (4, 10)
-_JSON: Final = """
-SELECT json_valid(?1, 8) AND json_valid(?2, 8) AND (?3 IS NULL OR json_valid(?3, 8)),
-    json(?1), json(?2), json(?3)
-"""
+    (_NOTHING,),  # the number of a row is its key
+    *(
+        (_KINDS[column.type_name], *([_NOTHING] if column.may_be_null else []))
+        for column in COLUMNS[1:]
+    ),
+)
+_TIMES: Final = tuple(map(NAMES.index, ("event_timestamp", "received_at")))
+ALERT: Final = NAMES.index("alert")
+ARCHIVED: Final = NAMES.index("archived")
+"""Their places among the columns."""
+_CHECKSUM: Final = NAMES.index("checksum")
+_JSON_PLACES: Final = tuple(place for place, column in enumerate(COLUMNS) if column.is_json)
+_DATA: Final = NAMES.index("event_data")
+_AS_READ: Final = tuple(NAMES.index(column.name) for column in AS_READ)
+_JSON: Final = "SELECT ?1 IS NULL OR json_valid(?1, 8), json(?1)"
 """8 asks whether it is JSONB all through (https://www.sqlite.org/json1.html#jvalid)."""
 
 
@@ -51,15 +52,16 @@ def values_of_row(cell: Cell) -> list[Value] | None:
         values = record(cell.payload or b"")
     except ValueError:
         return None
-    if len(values) not in (len(_TYPES) - 1, len(_TYPES)):
+    if not FEWEST <= len(values) <= len(_TYPES):
         return None
-    fits = all(isinstance(value, kinds) for value, kinds in zip(values, _TYPES, strict=False))
+    values += [None] * (len(_TYPES) - len(values))
+    fits = all(isinstance(value, kinds) for value, kinds in zip(values, _TYPES, strict=True))
     return [cell.key, *values[1:]] if fits else None
 
 
 def checksum_of(values: list[Value]) -> Value:
     """Return the checksum of a row; rows of earlier versions have none."""
-    return values[15] if len(values) == len(_TYPES) else None
+    return values[_CHECKSUM]
 
 
 def what_can_be_read(cell: Cell) -> dict[str, str | int | float | None]:
@@ -141,19 +143,15 @@ class RowReader:
         for place in _TIMES:
             if not FIRST_US <= int(values[place] or 0) <= LAST_US:
                 raise ValueError(f"{NAMES[place]} is no time")
-        for place in _FLAGS:
+        for place in (ALERT, ARCHIVED):
             if values[place] not in (0, 1):
                 raise ValueError(f"{NAMES[place]} is neither true nor false")
+        row: list[Any] = list(values)
+        for place in _JSON_PLACES:
+            row[place] = self._json(values[place])
         try:
-            is_valid, source, data, extra = next(self._engine.execute(_JSON, values[12:15]))
-        except (apsw.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"its JSON cannot be read: {error}") from error
-        if not is_valid:
-            raise ValueError("its JSON is damaged")
-        changing = (values[4], values[10], values[11], checksum_of(values))
-        try:
-            decode_json(data)
-            event = to_event((*values[:4], *values[5:10], source, data, extra, *changing))
+            decode_json(row[_DATA])
+            event = to_event(tuple(row[place] for place in _AS_READ))
         except msgspec.MsgspecError as error:
             raise ValueError(f"its JSON cannot be read: {error}") from error
         if event is None:
@@ -162,6 +160,15 @@ class RowReader:
         if not isinstance(members[0], dict) or not isinstance(members[1], (dict, _NOTHING)):
             raise ValueError("source or extra is no object")  # noqa: TRY004 - of data, not of a caller
         return event
+
+    def _json(self, value: Value) -> Any:
+        try:
+            is_valid, text = next(self._engine.execute(_JSON, (value,)))
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"its JSON cannot be read: {error}") from error
+        if not is_valid:
+            raise ValueError("its JSON is damaged")
+        return text
 
     def __enter__(self) -> Self:
         return self

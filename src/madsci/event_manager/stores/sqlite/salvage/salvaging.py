@@ -288,4 +288,6 @@ def _cells(pages: Pages, image: Image, *, carves: bool) -> Iterator[Cell]:
 def _state(cell: Cell) -> tuple[int, int]:
     """Return whether a row is archived, and whether it alerts: neither is ever taken back."""
     values = rows.values_of_row(cell)
-    return (0, 0) if values is None else (int(values[10] or 0), int(values[4] or 0))
+    if values is None:
+        return 0, 0
+    return int(values[rows.ARCHIVED] or 0), int(values[rows.ALERT] or 0)
