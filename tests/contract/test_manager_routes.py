@@ -146,6 +146,8 @@ def test_every_route_is_described_with_its_replies(client):
         ("GET", "/events/histogram"), ("POST", "/events/histogram"),
         ("GET", "/events/facets"), ("POST", "/events/facets"),
         ("GET", "/events/export"), ("POST", "/events/export"),
+        ("GET", "/events/stream"), ("POST", "/events/stream"),
+        ("GET", "/followers"), ("POST", "/followers/skip"),
         ("POST", "/events/archive"), ("GET", "/events/archived"), ("DELETE", "/events/archived"),
         ("POST", "/backup"), ("GET", "/backup"), ("GET", "/backup/status"),
         ("GET", "/retention"), ("POST", "/retention/confirm"),

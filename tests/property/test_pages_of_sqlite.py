@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
@@ -97,7 +98,7 @@ parts = st.sampled_from(
 )
 sorts = st.sampled_from(
     ["-event_timestamp", "-event_timestamp", "event_timestamp", "_id", "-_id", "log_level",
-     "-event_data.n", "archived_at"]
+     "-event_data.n", "archived_at", "committed", "-committed"]
 )  # fmt: skip
 
 
@@ -120,13 +121,14 @@ def test_pages_of_any_size_are_the_one_answer(  # noqa: PLR0917 - what a questio
     assume(sum("$text" in str(part) for part in listed) <= 1)
     tree, sort = parse_selector({"$and": listed} if listed else {}), parse_sort(order)
     expected = [
-        (place(document, sort), event.event_id)
+        (place({**document, "committed": number}, sort), event.event_id)
         for number, event in enumerate(EVENTS)
         if number not in damaged and (fence is None or number < fence)
         and matches(tree, document := event.document())
     ]  # fmt: skip
     names = [name for _, name in in_order(expected, sort)]
-    query = Query(tree, size, offset, sort=sort, fence=fence)
+    position = None if fence is None else Position.of([("lane", fence)])
+    query = Query(tree, size, offset, sort=sort, fence=position)
     found: list[str] = []
     for number in range(12):
         page = opened.find(query)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from importlib.metadata import PackageNotFoundError, version
@@ -25,8 +25,10 @@ from madsci.event_manager.api.backup import backup_operations
 from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.events import event_operations
 from madsci.event_manager.api.exporting import export_operations
+from madsci.event_manager.api.followers import follower_operations
 from madsci.event_manager.api.guard import Guard
 from madsci.event_manager.api.ingest import IngestRoutes
+from madsci.event_manager.api.live import live_operations
 from madsci.event_manager.api.manager import manager_operations
 from madsci.event_manager.api.operations import Operations
 from madsci.event_manager.api.page_reply import ReplyRoom
@@ -37,6 +39,10 @@ from madsci.event_manager.backup.keeping import Keeping
 from madsci.event_manager.backup.making import MakingBeside
 from madsci.event_manager.backup.routine import Backups, BackupTask
 from madsci.event_manager.backup.service import BackupService
+from madsci.event_manager.feed.follower import Follower
+from madsci.event_manager.feed.live import Live
+from madsci.event_manager.feed.runner import Followers
+from madsci.event_manager.feed.watching import Watching
 from madsci.event_manager.health.monitor import Limits, Monitor
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
@@ -80,7 +86,12 @@ class Parts:
     writer: Writer
     search: Search
     manager_id: str
+    follows: Sequence[Follower] = ()
+    """What concludes something from the events that are committed."""
     own_events: OwnEvents = field(init=False)
+    followers: Followers = field(init=False)
+    live: Live = field(init=False)
+    watching: Watching = field(init=False)
     retention: Retention = field(init=False)
     upkeep: Upkeep | None = field(init=False)
     """Looks after the database for the backups; none where there is nothing on disk."""
@@ -94,6 +105,11 @@ class Parts:
         settings = self.settings
         teller = Teller({"manager_id": self.manager_id}, _name_of(settings))
         self.own_events = OwnEvents(self.writer, teller)
+        self.followers = Followers(self.store, self.follows)
+        self.writer.when_committed(self.followers.wake)
+        self.live = Live(self.store)
+        self.writer.when_committed(self.live.wake)
+        self.watching = Watching(self.store, self.live, self.search.past)
         address = _address(settings)
         self.upkeep = None if address.is_in_memory else open_upkeep(address)
         self.making = MakingBeside(address)
@@ -117,7 +133,9 @@ class Parts:
             ends_on_failure={RetentionTask.name} if settings.fail_on_retention_error else (),
         )
         limits = Limits(settings.disk_warning_bytes, settings.disk_warning_days)
-        self.monitor = Monitor(self.store, self.writer, self.runner, limits, package_version())
+        self.monitor = Monitor(
+            self.store, self.writer, self.runner, self.followers, limits, package_version()
+        )
 
     def _tasks(self, schedule: Every) -> list[Task]:
         tasks: list[Task] = []
@@ -130,7 +148,7 @@ class Parts:
         return tasks
 
     @classmethod
-    def join(cls, settings: EventManagerSettings) -> Parts:
+    def join(cls, settings: EventManagerSettings, follows: Sequence[Follower] = ()) -> Parts:
         """Open the store and make what works on it.
 
         Raises:
@@ -151,14 +169,20 @@ class Parts:
             places=settings.query_processes,
             encoding=_encoding(settings),
         )
-        return cls(settings, store, writer, search, manager_id)
+        return cls(settings, store, writer, search, manager_id, follows)
 
     def start(self) -> None:
         """Begin to write and to do what is due; called on the event loop."""
         self.writer.start()
+        self.live.start()
+        self.followers.start()
         self.search.start()
         self.runner.start()
         self.monitor.start()
+
+    def end_streams(self) -> None:
+        """Tell who watches where to go on; called on the event loop, before requests are waited for."""
+        self.watching.end("The server stops.")
 
     def stop_tasks(self) -> None:
         """Leave off what is not a request, while its events can still be written."""
@@ -177,6 +201,10 @@ class Parts:
                 " they were not acknowledged",
                 self.writer.stats.queued,
             )
+        if not self.followers.close(self.settings.shutdown_timeout_seconds):
+            _logger.error("A follower did not leave off in time; it goes on after the next start")
+        if not self.live.close(self.settings.shutdown_timeout_seconds):
+            _logger.error("The feed is still being read; the server stops without waiting for it")
         self.search.close()
         if self.upkeep is not None:
             self.upkeep.close()
@@ -234,6 +262,7 @@ def build_app(parts: Parts) -> FastAPI:
         try:
             yield
         finally:
+            parts.end_streams()
             await run_in_threadpool(parts.stop_tasks)
             parts.writer.refuse()
             await run_in_threadpool(parts.close)
@@ -263,8 +292,10 @@ def _operations(parts: Parts) -> Operations:
         event_operations(parts.search, bodies, room, zone),
         summary_operations(parts.search, bodies, zone),
         export_operations(parts.search, bodies, zone),
+        live_operations(parts.watching, bodies, _encoding(settings), zone),
         retention_operations(parts.retention, parts.search, parts.runner, bodies, room, settings, zone),
         backup_operations(parts.backups, bodies, settings),
+        follower_operations(parts.followers, bodies),
         manager_operations(settings, definition, parts.monitor),
     ):
         table.extend(topic)

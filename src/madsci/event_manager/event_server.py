@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,8 @@ from madsci.common.memory import return_large_blocks
 from madsci.common.settings import settings_of_flags
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.app import Parts, build_app, package_version
-from madsci.event_manager.wire.bounds import ACCEPTED_AT_ONCE, WAITING_TO_BE_ACCEPTED, Bounds
+from madsci.event_manager.feed.follower import Follower
+from madsci.event_manager.wire.bounds import ACCEPTED_AT_ONCE, STREAMS, WAITING_TO_BE_ACCEPTED, Bounds
 from madsci.event_manager.wire.connections import Connections
 from madsci.event_manager.wire.open_files import connections_that_fit
 from madsci.event_manager.wire.protocol import BoundedProtocol
@@ -31,6 +32,8 @@ _logger = logging.getLogger(__name__)
 
 _COLLECT_AFTER = 20_000
 """New containers between two collections: a large body makes thousands of them, and none is a cycle."""
+_STREAMS_OF_FEW: Final = 8
+"""Where few files may be open, one of so many connections may be a stream."""
 _TURN = 0.001
 """Seconds after which a thread of Python gives way to another that waits. An event passes through two
 threads, and met the usual 5 ms in each while bodies of others were unpacked or their replies made."""
@@ -45,14 +48,19 @@ _OPEN: Final = (
 class EventManager:
     """An Event Manager made from its settings; making it opens the store.
 
+    ``follows`` conclude something of a lab's own from the events that are committed; see
+    ``madsci.event_manager.feed.follower``.
+
     Raises:
         SettingsError: a setting cannot be used.
         StoreError: the store cannot be opened.
     """
 
-    def __init__(self, settings: EventManagerSettings | None = None) -> None:
+    def __init__(
+        self, settings: EventManagerSettings | None = None, follows: Sequence[Follower] = ()
+    ) -> None:
         self.settings = settings or EventManagerSettings()
-        self.parts = Parts.join(self.settings)
+        self.parts = Parts.join(self.settings, follows)
 
     def create_server(self) -> FastAPI:
         """Return the web application, for a server of your own or a test client."""
@@ -82,7 +90,7 @@ class EventManager:
             lifespan="on",
             timeout_graceful_shutdown=max(1, round(self.settings.shutdown_timeout_seconds)),
         )
-        server = _Server(config, self._announcement())
+        server = _Server(config, self._announcement(), self.parts.end_streams)
         # What was made up to here lives as long as the process. Without this, every full collection
         # looks at all of it again and holds up all requests for tens of milliseconds.
         gc.collect()
@@ -104,11 +112,18 @@ class EventManager:
 
 
 class _Server(uvicorn.Server):
-    """Says that it listens once it does."""
+    """Says that it listens once it does, and ends what would go on for ever before it stops."""
 
-    def __init__(self, config: uvicorn.Config, announcement: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, announcement: str, end_streams: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._announcement = announcement
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._end_streams()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -127,8 +142,11 @@ def _is_loopback(host: str) -> bool:
 
 
 def _bounds(settings: EventManagerSettings) -> Bounds:
+    fit = connections_that_fit(settings.max_connections + STREAMS)
+    streams = min(STREAMS, max(fit // _STREAMS_OF_FEW, fit - settings.max_connections))
     return Bounds(
-        connections=connections_that_fit(settings.max_connections),
+        connections=min(settings.max_connections, fit - streams),
+        streams=streams,
         head_seconds=settings.head_timeout_seconds,
         body_seconds=settings.body_timeout_seconds,
         reply_seconds=settings.reply_timeout_seconds,

@@ -24,6 +24,24 @@ class TaskHealth(BaseModel):
     next_start: str | None = Field(default=None, description="When it is tried next.")
 
 
+class FollowerHealth(BaseModel):
+    """How far something is that concludes from the events what people see, hear and count."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(description="Which one.")
+    lag: int | None = Field(
+        default=None,
+        description="Events that it has still to read; null while another server has it go on.",
+    )
+    missed: int = Field(
+        default=0, description="Events that were deleted before it read them, since this start."
+    )
+    failing_since: str | None = Field(default=None, description="Since when it does not go on.")
+    event_id: str | None = Field(default=None, description="The event at which it fails.")
+    detail: str | None = Field(default=None, description="Why it fails.")
+
+
 class EventManagerHealth(BaseModel):
     """The answer of ``GET /health``. Members of other releases are kept."""
 
@@ -63,6 +81,9 @@ class EventManagerHealth(BaseModel):
     queued_events: int | None = Field(default=None, description="Events that wait to be written.")
     store: str | None = Field(default=None, description="The engine of the event store.")
     tasks: list[TaskHealth] | None = Field(default=None, description="What the server does by itself.")
+    followers: list[FollowerHealth] | None = Field(
+        default=None, description="How far those are who follow the events; null where nobody does."
+    )
     troubles: list[str] | None = Field(
         default=None, description="A sentence for each thing that makes the server unhealthy."
     )

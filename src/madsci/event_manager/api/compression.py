@@ -25,7 +25,7 @@ _COMPRESSIBLE: Final = (
     b"application/javascript", b"application/json", b"application/problem+json",
     b"application/x-ndjson", b"text/css", b"text/csv", b"text/html", b"text/javascript",
 )  # fmt: skip
-"""What becomes smaller. Events that are followed live are not among them: they may not wait."""
+"""What becomes smaller. What is followed live forbids it: it may not wait."""
 
 
 class _Compressor(Protocol):
@@ -127,7 +127,7 @@ class _Sender:
 
 def _is_worth_it(start: Message, first: Message) -> bool:
     headers = {name.lower(): value for name, value in start.get("headers", [])}
-    if b"content-encoding" in headers:
+    if b"content-encoding" in headers or b"no-transform" in headers.get(b"cache-control", b""):
         return False
     is_large = first.get("more_body", False) or len(first.get("body", b"")) >= _SMALL
     return is_large and headers.get(b"content-type", b"").startswith(_COMPRESSIBLE)

@@ -21,6 +21,7 @@ from madsci.event_manager.api.parameters import (
     Level,
     Number,
     Offset,
+    Order,
     Time,
     question_in,
     read_instant,
@@ -28,7 +29,7 @@ from madsci.event_manager.api.parameters import (
 from madsci.event_manager.api.question_schema import QUESTION_BODY
 from madsci.event_manager.api.streams import NDJSON, stream_of
 from madsci.event_manager.model import query as queries
-from madsci.event_manager.model.sorting import NEWEST_FIRST
+from madsci.event_manager.model.sorting import NEWEST_FIRST, parse_sort
 from madsci.event_manager.search.service import Search
 
 CURSOR_HEADER = {
@@ -86,6 +87,7 @@ def event_operations(
         end_time: Time = None,
         include_archived: IncludeArchived = False,
         cursor: Cursor = None,
+        sort: Order = None,
     ) -> Response:
         """Return events by id, newest first; events of one time by id, greatest first."""
         selector = queries.latest(
@@ -94,8 +96,9 @@ def event_operations(
             end_time=read_instant("end_time", end_time, naive_zone),
             include_archived=include_archived,
         )
-        after = None if cursor is None else queries.decode_cursor(cursor)
-        query = queries.Query(selector, number, offset, after)
+        order = NEWEST_FIRST if sort is None else parse_sort(sort)
+        after = None if cursor is None else queries.decode_cursor(cursor, order)
+        query = queries.Query(selector, number, offset, after, order)
         page = await attended(request.receive, search.latest(query))
         return PageReply(room, page.body, page.next_cursor)
 

@@ -65,7 +65,7 @@ def export_operations(search: Search, bodies: Bodies, naive_zone: tzinfo | None)
         begins amidst them.
         """
         kind = format_named(format)
-        fence = search.fence()
+        fence = await attended(request.receive, search.fence())
         query = question.query(OLDEST_FIRST, usual=queries.NO_LIMIT, most=queries.NO_LIMIT, fence=fence)
         chosen = question.fields if fields is None else parse_fields(fields)
         headers = {"Content-Disposition": f'attachment; filename="{_file_name(kind.suffix)}"'}

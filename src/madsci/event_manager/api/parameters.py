@@ -16,7 +16,7 @@ from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import did_you_mean
 from madsci.common.types.log_level import EventLogLevel, level_number
 from madsci.event_manager.api.bodies import Bodies
-from madsci.event_manager.api.question_schema import SELECTOR
+from madsci.event_manager.api.question_schema import ORDER_PATTERN, SELECTOR
 from madsci.event_manager.model import query as queries
 from madsci.event_manager.model.json_reading import read_request
 from madsci.event_manager.model.selector import And
@@ -92,6 +92,15 @@ Cursor = Annotated[
     WithJsonSchema({"type": "string"}),
     Query(description="Where to go on: the `X-Next-Cursor` of the last reply."),
 ]
+Order = Annotated[
+    str | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string", "pattern": ORDER_PATTERN, "examples": ["-committed"]}),
+    Query(
+        description="A path to sort by, with `-` before it for descending; or `-committed` for what"
+        " came in last, whatever its time."
+    ),
+]
 IncludeArchived = Annotated[bool, Query(description="Whether archived events are found too.")]
 SelectorText = Annotated[
     str | None,
@@ -131,14 +140,7 @@ def question_of_request(bodies: Bodies, naive_zone: tzinfo | None) -> Any:
         end_time: Time = None,
         include_archived: IncludeArchived = True,  # noqa: FBT002 - a query parameter
     ) -> Question:
-        body = await bodies.read(request)
-        if selector is not None and body.strip():
-            problem = "give the selector in the URL or in the body, not in both"
-            raise InvalidInputError(
-                f"selector: {problem}.", [{"loc": ["query", "selector"], "msg": problem}]
-            )
-        text = body if selector is None else selector.encode()
-        question = await question_in(text if text.strip() else b"{}", naive_zone)
+        question = await asked_question(bodies, request, selector, naive_zone)
         bounds = queries.latest(
             level=level,
             start_time=read_instant("start_time", start_time, naive_zone),
@@ -148,6 +150,24 @@ def question_of_request(bodies: Bodies, naive_zone: tzinfo | None) -> Any:
         return replace(question, selector=And((question.selector, bounds)))
 
     return Depends(read)
+
+
+async def asked_question(
+    bodies: Bodies, request: Request, selector: str | None, naive_zone: tzinfo | None
+) -> Question:
+    """Read the question in the body of a request, or the selector in its URL; neither asks for all.
+
+    Raises:
+        InvalidInputError: it is no question, or there are two.
+    """
+    body = await bodies.read(request)
+    if selector is not None and body.strip():
+        problem = "give the selector in the URL or in the body, not in both"
+        raise InvalidInputError(
+            f"selector: {problem}.", [{"loc": ["query", "selector"], "msg": problem}]
+        )
+    text = body if selector is None else selector.encode()
+    return await question_in(text if text.strip() else b"{}", naive_zone)
 
 
 async def question_in(text: bytes, naive_zone: tzinfo | None) -> Question:

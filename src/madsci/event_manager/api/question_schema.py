@@ -24,7 +24,9 @@ def _of_paths(value: dict[str, Any], **bounds: int) -> dict[str, Any]:
     return {"type": "object", "propertyNames": names, "additionalProperties": value, **bounds}
 
 
-_ORDER: Final = {"type": "string", "pattern": f"^-?{FIELD}$"}
+ORDER_PATTERN: Final = f"^-?({FIELD}|committed)$"
+"""A path, or the order in which events were committed."""
+_ORDER: Final = {"type": "string", "pattern": ORDER_PATTERN}
 _DIRECTION: Final = {"enum": [1, -1]}
 _PART: Final = _of_paths(_DIRECTION, minProperties=1, maxProperties=1)
 _SORT: Final = [
@@ -50,7 +52,7 @@ QUESTION_SCHEMAS: Final[dict[str, Any]] = {
             "selector": {"$ref": SELECTOR},
             "sort": {
                 "description": "A path, with `-` before it for descending, `{path: 1 or -1}`, or a list"
-                " of these.",
+                " of these; or `committed`, by itself.",
                 "anyOf": _SORT,
             },
             "limit": {
@@ -110,5 +112,14 @@ _CONTENT: Final[dict[str, Any]] = {
     }
 }
 QUESTION_BODY: Final[dict[str, Any]] = {"requestBody": {"required": True, "content": _CONTENT}}
+SELECTOR_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {"schema": {"$ref": SELECTOR}, "example": SELECTOR_EXAMPLE},
+        },
+    }
+}
+"""Where nothing goes with a selector."""
 OPTIONAL_BODY: Final[dict[str, Any]] = {"requestBody": {"required": False, "content": _CONTENT}}
 """Where the selector may stand in the URL instead, or be left out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -62,6 +62,7 @@ class Course:
         self._pause = _FIRST_PAUSE
         self._not_before = 0.0
         self._held_at: Entry | None = None
+        self._behind_it: Position | None = None
         self._alone = 0
         """How many entries it is still given one by one."""
         self.failure: Failure | None = None
@@ -110,7 +111,7 @@ class Course:
         return self._position
 
     def _step(self, position: Position, part: Entries) -> bool:
-        concluded = self._conclude(part.entries)
+        concluded = self._conclude(part)
         if concluded is not None:
             return self._keep(position, part.next, concluded, part.missed) and part.has_more
         if len(part.entries) > 1:  # up to the one that it raises for, if there is one
@@ -118,7 +119,8 @@ class Course:
             return True
         return False
 
-    def _conclude(self, entries: Sequence[Entry]) -> Conclusion | None:
+    def _conclude(self, part: Entries) -> Conclusion | None:
+        entries = part.entries
         try:
             concluded = self.follower.conclude(entries, self._store, self._clock())
             check_size(concluded.changes)
@@ -127,6 +129,7 @@ class Course:
             if len(entries) <= 1:
                 _logger.exception("The follower %s cannot go on", self.follower.name)
                 self._fail(reason, entries[0] if entries else None)
+                self._behind_it = part.start.behind(entries[0]) if entries else None
             return None
         return concluded
 
@@ -150,8 +153,8 @@ class Course:
 
     def skip(self, event_id: str) -> bool:
         """Have it pass over the event that holds it up; tell whether it is that one."""
-        entry, position = self._held_at, self._position
-        if entry is None or position is None or entry.event.event_id != event_id:
+        entry, position, then = self._held_at, self._position, self._behind_it
+        if entry is None or position is None or then is None or entry.event.event_id != event_id:
             return False
         _logger.warning("The follower %s passes over the event %s", self.follower.name, event_id)
-        return self._keep(position, position.behind(entry), Conclusion(wake_at=self._wake_at))
+        return self._keep(position, then, Conclusion(wake_at=self._wake_at))

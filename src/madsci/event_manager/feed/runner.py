@@ -7,12 +7,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from madsci.common.clock import iso
 from madsci.common.errors import StoreError
 from madsci.common.ids import new_ulid
-from madsci.event_manager.feed.course import Course, Failure, FeedStore
+from madsci.common.types.health import FollowerHealth
+from madsci.event_manager.feed.course import Course, FeedStore
 from madsci.event_manager.feed.follower import Follower
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.stores.base import EventLog
@@ -30,16 +31,6 @@ _RENEWAL: Final = 10.0
 that was killed is followed by another after half a minute."""
 _ASKING: Final = 5.0
 """Seconds between two times that a server asks for them that another one has."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How it stands with a follower; of one that another server has go on, ``lag`` is not known."""
-
-    name: str
-    lag: int | None
-    missed: int
-    failure: Failure | None
 
 
 class _Place:
@@ -122,16 +113,17 @@ class Followers:
         self._thread = threading.Thread(target=self._run, name="followers", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow."""
-        self._thread.start()
+        """Begin to follow, if somebody does."""
+        if self._courses:
+            self._thread.start()
 
     def wake(self) -> None:
         """Say that something was committed. Does not wait."""
         self._woken.set()
 
-    def stats(self) -> list[Standing]:
-        """Return how it stands with each follower."""
-        return [Standing(one.follower.name, one.lag, one.missed, one.failure) for one in self._courses]
+    def stats(self) -> list[FollowerHealth]:
+        """Return how it stands with each follower; of those of another server, ``lag`` is not known."""
+        return [_standing(one) for one in self._courses]
 
     def skip(self, name: str, event_id: str) -> bool:
         """Have a follower pass over the event that holds it up; tell whether that is so.
@@ -183,3 +175,15 @@ class Followers:
     def _rest(self) -> float:
         rests = [rest for one in self._courses if (rest := one.rest()) is not None]
         return min([_LOOK, *rests])
+
+
+def _standing(course: Course) -> FollowerHealth:
+    failure = course.failure
+    return FollowerHealth(
+        name=course.follower.name,
+        lag=course.lag,
+        missed=course.missed,
+        failing_since=None if failure is None else iso(failure.since),
+        event_id=None if failure is None else failure.event_id,
+        detail=None if failure is None else failure.reason,
+    )

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
-from madsci.common.types.health import EventManagerHealth, TaskHealth
+from madsci.common.types.health import EventManagerHealth, FollowerHealth, TaskHealth
+from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health.conditions import Conditions, Finding
 from madsci.event_manager.health.growth import days_left
 from madsci.event_manager.health.looking import PERIOD, Look, Looker
@@ -43,12 +44,19 @@ class Limits:
 class Monitor:
     """Knows how the server is. Owns two threads; asked on the event loop, or from any thread."""
 
-    def __init__(
-        self, store: EventStore, writer: Writer, runner: TaskRunner, limits: Limits, version: str
+    def __init__(  # noqa: PLR0913, PLR0917 - what is looked at
+        self,
+        store: EventStore,
+        writer: Writer,
+        runner: TaskRunner,
+        followers: Followers,
+        limits: Limits,
+        version: str,
     ) -> None:
         self._store = store
         self._writer = writer
         self._runner = runner
+        self._followers = followers
         self._limits = limits
         self._version = version
         self._looker = Looker(store, writer.commits)
@@ -109,6 +117,7 @@ class Monitor:
             queued_events=self._writer.stats.queued,
             store=self._store.engine,
             tasks=tasks,
+            followers=self._followers.stats() or None,
             troubles=troubles,
             warnings=warnings,
             age_seconds=round(time.monotonic() - look.at, 3),
@@ -118,6 +127,7 @@ class Monitor:
     def _findings(self, look: Look, tasks: list[TaskHealth]) -> list[Finding]:
         """Return all that is not well, the worst first."""
         found = [*self._of_store(look), *self._of_threads(), *_of_tasks(tasks)]
+        found.extend(_of_followers(self._followers.stats()))
         found.extend(
             Finding(f"store: {one}", one, is_trouble=False, is_told=True) for one in look.troubles
         )
@@ -235,6 +245,19 @@ def _of_tasks(tasks: list[TaskHealth]) -> list[Finding]:
             sentence = f"The task {task.name} is held back: {task.detail}"
             found.append(Finding(topic, sentence, is_trouble=False, is_told=True))
     return found
+
+
+def _of_followers(followers: list[FollowerHealth]) -> list[Finding]:
+    return [
+        Finding(
+            f"follower {one.name}",
+            f"The follower {one.name} does not go on"
+            + ("" if one.event_id is None else f" at the event {one.event_id}")
+            + f": {one.detail} It tries again; POST /followers/skip has it pass over an event.",
+        )
+        for one in followers
+        if one.failing_since is not None
+    ]
 
 
 def _described(troubles: list[str], warnings: list[str]) -> str:

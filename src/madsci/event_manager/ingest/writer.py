@@ -14,7 +14,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,6 +115,7 @@ class Writer:
 
     def __init__(self, store: EventStore, *, max_events: int) -> None:
         self._store = store
+        self._told: list[Callable[[], None]] = []
         self._room = Room(max_events)
         self._part = min(_PART, max(1, max_events // 4))
         self._queue: queue.SimpleQueue[list[_Submission] | None] = queue.SimpleQueue()
@@ -125,6 +126,10 @@ class Writer:
         self._stopping = False
         self.stats = WriterStats()
         self.commits = Commits()
+
+    def when_committed(self, tell: Callable[[], None]) -> None:
+        """Have something called after each transaction, by the writer's thread: it is not to wait."""
+        self._told.append(tell)
 
     def start(self) -> None:
         """Begin to write for the running loop."""
@@ -280,6 +285,8 @@ class Writer:
             failure = StoreError(f"The event store failed unexpectedly: {error!r}")
         else:
             commits.kept_at, commits.began_at = time.monotonic(), None
+            for tell in self._told:
+                tell()
             return outcomes
         commits.failure, commits.failed_at, commits.began_at = failure, time.monotonic(), None
         return failure

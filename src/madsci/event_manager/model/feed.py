@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +56,11 @@ class Position:
     def __str__(self) -> str:
         return ".".join(f"{lane}-{number}" for lane, number in self.lanes) or _START
 
+    @property
+    def number(self) -> int:
+        """The number in the one lane that a store has of which one server writes; 0 at the start."""
+        return self.lanes[0][1] if self.lanes else 0
+
     def beyond(self, other: Position) -> int:
         """Return how many numbers there are from another position to this one, entries or not."""
         before = dict(other.lanes)
@@ -64,6 +69,14 @@ class Position:
     def behind(self, entry: Entry) -> Position:
         """Return the position at which one has read that entry, too."""
         return Position.of({**dict(self.lanes), entry.lane: entry.number}.items())
+
+
+def positions(start: Position, entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the position behind each of the entries that follow one, as text."""
+    numbers = dict(start.lanes)
+    for entry in entries:
+        numbers[entry.lane] = entry.number
+        yield ".".join([f"{lane}-{numbers[lane]}" for lane in sorted(numbers)])
 
 
 START: Final = Position()
@@ -85,12 +98,17 @@ class Entry:
 class Entries:
     """What follows a position: some entries, and the position behind them."""
 
+    start: Position
+    """The position that they follow, in the lanes of now."""
     entries: list[Entry]
     next: Position
     has_more: bool
     """Whether more was committed already than is in it."""
     missed: int = 0
-    """How many entries there were between the two positions that are not in the store any more."""
+    """How many entries there were between the two positions that are not in the store any more. They
+    are not counted where certain events were sought."""
+    is_ahead: bool = False
+    """Whether the position lies beyond the one up to which was to be read."""
 
 
 def unknown_position(position: Position) -> InvalidInputError:

@@ -14,6 +14,7 @@ import msgspec
 from madsci.common.errors import InvalidCursorError
 from madsci.common.flattening import column_name
 from madsci.event_manager.model.budget import UNLIMITED, Budget
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.selector import EVERYTHING, NOT_ARCHIVED, And, Compare, Selector
 from madsci.event_manager.model.sorting import NEWEST_FIRST, Sort, directions
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event
@@ -51,7 +52,7 @@ class Query:
     after: Place | None = None
     sort: Sort = NEWEST_FIRST
     budget: Budget = field(default=UNLIMITED, compare=False)
-    fence: int | None = None
+    fence: Position | None = None
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,11 @@ def conjuncts(selector: Selector) -> Iterator[Selector]:
         yield selector
 
 
+def is_everything(selector: Selector) -> bool:
+    """Tell whether every event matches, as can be seen."""
+    return next(conjuncts(selector), None) is None
+
+
 def leaves(selector: Selector) -> Iterator[Leaf | Text]:
     """Yield the leaves of the tree; what lies below an array's element belongs to its leaf."""
     if isinstance(selector, (And, Or)):

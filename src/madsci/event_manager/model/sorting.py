@@ -32,6 +32,10 @@ NULLABLE: Final = frozenset(member.name for member in SCALARS if member.may_lack
 """Members that hold a value of one kind or nothing."""
 
 
+_COMMITTED: Final = "committed"
+"""Stands for the place in the order of commits, which is no member."""
+
+
 @dataclass(frozen=True)
 class SortKey:
     """A path to sort by."""
@@ -42,7 +46,12 @@ class SortKey:
     @property
     def is_plain(self) -> bool:
         """Whether every event has a value of one kind there, which is its own place."""
-        return len(self.path) == 1 and self.path[0] in PLAIN
+        return len(self.path) == 1 and self.path[0] in PLAIN | {_COMMITTED}
+
+    @property
+    def is_of_commits(self) -> bool:
+        """Whether it is the order in which events were committed."""
+        return self.path == (_COMMITTED,)
 
     @property
     def is_member(self) -> bool:
@@ -55,6 +64,9 @@ Sort = tuple[SortKey, ...]
 _ID: Final = ("_id",)
 NEWEST_FIRST: Final[Sort] = (SortKey(("event_timestamp",), True), SortKey(_ID, True))
 OLDEST_FIRST: Final[Sort] = (SortKey(("event_timestamp",)), SortKey(_ID))
+AS_COMMITTED: Final[Sort] = (SortKey((_COMMITTED,)), SortKey(_ID))
+"""The order of the feed, of one server; where several write, that of their clocks at the receipt."""
+LAST_COMMITTED_FIRST: Final[Sort] = (SortKey((_COMMITTED,), True), SortKey(_ID, True))
 
 
 def parse_sort(value: object) -> Sort:
@@ -73,6 +85,8 @@ def parse_sort(value: object) -> Sort:
         raise _invalid(f"it needs 1 to {MAX_KEYS} paths, and has {len(keys)}")
     paths = [key.path for key in keys]
     keys = [key for place, key in enumerate(keys) if key.path not in paths[:place]]
+    if any(key.is_of_commits for key in keys) and len(keys) > 1:
+        raise _invalid(f"{_COMMITTED} is an order by itself. Leave out the other paths")
     if _ID not in paths:
         keys.append(SortKey(_ID, keys[-1].descending))
     return tuple(keys)
@@ -97,6 +111,8 @@ def _key(name: object, direction: object) -> SortKey:
         raise _invalid(str(error)) from error
     if path[0] == "event_id":
         path = ("_id", *path[1:])
+    if path == (_COMMITTED,):
+        return SortKey(path, direction == -1)
     if not is_member(path):
         raise _invalid(no_member(path))
     is_known = path[0] in OBJECTS if len(path) > 1 else path[0] in PLAIN.union(NULLABLE, OBJECTS)

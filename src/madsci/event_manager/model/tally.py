@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.selector import EVERYTHING, Path, Selector
 from madsci.event_manager.model.stored_event import encode_json
 from madsci.event_manager.model.values import MISSING
@@ -72,7 +73,7 @@ class Tally:
     buckets: Buckets | None = None
     top: int = MAX_GROUPS
     budget: Budget = field(default=UNLIMITED, compare=False)
-    fence: int | None = None
+    fence: Position | None = None
 
 
 @dataclass(frozen=True)

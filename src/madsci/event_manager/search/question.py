@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.export.projection import Fields, parse_fields
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.json_reading import whole_number
 from madsci.event_manager.model.operands import invalid
 from madsci.event_manager.model.query import MAX_PAGE, Query, decode_cursor
@@ -42,7 +43,7 @@ class Question:
         number: int | None = None,
         offset: int = 0,
         cursor: str | None = None,
-        fence: int | None = None,
+        fence: Position | None = None,
     ) -> Query:
         """Return it as one to a store; ``order`` and ``usual`` hold where order and limit are open.
 

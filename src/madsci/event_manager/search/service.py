@@ -14,12 +14,14 @@ from typing import Any, Final, TypeVar
 from madsci.common.errors import AbandonedError, OverloadedError, QueryTimeoutError
 from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.tally import Buckets, Count, Grouping, Tally
 from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.answering import Answering, AnsweringHere
 from madsci.event_manager.search.beside import AnsweringBeside
+from madsci.event_manager.search.following import FromJob, LastJob, PastJob
 from madsci.event_manager.search.jobs import (
     EncodedPage,
     HistogramJob,
@@ -159,7 +161,7 @@ class Search:
         return answer
 
     async def count(
-        self, selector: Selector, fence: int | None = None, since: float | None = None
+        self, selector: Selector, fence: Position | None = None, since: float | None = None
     ) -> int:
         """Return how many events match; raises what ``page`` raises."""
         (counts,) = await self.tally(Tally(selector, fence=fence), since=since)
@@ -175,9 +177,13 @@ class Search:
         place: int | None = self._answering.ask(job, Budget(_VERIFYING))
         return place
 
-    def fence(self) -> int:
-        """Return what tells the events of now from later ones; see ``EventStore.fence``."""
-        return self._store.fence()
+    async def past(self, job: PastJob | LastJob | FromJob) -> Any:
+        """Return the answer about what was committed; raises what ``page`` raises."""
+        return await self._ask(job, None)
+
+    async def fence(self) -> Position:
+        """Return what tells the events of now from later ones; raises what the store does."""
+        return await _run(self._quick_threads, self._store.fence)
 
     async def stream(self, query: Query, format_name: str, fields: Fields | None) -> OpenStream:
         """Begin to make a file of all that matches, part by part as it is wanted.
@@ -188,7 +194,7 @@ class Search:
         Raises:
             OverloadedError: as many streams run as may.
         """
-        fenced = query if query.fence is not None else replace(query, fence=self.fence())
+        fenced = query if query.fence is not None else replace(query, fence=await self.fence())
         return await self._streams.open(StreamJob(fenced, format_name, fields, self._seconds))
 
     async def _ask(self, job: QuestionJob, since: float | None) -> Any:

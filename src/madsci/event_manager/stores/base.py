@@ -12,9 +12,10 @@ from typing import Final, Protocol
 
 import msgspec
 
-from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
+from madsci.event_manager.model.selector import EVERYTHING, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import Change, Step
 from madsci.event_manager.model.tally import Count, Tally
@@ -78,7 +79,60 @@ class Space(msgspec.Struct, frozen=True):
     used: int
 
 
-class EventReader(Protocol):
+class FeedReader(Protocol):
+    """Reads the feed: each event that was kept, and each alert that was raised on one, as an entry.
+
+    Both are in the order of commits. Of one append, the new events come in its order, and so do the
+    alerts that it raises; those may come behind the new events.
+
+    Calls block; any number of threads may make them.
+    """
+
+    def since(
+        self,
+        position: Position,
+        limit: int,
+        until: Position | None = None,
+        selector: Selector = EVERYTHING,
+        budget: Budget = UNLIMITED,
+    ) -> Entries:
+        """Return the entries behind a position, each lane in order.
+
+        There are at most so many, and fewer where they are large: ``PAGE_BYTES`` together, or one.
+
+        What was read up to ``Entries.next`` is all that there will ever be before it: no entry appears
+        there later. Reading again gives the same, but for what was deleted meanwhile, which is counted.
+        An entry whose append was acknowledged before the call is found, or waits behind ``next``.
+
+        With ``until`` nothing behind that position is read. With a ``selector`` only entries whose
+        event matches are found, as an engine finds them best, and what is missed is not counted; there
+        may be none of them although more waits.
+
+        Raises:
+            InvalidInputError: a position is not one of this store.
+            QueryTimeoutError: the budget is used up.
+        """
+        ...
+
+    def before(self, event_ids: Sequence[str]) -> Position:
+        """Return the last position behind which the entries of these events are, as they were stored.
+
+        Without any of them in the store, that is the end.
+        """
+        ...
+
+    def before_time(self, time: int, budget: Budget = UNLIMITED) -> Position:
+        """Return the last position behind which all events are that happened at a time or later.
+
+        Without any, that is the end. Times are microseconds since 1970.
+
+        Raises:
+            QueryTimeoutError: the budget is used up.
+        """
+        ...
+
+
+class EventReader(FeedReader, Protocol):
     """Answers questions about events. Calls block; any number of threads may make them."""
 
     def find(self, query: Query) -> Page:
@@ -122,29 +176,11 @@ class EventReader(Protocol):
         return None
 
 
-class EventLog(Protocol):
-    """The feed: each event that was kept, and each alert that was raised on one, as a numbered entry.
-
-    Both are in the order of commits. Of one append, the new events come in its order, and so do the
-    alerts that it raises; those may come behind the new events.
-
-    Calls block; any number of threads may make them.
-    """
+class EventLog(FeedReader, Protocol):
+    """The feed, and how far it has come."""
 
     def head(self) -> Position:
         """Return the position behind everything that was acknowledged, without asking the database."""
-        ...
-
-    def since(self, position: Position, limit: int) -> Entries:
-        """Return the entries behind a position, at most so many (one at least), each lane in order.
-
-        What was read up to ``Entries.next`` is all that there will ever be before it: no entry appears
-        there later. Reading again gives the same, but for what was deleted meanwhile, which is counted.
-        An entry whose append was acknowledged before the call is found, or waits behind ``next``.
-
-        Raises:
-            InvalidInputError: the position is not one of this store.
-        """
         ...
 
 
@@ -246,11 +282,10 @@ class EventStore(EventReader, EventLog, Tables, Leases, Protocol):
         """Return how many events are stored, in constant time."""
         ...
 
-    def fence(self) -> int:
-        """Return what tells that which is committed now from that which is committed later.
+    def fence(self) -> Position:
+        """Return a position behind all whose append returned before, for ``Query`` and ``Tally``.
 
-        For ``Query.fence`` and ``Tally.fence``; it means nothing to other stores, nor after a restart.
-        Constant time, without asking the database: it may be called on the event loop.
+        What is appended later is beyond it. It may ask the database.
         """
         ...
 

@@ -10,11 +10,11 @@ import msgspec
 
 from madsci.common.errors import StoreError
 from madsci.common.ids import new_ulid
-from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import START, Entries, Entry, Position, unknown_position
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import Filling, Page, Query
-from madsci.event_manager.model.selector import Selector
+from madsci.event_manager.model.selector import EVERYTHING, Selector, is_everything
 from madsci.event_manager.model.sorting import in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent, size_of
 from madsci.event_manager.model.tables import (
@@ -80,25 +80,62 @@ class MemoryStore(EventStore):
         """Return the position behind the last entry; see ``EventLog``."""
         return Position.of([(self._lane, len(self._log))])
 
-    def since(self, position: Position, limit: int) -> Entries:
-        """Return what follows a position; see ``EventLog``."""
+    def since(
+        self,
+        position: Position,
+        limit: int,
+        until: Position | None = None,
+        selector: Selector = EVERYTHING,
+        budget: Budget = UNLIMITED,
+    ) -> Entries:
+        """Return what follows a position; see ``FeedReader``."""
+        before = number = self._number_at(position)
+        entries: list[Entry] = []
+        missed = 0
+        with self._lock:
+            self._check_open()
+            last = len(self._log)
+            if until is not None:
+                last = min(last, self._number_at(until))
+            while number < last and len(entries) < limit:
+                budget.check()
+                number += 1
+                entry = self._entry(number)
+                if entry is None:
+                    missed += 1
+                elif is_everything(selector) or matches(selector, entry.event.document()):
+                    entries.append(entry)
+        start, end = (Position.of([(self._lane, at)]) for at in (before, max(before, number)))
+        missed = missed if is_everything(selector) else 0
+        return Entries(start, entries, end, number < last, missed, before > last)
+
+    def _number_at(self, position: Position) -> int:
         if position != START and [lane for lane, _ in position.lanes] != [self._lane]:
             raise unknown_position(position)
         number = dict(position.lanes).get(self._lane, 0)
-        entries: list[Entry] = []
-        before = number
+        if number > len(self._log):
+            raise unknown_position(position)
+        return number
+
+    def _entry(self, number: int) -> Entry | None:
+        """Return an entry, unless its event was deleted; it may have been sent again since."""
+        event_id, is_raised = self._log[number - 1]
+        stored = self._numbers.get(event_id, number + 1)
+        if stored == number or (is_raised and stored < number):
+            return Entry(self._lane, number, self._events[event_id], is_raised)
+        return None
+
+    def before(self, event_ids: Sequence[str]) -> Position:
+        """Return the last position before events; see ``FeedReader``."""
         with self._lock:
-            self._check_open()
-            while number < len(self._log) and len(entries) < limit:
-                event_id, is_raised = self._log[number]
-                number += 1
-                # It may have been deleted, and sent again.
-                stored = self._numbers.get(event_id, number + 1)
-                if stored == number or (is_raised and stored < number):
-                    entries.append(Entry(self._lane, number, self._events[event_id], is_raised))
-            missed = number - before - len(entries)
-            place = Position.of([(self._lane, number)])
-            return Entries(entries, place, number < len(self._log), missed)
+            numbers = [self._numbers[one] for one in event_ids if one in self._numbers]
+        return Position.of([(self._lane, min(numbers, default=len(self._log) + 1) - 1)])
+
+    def before_time(self, time: int, budget: Budget = UNLIMITED) -> Position:
+        """Return the last position before what happened from a time on; see ``FeedReader``."""
+        budget.check()
+        events = self._snapshot(None)
+        return self.before([one.event_id for one in events if one.event_timestamp >= time])
 
     def read(self, table: str, key: str) -> str | None:
         """Return a small document; see ``Tables``."""
@@ -148,7 +185,7 @@ class MemoryStore(EventStore):
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventStore``."""
         found = [
-            (place(document, query.sort), event)
+            (place({**document, "committed": self._numbers[event.event_id]}, query.sort), event)
             for event, document in _matching(self._snapshot(query.fence), query.selector, query.budget)
         ]
         found = in_order(found, query.sort)
@@ -167,21 +204,21 @@ class MemoryStore(EventStore):
             for one in tallies
         ]
 
-    def _snapshot(self, fence: int | None) -> list[StoredEvent]:
+    def _snapshot(self, fence: Position | None) -> list[StoredEvent]:
         with self._lock:
             self._check_open()
             if fence is None:
                 return list(self._events.values())
-            return [one for one in self._events.values() if self._numbers[one.event_id] <= fence]
+            return [one for one in self._events.values() if self._numbers[one.event_id] <= fence.number]
 
     def count(self) -> int:
         """Return how many events are stored."""
         self._check_open()
         return len(self._events)
 
-    def fence(self) -> int:
-        """Return the number of the last entry of the feed; see ``EventStore``."""
-        return len(self._log)
+    def fence(self) -> Position:
+        """Return the position behind the last entry; see ``EventStore``."""
+        return self.head()
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 _MODULES = (
-    "appending", "content", "counting", "feed", "finding", "keeping", "lasting", "samples", "tables",
+    "appending", "content", "counting", "feed", "feed_parts", "finding", "keeping", "lasting",
+    "samples", "tables",
 )  # fmt: skip
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _MODULES))  # before they are imported
 
@@ -16,6 +17,7 @@ from madsci.event_manager.testing.appending import AppendContract  # noqa: E402
 from madsci.event_manager.testing.content import ContentContract  # noqa: E402
 from madsci.event_manager.testing.counting import TallyContract  # noqa: E402
 from madsci.event_manager.testing.feed import FeedContract  # noqa: E402
+from madsci.event_manager.testing.feed_parts import FeedPartsContract  # noqa: E402
 from madsci.event_manager.testing.finding import FindContract  # noqa: E402
 from madsci.event_manager.testing.keeping import (  # noqa: E402
     ArchiveContract,
@@ -30,6 +32,7 @@ __all__ = [
     "ArchiveContract",
     "ContentContract",
     "FeedContract",
+    "FeedPartsContract",
     "FenceContract",
     "FindContract",
     "LastingContract",
@@ -49,6 +52,7 @@ class StoreContract(
     ArchiveContract,
     FenceContract,
     FeedContract,
+    FeedPartsContract,
     TablesContract,
     LeasesContract,
     LastingContract,
@@ -57,6 +61,5 @@ class StoreContract(
     """All of it. Inherit from it, and say with a fixture ``store`` what is tested: an empty store each.
 
     A fixture ``reopen`` returns what opens that store once more, for what outlives a server. A fixture
-    ``has_transactions`` that returns ``False`` says that appends are not kept whole, and that commits
-    have no order which ``fence`` could tell.
+    ``has_transactions`` that returns ``False`` says that appends are not kept whole.
     """

@@ -128,11 +128,7 @@ class ArchiveContract:
 class FenceContract(Engine):
     """What ``EventStore.fence`` promises."""
 
-    def test_what_is_appended_after_the_fence_lies_behind_it(
-        self, store: EventStore, has_transactions: bool
-    ) -> None:
-        if not has_transactions:
-            pytest.skip("this store has no order of commits")
+    def test_what_is_appended_after_the_fence_lies_behind_it(self, store: EventStore) -> None:
         ahead = 4_000_000_000_000_000  # a clock that is decades ahead
         store.append([event("a", received_at=ahead), event("b", ahead), event("gone", archived=True)])
         store.delete(["gone"])
@@ -151,7 +147,6 @@ class FenceContract(Engine):
         assert store.tally([Tally()])[0][0].count == 4
 
     def test_what_was_received_before_a_fence_is_found(self, store: EventStore) -> None:
-        """On every engine; what a fast clock received, on those with an order of commits."""
         assert store.find(Query(fence=store.fence())).events == []
         store.append([event("a", 4_000_000_000_000_000)])
         assert ids(store.find(Query(fence=store.fence()))) == ["a"]

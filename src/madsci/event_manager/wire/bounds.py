@@ -14,6 +14,10 @@ WAITING_TO_BE_ACCEPTED: Final = 2_048
 """Connections that the system holds for us; it gives them less than this where it is set to."""
 
 
+STREAMS: Final = 1_024
+"""Connections on which events are watched, where as many files may be open."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """Bounds of connections; times are in seconds, sizes in bytes, of both none is exceeded by much.
@@ -42,6 +46,8 @@ class Bounds:
     """
 
     connections: int = 1_000
+    streams: int = STREAMS
+    """Beside the others: they are answered for hours, and cost little."""
     head_bytes: int = 65_536
     head_lines: int = 100
     head_seconds: float = 10.0

@@ -15,6 +15,7 @@ from madsci.event_manager.wire.standing import Standing, Waiting
 _HEALTH: Final = b"/health"
 _SENDING: Final = (b"/event", b"/events", b"/events/import")
 """How the addresses end that events are posted to; a proxy may put a prefix before them."""
+_WATCHING: Final = b"/events/stream"
 
 
 class Connection(Protocol):
@@ -42,7 +43,8 @@ class Connections:
     """The connections of a server, at most ``bounds.connections`` and a few guests.
 
     Guests are heard where all others are at work: they may send events, and ask for ``/health``. At
-    most a share of the connections is at work for other questions.
+    most a share of the connections is at work for other questions. Those on which events are watched
+    are counted by themselves, and make room for nobody.
     """
 
     def __init__(self, bounds: Bounds | None = None) -> None:
@@ -53,6 +55,7 @@ class Connections:
         """Requests, and connections, for which there was no room, since the start."""
         self._members: set[Any] = set()
         self._guests: dict[Any, None] = {}
+        self._watching: set[Any] = set()
         self._waiting = Waiting(self.bounds.connections)
         self._asking: set[Any] = set()
         self._may_ask = max(1, int(self.bounds.asking_share * self.bounds.connections))
@@ -61,7 +64,7 @@ class Connections:
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._members) + len(self._guests)
+        return len(self._members) + len(self._guests) + len(self._watching)
 
     def enter(self, connection: Connection) -> None:
         """Take up a new connection, closing another one where there is no room.
@@ -90,11 +93,14 @@ class Connections:
         self._asking.discard(connection)
         self._members.discard(connection)
         self._guests.pop(connection, None)
+        self._watching.discard(connection)
 
     def begins(self, connection: Connection, method: bytes, url: bytes) -> bool:
         """Note a request of a connection; return whether there is room for it."""
         self._waiting.discard(connection)
         path = url.partition(b"?")[0]
+        if path.rstrip(b"/").endswith(_WATCHING):
+            return self._watches(connection)
         is_sender = method == b"POST" and path.endswith(_SENDING)
         is_heard = is_sender or path.endswith(_HEALTH)
         if connection in self._guests and not (self._becomes_member(connection) or is_heard):
@@ -116,8 +122,21 @@ class Connections:
     def rests(self, connection: Connection) -> None:
         """Note that all requests of a connection are answered."""
         self._asking.discard(connection)
+        if connection in self._watching:  # which came to nothing
+            self._watching.discard(connection)
+            if not self._make_room(connection):
+                self._guests[connection] = None
         if connection in self._members:
             self._waiting.add(connection)
+
+    def _watches(self, connection: Connection) -> bool:
+        if connection not in self._watching and len(self._watching) >= self.bounds.streams:
+            self.refused += 1
+            return False
+        self._members.discard(connection)
+        self._guests.pop(connection, None)
+        self._watching.add(connection)
+        return True
 
     def _becomes_member(self, guest: Connection) -> bool:
         if not self._make_room(guest):
@@ -146,7 +165,7 @@ class Connections:
 
     def _look_at_all(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for one in [*self._members, *self._guests]:
+        for one in [*self._members, *self._guests, *self._watching]:
             one.look(now)
         still = [(one.still(now), one) for one in self._members]
         stuck = [pair for pair in still if pair[0] >= self.bounds.pressed_seconds]

@@ -11,6 +11,8 @@ import pytest
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.common.types.health import TaskHealth
+from madsci.event_manager.feed.follower import Conclusion
+from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health import looking, monitor
 from madsci.event_manager.health.monitor import Limits, Monitor
 from madsci.event_manager.ingest.own_events import PROGRAM, OwnEvents
@@ -60,6 +62,17 @@ class Trying(MemoryStore):
         return self.said
 
 
+class Failing:
+    """A follower that does not like alerts."""
+
+    name = "shy"
+
+    def conclude(self, entries, kept, now):
+        if any(one.event.alert for one in entries):
+            raise ValueError("I do not like that.")
+        return Conclusion()
+
+
 class Server:
     """A monitor of a store, with a writer on an event loop of its own."""
 
@@ -68,7 +81,12 @@ class Server:
         self.writer = Writer(store, max_events=100)
         self.runner = TaskRunner(store, [], "holder", OwnEvents(self.writer, PROGRAM))
         self.runner.start()
-        self.monitor = Monitor(store, self.writer, self.runner, Limits(1_000_000_000, 3.0), "0.9")
+        self.followers = Followers(store, [Failing()])
+        self.monitor = Monitor(
+            store, self.writer, self.runner, self.followers, Limits(1_000_000_000, 3.0), "0.9"
+        )
+        self.writer.when_committed(self.followers.wake)
+        self.followers.start()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -81,14 +99,15 @@ class Server:
     def ask(self):
         return asyncio.run_coroutine_threadsafe(self.monitor.asked(), self._loop).result(30)
 
-    def write(self) -> None:
-        event = StoredEvent("a", "log", 20, False, 0, 1, {}, "{}")
+    def write(self, *, alert: bool = False) -> None:
+        event = StoredEvent("a", "log", 20, alert, 0, 1, {}, "{}")
         self.writer.submit(event).exception(30)
 
     def close(self) -> None:
         self.store.hangs.set()
         assert self.monitor.close(10)
         assert self.runner.close(10)
+        assert self.followers.close(10)
         self._loop.call_soon_threadsafe(self.writer.refuse)
         assert self.writer.close(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -261,3 +280,18 @@ def test_a_writer_that_stopped_is_told(server):
     server._loop.call_soon_threadsafe(server.writer.refuse)
     wait_until(lambda: not server.monitor.state().healthy)
     assert "The writer has stopped" in server.monitor.state().description
+
+
+def test_a_follower_that_does_not_go_on_is_told_with_the_event(server):
+    wait_until(lambda: server.ask().followers[0].lag == 0, "the follower")
+    server.write(alert=True)
+    wait_until(lambda: not server.ask().healthy, "the trouble")
+    state = server.ask()
+    assert "follower shy does not go on at the event a" in state.description
+    (follower,) = state.followers
+    assert (follower.name, follower.lag, follower.event_id) == ("shy", 1, "a")
+    assert "I do not like that." in follower.detail
+    assert follower.failing_since
+    assert server.followers.skip("shy", "a")
+    wait_until(lambda: server.ask().healthy, "the end of the trouble")
+    assert server.ask().followers[0].lag == 0

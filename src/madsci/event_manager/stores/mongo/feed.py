@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from heapq import merge
 from typing import Final
 
+from madsci.common.clock import iso
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import Entries, Entry, Position, unknown_position
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.matcher import matches
+from madsci.event_manager.model.query import PAGE_BYTES
+from madsci.event_manager.model.selector import EVERYTHING, Selector, is_everything
+from madsci.event_manager.model.stored_event import StoredEvent, size_of
 from madsci.event_manager.stores.mongo.codec import NO_EVENT, to_event
-from madsci.event_manager.stores.mongo.connection import Collection, Database, Document
+from madsci.event_manager.stores.mongo.compile import Filter
+from madsci.event_manager.stores.mongo.connection import Database, Document
+from madsci.event_manager.stores.mongo.finding import Events
 from madsci.event_manager.stores.mongo.lanes import (
     ENDED,
     LANE,
@@ -22,24 +29,39 @@ from madsci.event_manager.stores.mongo.lanes import (
     states,
     unused_between,
 )
-from madsci.event_manager.stores.mongo.passing_over import PassedOver
+from madsci.event_manager.stores.mongo.selecting import split
 
+_WALKED: Final = 200_000
+"""Numbers of a lane among which certain events are sought at once."""
 _PLACES: Final = ((LANE, NUMBER, False), (RAISED_LANE, RAISED_NUMBER, True))
 
 
 class Feed:
     """The feed of a database. Thread-safe; raises the driver's errors."""
 
-    def __init__(self, database: Database, events: Collection, passed_over: PassedOver) -> None:
+    def __init__(self, database: Database, events: Events) -> None:
         self._database = database
         self._events = events
-        self._passed_over = passed_over
 
-    def since(self, position: Position, limit: int, own: dict[str, int]) -> Entries:
-        """Return what follows a position; see ``EventLog``. ``own`` are the heads of our lanes."""
+    def since(  # noqa: PLR0913, PLR0917 - as in the contract
+        self,
+        position: Position,
+        limit: int,
+        own: dict[str, int],
+        until: Position | None = None,
+        selector: Selector = EVERYTHING,
+        budget: Budget = UNLIMITED,
+    ) -> Entries:
+        """Return what follows a position; see ``FeedReader``. ``own`` are the heads of our lanes."""
         numbers = dict(position.lanes)
         ended = numbers.pop(ENDED, 0)
         lanes = [_up_to_date(one, own) for one in states(self._database, ended)]
+        if until is not None:
+            lanes = [_up_to(one, dict(until.lanes)) for one in lanes]
+        is_ahead = until is not None and (
+            ended > dict(until.lanes).get(ENDED, 0)
+            or any(numbers.get(one.name, 0) > one.head for one in lanes)
+        )
         self._check_known(position, numbers.keys() - {one.name for one in lanes})
         waiting = [one for one in lanes if one.head > numbers.get(one.name, 0)]
         share = max(1, limit // max(1, len(waiting)))
@@ -47,13 +69,56 @@ class Feed:
         missed, has_more = 0, len(waiting) > limit
         for lane in waiting[:limit]:
             before = numbers.get(lane.name, 0)
-            found, last = self._of_lane(lane, before, share)
-            unused = unused_between(self._database, lane.name, before, last)
-            missed += last - before - len(found) - unused
+            found, last = self._of_lane(lane, before, share, _Sought(self._events, selector, budget))
+            if is_everything(selector):
+                unused = unused_between(self._database, lane.name, before, last)
+                missed += last - before - len(found) - unused
             has_more |= last < lane.head
             numbers[lane.name] = last
             entries += found
-        return Entries(entries, _position(lanes, numbers, ended), has_more, missed)
+        return Entries(position, entries, _position(lanes, numbers, ended), has_more, missed, is_ahead)
+
+    def end(self, head: Position) -> Position:
+        """Return the position behind all that is there, also beyond the heads of other servers."""
+        numbers = dict(head.lanes)
+        for lane in states(self._database):
+            if lane.ended is None:
+                last = self._events.collection.find_one({LANE: lane.name}, sort=[(NUMBER, -1)])
+                found = 0 if last is None else int(last[NUMBER])
+                numbers[lane.name] = max(found, lane.head, numbers.get(lane.name, 0))
+        return Position.of(numbers.items())
+
+    def up_to(self, fence: Position) -> Events:
+        """Return the events up to a position."""
+        numbers = dict(fence.lanes)
+        beyond = [
+            {LANE: one.name, NUMBER: {"$gt": numbers.get(one.name, 0)}}
+            for one in states(self._database, numbers.get(ENDED, 0))
+        ]
+        return replace(self._events, among={"$nor": beyond} if beyond else {})
+
+    def before(self, event_ids: Sequence[str], head: Position) -> Position:
+        """Return the last position before events; see ``FeedReader``. ``head`` is the end."""
+        return self._before({"_id": {"$in": list(event_ids)}}, head, UNLIMITED)
+
+    def before_time(self, time: int, head: Position, budget: Budget) -> Position:
+        """Return the last position before what happened from a time on; see ``FeedReader``."""
+        return self._before({"event_timestamp": {"$gte": iso(time)}}, head, budget)
+
+    def _before(self, wanted: Filter, head: Position, budget: Budget) -> Position:
+        """Return the position before the first that is wanted of each lane."""
+        firsts: dict[str, int] = {}
+        found = self._events.collection.find(wanted, {LANE: 1, NUMBER: 1})
+        for one in found.max_time_ms(budget.milliseconds()):
+            budget.check()
+            if one.get(LANE) is not None:
+                firsts[one[LANE]] = min(one[NUMBER], firsts.get(one[LANE], one[NUMBER]))
+        lanes, at_the_end = states(self._database), dict(head.lanes)
+        numbers = {
+            one.name: firsts.get(one.name, max(one.head, at_the_end.get(one.name, 0)) + 1) - 1
+            for one in lanes
+        }
+        return _position(lanes, numbers, 0)
 
     def _check_known(self, position: Position, names: set[str]) -> None:
         """Return if the lanes of a position that are not to be read any more are of this database."""
@@ -61,34 +126,67 @@ class Feed:
         if names and self._database[LANES].count_documents(known) < len(names):
             raise unknown_position(position)
 
-    def _of_lane(self, lane: LaneState, before: int, limit: int) -> tuple[list[Entry], int]:
+    def _of_lane(
+        self, lane: LaneState, before: int, limit: int, sought: _Sought
+    ) -> tuple[list[Entry], int]:
         """Return some entries of a lane, and the number up to which these are all."""
-        cursors = [self._places(lane, before, limit, one) for one in _PLACES]
+        end = lane.head if is_everything(sought.selector) else min(lane.head, before + _WALKED)
+        cursors = [self._places(lane.name, (before, end), limit, one, sought) for one in _PLACES]
         found: list[Entry] = []
-        read, last = 0, before
+        read, last, room = 0, before, PAGE_BYTES
         for number, is_raised, document in merge(*cursors, key=lambda one: one[0]):
-            if read == limit:
+            if read == limit or (room < 0 and found):
                 return found, last
             read, last = read + 1, number
             event = self._event(document)
-            if event is not None:
+            if event is not None and sought.is_wanted(event):
                 found.append(Entry(lane.name, number, event, is_raised))
-        return found, lane.head if read < limit else last
+                room -= size_of(event)
+        return found, end if read < limit else last
 
     def _places(
-        self, lane: LaneState, before: int, limit: int, kind: tuple[str, str, bool]
+        self,
+        lane: str,
+        between: tuple[int, int],
+        limit: int,
+        kind: tuple[str, str, bool],
+        sought: _Sought,
     ) -> Iterator[tuple[int, bool, Document]]:
         in_lane, number, is_raised = kind
-        wanted = {in_lane: lane.name, number: {"$gt": before, "$lte": lane.head}}
-        for one in self._events.find(wanted).sort(number, 1).limit(limit):
+        wanted: Filter = {in_lane: lane, number: {"$gt": between[0], "$lte": between[1]}}
+        if sought.condition:
+            wanted = {"$and": [wanted, sought.condition]}
+        found = self._events.collection.find(wanted).sort(number, 1).limit(limit)
+        for one in found.max_time_ms(sought.budget.milliseconds()):
+            sought.budget.check()
             yield int(one[number]), is_raised, one
 
     def _event(self, document: Document) -> StoredEvent | None:
         try:
             return to_event(document)
         except NO_EVENT as error:
-            self._passed_over.note(document.get("_id"), error)
+            self._events.passed_over.note(document.get("_id"), error)
             return None
+
+
+class _Sought:
+    """Which entries are wanted: what of that the server tells, and what is left to be asked of them."""
+
+    def __init__(self, events: Events, selector: Selector, budget: Budget) -> None:
+        self.selector = selector
+        self.budget = budget
+        self.condition, self._left = split(selector, all_of_it=events.is_mongodb)
+
+    def is_wanted(self, event: StoredEvent) -> bool:
+        """Tell whether an event that the server found matches."""
+        return self._left is None or matches(self._left, event.document())
+
+
+def _up_to(lane: LaneState, numbers: dict[str, int]) -> LaneState:
+    """Return a lane as far as a position goes."""
+    if lane.ended is not None and lane.ended <= numbers.get(ENDED, 0):
+        return lane
+    return replace(lane, head=min(lane.head, numbers.get(lane.name, 0)), ended=None)
 
 
 def _up_to_date(lane: LaneState, own: dict[str, int]) -> LaneState:

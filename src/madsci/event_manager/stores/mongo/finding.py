@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import PAGE_BYTES, Filling, Page, Place, Query
 from madsci.event_manager.model.selector import Selector
-from madsci.event_manager.model.sorting import NULLABLE, Sort, in_order, is_behind, place
+from madsci.event_manager.model.sorting import NULLABLE, Sort, SortKey, in_order, is_behind, place
 from madsci.event_manager.model.stored_event import StoredEvent, size_of
 from madsci.event_manager.model.values import Kind
 from madsci.event_manager.stores.mongo.codec import NO_EVENT, to_event
@@ -42,20 +42,30 @@ class Events:
     collection: Collection
     is_mongodb: bool
     passed_over: PassedOver
+    among: Filter = field(default_factory=dict)
+    """What is looked at, by the members that are only in documents."""
 
     def find(self, query: Query) -> Page:
         """Return the page of events that answers the question; raises the driver's errors."""
+        if query.sort[0].is_of_commits:
+            page = self.find(replace(query, sort=_by_receipt(query.sort)))
+            return replace(page, sort=query.sort)
         if all(key.is_member for key in query.sort):
             return self._in_order_of_server(query)
         return self._in_our_order(query)
 
     def matching(self, selector: Selector, budget: Budget) -> Matching:
         """Yield the events that match with their documents, in no order."""
-        condition, left = split(selector, all_of_it=self.is_mongodb)
+        condition, left = self.asked(selector)
         return self._read(self.collection.find(condition), left, budget)
 
+    def asked(self, selector: Selector) -> tuple[Filter, Selector | None]:
+        """Return the filter for the server, and what is still to be asked of what it finds."""
+        condition, left = split(selector, all_of_it=self.is_mongodb)
+        return {"$and": [condition, self.among]} if self.among else condition, left
+
     def _in_order_of_server(self, query: Query, *, is_limited: bool = True) -> Page:
-        condition, left = split(query.selector, all_of_it=self.is_mongodb)
+        condition, left = self.asked(query.selector)
         if query.after is not None:
             condition = {"$and": [condition, behind(query.after, query.sort)]}
         order = [(key.path[0], DESCENDING if key.descending else ASCENDING) for key in query.sort]
@@ -111,6 +121,11 @@ class Events:
                 document = event.document()
                 if left is None or matches(left, document):
                     yield event, document
+
+
+def _by_receipt(sort: Sort) -> Sort:
+    """Return the order of commits where several servers write: that of their clocks at the receipt."""
+    return (SortKey(("received_at",), sort[0].descending), *sort[1:])
 
 
 def _first_page(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, Final
 
 import pymongo
 
-from madsci.common.clock import iso, now_us
+from madsci.common.clock import iso
 from madsci.common.errors import StoreDamagedError, StoreError
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import Page, Query
-from madsci.event_manager.model.selector import And, Compare, Selector
+from madsci.event_manager.model.selector import EVERYTHING, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import FOLLOWERS, Change, Step, check_size
 from madsci.event_manager.model.tally import Count, Tally
@@ -35,7 +35,6 @@ from madsci.event_manager.stores.mongo.lanes import OwnLane
 from madsci.event_manager.stores.mongo.passing_over import PassedOver
 from madsci.event_manager.stores.mongo.presence import SERVERS, Presence
 from madsci.event_manager.stores.mongo.restoring import finish_interrupted_restore
-from madsci.event_manager.stores.mongo.selecting import split
 from madsci.event_manager.stores.mongo.versions import check_version
 from madsci.event_manager.stores.tallying import tallied
 
@@ -74,7 +73,7 @@ class MongoStore(EventStore):
         try:
             with translated(self.location):
                 self._events = Events(self.collection, is_mongodb(self._client), self._passed_over)
-                self._feed = Feed(self._database, self.collection, self._passed_over)
+                self._feed = Feed(self._database, self._events)
                 self._lane = OwnLane(self._database, server)
                 self._appender = Appender(
                     self._database, self.collection, self._lane, decimals=self._events.is_mongodb
@@ -112,10 +111,27 @@ class MongoStore(EventStore):
         """Return the position at the heads of all lanes, as far as they were seen; see ``EventLog``."""
         return self._keeper.head()
 
-    def since(self, position: Position, limit: int) -> Entries:
-        """Return what follows a position; see ``EventLog``."""
+    def since(
+        self,
+        position: Position,
+        limit: int,
+        until: Position | None = None,
+        selector: Selector = EVERYTHING,
+        budget: Budget = UNLIMITED,
+    ) -> Entries:
+        """Return what follows a position; see ``FeedReader``."""
         with self._using():
-            return self._feed.since(position, limit, self._lane.heads())
+            return self._feed.since(position, limit, self._lane.heads(), until, selector, budget)
+
+    def before(self, event_ids: Sequence[str]) -> Position:
+        """Return the last position before events; see ``FeedReader``."""
+        with self._using():
+            return self._feed.before(event_ids, self.head())
+
+    def before_time(self, time: int, budget: Budget = UNLIMITED) -> Position:
+        """Return the last position before what happened from a time on; see ``FeedReader``."""
+        with self._using():
+            return self._feed.before_time(time, self.head(), budget)
 
     def get(self, event_id: str) -> StoredEvent | None:
         """Return the event with this id, or ``None``."""
@@ -136,7 +152,7 @@ class MongoStore(EventStore):
     def find(self, query: Query) -> Page:
         """Return the events that match; see ``EventReader``."""
         with self._using():
-            return self._events.find(replace(query, selector=_fenced(query.selector, query.fence)))
+            return self._up_to(query.fence).find(query)
 
     def tally(self, tallies: Sequence[Tally]) -> list[list[Count]]:
         """Count the events that match; see ``EventReader``.
@@ -144,15 +160,15 @@ class MongoStore(EventStore):
         MongoDB has no moment that several questions share; each tally has its own.
         """
         with self._using():
-            return [
-                self._tally(replace(tally, selector=_fenced(tally.selector, tally.fence)))
-                for tally in tallies
-            ]
+            return [self._tally(tally, self._up_to(tally.fence)) for tally in tallies]
 
-    def _tally(self, tally: Tally) -> list[Count]:
-        condition, left = split(tally.selector, all_of_it=self._events.is_mongodb)
-        if left is not None or not self._events.is_mongodb:
-            return tallied(self._events.matching(tally.selector, tally.budget), tally)
+    def _up_to(self, fence: Position | None) -> Events:
+        return self._events if fence is None else self._feed.up_to(fence)
+
+    def _tally(self, tally: Tally, events: Events) -> list[Count]:
+        condition, left = events.asked(tally.selector)
+        if left is not None or not events.is_mongodb:
+            return tallied(events.matching(tally.selector, tally.budget), tally)
         groups = self.collection.aggregate(
             counting.pipeline(condition, tally),
             allowDiskUse=True,
@@ -184,12 +200,10 @@ class MongoStore(EventStore):
         with self._writing():
             return tables.apply(self._database, changes, step)
 
-    def fence(self) -> int:
-        """Return the present: servers that share a database have no order of commits, but clocks.
-
-        What a server with a fast clock received lies behind it, as what was imported from one.
-        """
-        return now_us()
+    def fence(self) -> Position:
+        """Return a position behind all that is there; see ``EventStore``."""
+        with self._using():
+            return self._feed.end(self.head())
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
@@ -268,12 +282,6 @@ class MongoStore(EventStore):
         if self._closed:
             raise StoreError("The store is closed.")
         return translated(self.location)
-
-
-def _fenced(selector: Selector, fence: int | None) -> Selector:
-    if fence is None:
-        return selector
-    return And((selector, Compare(("received_at",), "$lte", fence)))
 
 
 def _chunks(event_ids: Sequence[str]) -> Iterator[list[str]]:

@@ -8,17 +8,17 @@ from madsci.common.errors import StoreDamagedError
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
+from madsci.event_manager.model.selector import EVERYTHING, Selector, is_everything
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tally import Count, Tally
 from madsci.event_manager.stores.base import Damage
-from madsci.event_manager.stores.sqlite import tables
+from madsci.event_manager.stores.sqlite import feed, tables
 from madsci.event_manager.stores.sqlite.asking.counting import count
 from madsci.event_manager.stores.sqlite.asking.finding import find, find_json
 from madsci.event_manager.stores.sqlite.damage.checking import find_structural_damage
 from madsci.event_manager.stores.sqlite.damage.index_check import find_wrong_entry
 from madsci.event_manager.stores.sqlite.damage.passing_over import PassingOver
 from madsci.event_manager.stores.sqlite.damage.rows import BATCH, OnDamage, get_event, look, span
-from madsci.event_manager.stores.sqlite.feed import since
 from madsci.event_manager.stores.sqlite.readers import Readers
 from madsci.event_manager.stores.sqlite.transaction import snapshot
 
@@ -75,10 +75,33 @@ class SqliteReader:
                 budget,
             )
 
-    def since(self, position: Position, limit: int) -> Entries:
-        """Return what follows a position in the feed; see ``EventLog``."""
+    def since(
+        self,
+        position: Position,
+        limit: int,
+        until: Position | None = None,
+        selector: Selector = EVERYTHING,
+        budget: Budget = UNLIMITED,
+    ) -> Entries:
+        """Return what follows a position in the feed; see ``FeedReader``."""
+        with self.readers.connection(budget) as connection, snapshot(connection):
+            if is_everything(selector):
+                return feed.since(connection, position, limit, self._on_damage, until)
+            return self._passing_over.answer(
+                connection,
+                lambda known: feed.matching_since(connection, position, limit, until, selector, known),
+                budget,
+            )
+
+    def before(self, event_ids: Sequence[str]) -> Position:
+        """Return the last position before events; see ``FeedReader``."""
         with self.readers.connection() as connection, snapshot(connection):
-            return since(connection, position, limit, self._on_damage)
+            return feed.before(connection, event_ids)
+
+    def before_time(self, time: int, budget: Budget = UNLIMITED) -> Position:
+        """Return the last position before what happened from a time on; see ``FeedReader``."""
+        with self.readers.connection(budget) as connection, snapshot(connection):
+            return feed.before_time(connection, time)
 
     def read(self, table: str, key: str) -> str | None:
         """Return a small document; see ``Tables``."""

@@ -13,9 +13,10 @@ import apsw
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.common.memory import give_back_memory
-from madsci.event_manager.model.budget import Budget
+from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
+from madsci.event_manager.model.selector import EVERYTHING, Selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import Change, Step, check_size
 from madsci.event_manager.model.tally import Count, Tally
@@ -143,9 +144,24 @@ class SqliteStore:
         """Return the position behind the last commit; see ``EventLog``."""
         return Position.of([(self._lane, self._last_seq)])
 
-    def since(self, position: Position, limit: int) -> Entries:
-        """Return what follows a position; see ``EventLog``."""
-        return self._reader.since(position, limit)
+    def since(
+        self,
+        position: Position,
+        limit: int,
+        until: Position | None = None,
+        selector: Selector = EVERYTHING,
+        budget: Budget = UNLIMITED,
+    ) -> Entries:
+        """Return what follows a position; see ``FeedReader``."""
+        return self._reader.since(position, limit, until, selector, budget)
+
+    def before(self, event_ids: Sequence[str]) -> Position:
+        """Return the last position before events; see ``FeedReader``."""
+        return self._reader.before(event_ids)
+
+    def before_time(self, time: int, budget: Budget = UNLIMITED) -> Position:
+        """Return the last position before what happened from a time on; see ``FeedReader``."""
+        return self._reader.before_time(time, budget)
 
     def read(self, table: str, key: str) -> str | None:
         """Return a small document; see ``Tables``."""
@@ -175,9 +191,9 @@ class SqliteStore:
             self._acknowledge(self._last_seq, self._count)
         return made
 
-    def fence(self) -> int:
-        """Return the number of the last commit; see ``EventStore``."""
-        return self._last_seq
+    def fence(self) -> Position:
+        """Return the position behind the last commit; see ``EventStore``."""
+        return self.head()
 
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import apsw
 
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.query import Place
 from madsci.event_manager.model.selector import (
     And,
@@ -57,7 +58,7 @@ PassOver = Sequence[int] | None
 
 def compile_selector(
     selector: Selector,
-    fence: int | None = None,
+    fence: Position | None = None,
     pass_over: PassOver = None,
     numbers: tuple[int, int] | None = None,
 ) -> CompiledSelector:
@@ -78,7 +79,7 @@ def compile_selector(
         terms.append(is_whole)
     if fence is not None:
         # The plus keeps the planner from walking the table by numbers instead of an index.
-        terms.append(f"(+events.seq <= {leaves.bind(fence)})")
+        terms.append(f"(+events.seq <= {leaves.bind(fence.number)})")
     for part in conjuncts(selector):
         terms.append(_guarded(_expression(part, leaves, among), is_whole, by=_reads_json(part)))
         if asks_for_serious_levels(part):
@@ -155,7 +156,10 @@ def sort_terms(sort: Sort, compiled: CompiledSelector) -> list[str]:
     """Return the expressions whose values are the place of a row in the order."""
     terms: list[str] = []
     for key in sort:
-        terms.extend([COLUMNS[key.path].name] if key.is_plain else _general(key.path, compiled))
+        if key.is_of_commits:
+            terms.append("events.seq")
+        else:
+            terms.extend([COLUMNS[key.path].name] if key.is_plain else _general(key.path, compiled))
     return terms
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import apsw
 
+from madsci.event_manager.model.feed import Position
 from madsci.event_manager.model.selector import EVERYTHING, Equals, conjuncts
 from madsci.event_manager.model.tally import GROUPINGS, MAX_GROUPS, Count, Grouping, Tally
 from madsci.event_manager.stores.sqlite.asking.compile import (
@@ -54,7 +55,7 @@ def count_everything(
 
 
 def _left_out(
-    connection: apsw.Connection, fence: int | None, *, without_archived: bool
+    connection: apsw.Connection, fence: Position | None, *, without_archived: bool
 ) -> list[CompiledSelector] | None:
     """Return which events are not asked for, each once; ``None`` if they are many."""
     found = []
@@ -69,11 +70,11 @@ def _left_out(
             found.append(compile_selector(Equals(("archived",), True), fence))
     if fence is not None:
         last = connection.execute("SELECT max(seq) FROM events").get or 0
-        if last - fence >= _FEW:
+        if last - fence.number >= _FEW:
             return None
-        if last > fence:
+        if last > fence.number:
             newer = compile_selector(EVERYTHING)
-            where = f"events.seq > {newer.bind(fence)}"
+            where = f"events.seq > {newer.bind(fence.number)}"
             found.append(CompiledSelector(where, newer.parameters))
     return found
 

@@ -3,7 +3,8 @@
 There are three ways. Where an index has the order, it is walked from the place of the page on. Where
 the inverted index narrows the question, too, it is walked in windows, in each of which the inverted
 index says which events are worth a look, until that took as long as looking up all that it lists
-would; then these are looked up. Other orders sort what matches. So a page costs the same wherever it
+would; then these are looked up. The order of commits is that of the table and of the inverted index
+alike. Other orders sort what matches. So a page costs the same wherever it
 lies, and at most twice what the better way would, whatever is frequent or rare, or was so once.
 """
 
@@ -23,6 +24,7 @@ from madsci.event_manager.model.sorting import NEWEST_FIRST, OLDEST_FIRST, SortK
 from madsci.event_manager.model.stored_event import StoredEvent, encode_event, size_of
 from madsci.event_manager.stores.base import Damage
 from madsci.event_manager.stores.sqlite.asking.compile import (
+    CompiledSelector,
     PassOver,
     behind,
     compile_selector,
@@ -136,6 +138,9 @@ def statements(
     Those of windows do not skip the query's offset, and the others do.
     """
     match = narrowing(query.selector)
+    if query.sort[0].is_of_commits:
+        yield _as_committed(query, pass_over, match)
+        return
     if not _is_walked_in_windows(query, match):
         yield _single(query, pass_over, match)
         return
@@ -165,6 +170,29 @@ def _single(query: Query, pass_over: PassOver, match: str | None) -> Statement:
         return sql, compiled.parameters
     way = FROM_EVENTS if match is None else f"{FROM_TERMS} {compiled.bind(match)} AND "
     return _sorted(terms, f"{way} {where} ORDER BY {order} {cut}"), compiled.parameters
+
+
+def _as_committed(query: Query, pass_over: PassOver, match: str | None) -> Statement:
+    compiled = compile_selector(query.selector, query.fence, pass_over)
+    descends = query.sort[0].descending
+    way, number = numbered(compiled, match)
+    where = compiled.where
+    if query.after is not None:
+        where = f"{where} AND {number} {'<' if descends else '>'} {compiled.bind(query.after[0])}"
+    limit, offset = min(query.limit, _MAX_INT64 - 1) + 1, min(query.offset, _MAX_INT64)
+    cut = f"LIMIT {compiled.bind(limit)} OFFSET {compiled.bind(offset)}"
+    sql = (
+        f"SELECT {COLUMNS}, events.seq, event_id {way} {where}"
+        f" ORDER BY {number}{' DESC' if descends else ''} {cut}"
+    )
+    return sql, compiled.parameters
+
+
+def numbered(compiled: CompiledSelector, match: str | None) -> tuple[str, str]:
+    """Return the way to events in the order of their numbers, and what their number is called there."""
+    if match is None:
+        return FROM_EVENTS, "events.seq"
+    return f"{FROM_TERMS} {compiled.bind(match)} AND ", "event_terms.rowid"
 
 
 def _sorted(terms: list[str], rest: str) -> str:

@@ -37,7 +37,7 @@ def count_postings(
     parameters: list[Any] = [match]
     if tally.fence is not None:
         sql += " AND rowid <= ?"
-        parameters.append(tally.fence)
+        parameters.append(tally.fence.number)
     left_out = [_STALE, _DAMAGED]
     if len(parts) < len(every):
         left_out.append(ARCHIVED)

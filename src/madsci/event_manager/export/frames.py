@@ -1,0 +1,111 @@
+"""Entries of the feed as they are streamed: frames of server-sent events, or lines of JSON.
+
+Server-sent events are those of https://html.spec.whatwg.org/multipage/server-sent-events.html: each
+frame has the position behind it as its id, which browsers send back when they connect again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from madsci.event_manager.model.feed import Entry, Position, positions
+from madsci.event_manager.model.ulid_sources import Encoding
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Frames(Protocol):
+    """A form in which entries are streamed. Without state; equal ones make the same frames."""
+
+    media_type: str
+
+    @property
+    def opening(self) -> bytes:
+        """What comes before the first frame."""
+        ...
+
+    def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
+        """Return those of the entries that are wanted, of all that follow a position."""
+        ...
+
+    def position(self, position: Position, *, is_live: bool, missed: int = 0) -> bytes:
+        """Return a frame that says how far it is, and how many entries were deleted before."""
+        ...
+
+    def end(self, position: Position, reason: str) -> bytes:
+        """Return the last frame: where to go on, and why it ends."""
+        ...
+
+
+@dataclass(frozen=True)
+class ServerSentEvents:
+    """The form for browsers: each event is a message, the rest are events with a name."""
+
+    encoding: Encoding
+    media_type = "text/event-stream"
+    opening = b"retry: 1000\n\n"
+
+    def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
+        """Return the entries that are wanted; see ``Frames``."""
+        one = self.encoding.one
+        frames = [
+            b"id: %b\ndata: %b\n\n" % (position.encode(), one(entry.event))
+            for entry, position, is_wanted in _placed(start, entries, wanted)
+            if is_wanted
+        ]
+        return b"".join(frames)
+
+    def position(self, position: Position, *, is_live: bool, missed: int = 0) -> bytes:
+        """Return how far it is; see ``Frames``."""
+        data = _encode({"position": str(position), "is_live": is_live, "missed": missed})
+        return _named("position", position, data)
+
+    def end(self, position: Position, reason: str) -> bytes:
+        """Return the last frame; see ``Frames``."""
+        return _named("end", position, _encode({"position": str(position), "reason": reason}))
+
+
+def _named(name: str, position: Position, data: bytes) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (str(position).encode(), name.encode(), data)
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """The form for programs: an object a line."""
+
+    encoding: Encoding
+    media_type = "application/x-ndjson"
+    opening = b""
+
+    def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
+        """Return the entries that are wanted; see ``Frames``."""
+        one = self.encoding.one
+        lines = [
+            b'{"position":"%b","event":%b}\n' % (position.encode(), one(entry.event))
+            for entry, position, is_wanted in _placed(start, entries, wanted)
+            if is_wanted
+        ]
+        return b"".join(lines)
+
+    def position(self, position: Position, *, is_live: bool, missed: int = 0) -> bytes:
+        """Return how far it is; see ``Frames``."""
+        return _encode({"position": str(position), "is_live": is_live, "missed": missed}) + b"\n"
+
+    def end(self, position: Position, reason: str) -> bytes:
+        """Return the last line; see ``Frames``."""
+        return _encode({"position": str(position), "end": reason}) + b"\n"
+
+
+FORMS: Final = {one.media_type: one for one in (ServerSentEvents, JsonLines)}
+"""By what clients say that they accept, the usual one first."""
+
+
+def _placed(
+    start: Position, entries: Iterable[Entry], wanted: Iterable[bool]
+) -> Iterable[tuple[Entry, str, bool]]:
+    listed = list(entries)
+    return zip(listed, positions(start, listed), wanted, strict=True)
