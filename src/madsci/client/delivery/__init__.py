@@ -7,9 +7,10 @@ which loads the HTTP library.
 from madsci.client.delivery.access import ServerAccess, server_access
 from madsci.client.delivery.ending import adopt_with
 from madsci.client.delivery.replies import Reply, StreamedReply
-from madsci.client.delivery.retry import MAX_BACKOFF, Backoff, parse_retry_after
+from madsci.client.delivery.retry import MAX_BACKOFF, Backoff, is_temporary, parse_retry_after
 from madsci.client.delivery.sender import Sender, SenderSettings, SenderStats, senders
 from madsci.client.delivery.transport import Rejection, SendReport, Transport
+from madsci.client.delivery.underway import Underway
 
 __all__ = [
     "MAX_BACKOFF",
@@ -23,7 +24,9 @@ __all__ = [
     "ServerAccess",
     "StreamedReply",
     "Transport",
+    "Underway",
     "adopt_with",
+    "is_temporary",
     "parse_retry_after",
     "senders",
     "server_access",

@@ -10,7 +10,9 @@ import os
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import HTTPResponse
 
+from madsci.client.delivery.underway import begun
 from madsci.common.own_file import identity_of
 
 
@@ -20,6 +22,11 @@ class _KnowsItsSocket(HTTPConnection):
     def connect(self) -> None:
         super().connect()
         self._identity = _identity(self.sock.fileno())
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        if self.sock is not None:
+            begun(self.sock)
+        return super().getresponse()
 
     @property
     def is_connected(self) -> bool:

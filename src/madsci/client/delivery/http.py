@@ -23,6 +23,7 @@ from madsci.client.delivery.connections import OwnHttpPool, OwnHttpsPool
 from madsci.client.delivery.replies import Reply, StreamedReply, describe_cause
 from madsci.client.delivery.retry import is_temporary, parse_retry_after
 from madsci.client.delivery.transport import Rejection, SendReport
+from madsci.client.delivery.underway import Underway, seen_by
 from madsci.client.spool import SpooledEvent
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError, SettingsError
 from madsci.common.types.client_config import EventClientConfig
@@ -93,23 +94,27 @@ class HttpTransport:
         reply = self._request(method, path, params, body, headers, timeout)
         return Reply(reply.status, reply.data, reply.headers)
 
-    def stream(
+    def stream(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        underway: Underway | None = None,
     ) -> StreamedReply:
         """Make one request and return the reply as soon as it begins; the caller closes it.
 
-        The timeout (in seconds) bounds each wait for more of the reply, not the whole.
+        The timeout (in seconds) bounds each wait for more of the reply, not the whole. ``underway``
+        may end the request from another thread.
 
         Raises:
             ServerUnreachableError: no reply came, or none in time.
         """
-        reply = self._request(method, path, params, body, None, timeout, streamed=True)
+        with seen_by(underway):
+            reply = self._request(method, path, params, body, headers, timeout, streamed=True)
         return StreamedReply(reply, self.url)
 
     def post_lines(self, path: str, body: bytes, timeout: float | None = None) -> Reply:

@@ -40,7 +40,8 @@ class Reply:
 class StreamedReply:
     """An HTTP reply whose body is still to come. For one thread; to be closed at any end.
 
-    A reply with another status than 200 is read at once: ``refused`` holds it whole.
+    A reply with another status than 200 is read at once: ``refused`` holds it whole. ``trouble`` says
+    in a few words why the body broke off, if it did.
     """
 
     def __init__(self, reply: urllib3.BaseHTTPResponse, url: str) -> None:
@@ -48,6 +49,7 @@ class StreamedReply:
         self.status = reply.status
         self.headers: Mapping[str, str] = reply.headers
         self.refused: Reply | None = None
+        self.trouble = ""
         self._reply = reply
         self._url = url
         if self.status != _OK:
@@ -68,9 +70,10 @@ class StreamedReply:
                 received += len(chunk)
                 yield chunk
         except (HTTPError, OSError) as error:
+            self.trouble = describe_cause(error)
             raise ServerUnreachableError(
                 f"The reply of the Event Manager at {self._url} broke off when {received:,} bytes of it"
-                f" had been read ({describe_cause(error)}). Ask again. If it breaks off again, the"
+                f" had been read ({self.trouble}). Ask again. If it breaks off again, the"
                 " server's log says why; after a timeout a larger one helps."
             ) from None
 

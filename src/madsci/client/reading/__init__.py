@@ -6,5 +6,6 @@ question.
 
 from madsci.client.reading.administration import Administration
 from madsci.client.reading.questions import Questions
+from madsci.client.reading.watching import Watching
 
-__all__ = ["Administration", "Questions"]
+__all__ = ["Administration", "Questions", "Watching"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from madsci.client.delivery import MAX_BACKOFF, Reply, StreamedReply, parse_retry_after
+from madsci.client.delivery import MAX_BACKOFF, Reply, StreamedReply, Underway, parse_retry_after
 from madsci.common.errors import QueryTimeoutError, ServerRefusedError, ServerUnreachableError
 from madsci.common.types.client_config import EventClientConfig
 
@@ -23,6 +23,7 @@ class Asker:
     """Makes requests as the configuration's ``retry_*`` and ``timeout_*`` say. Thread-safe."""
 
     def __init__(self, transport: HttpTransport, config: EventClientConfig) -> None:
+        self.url = transport.url
         self._transport = transport
         self._config = config
 
@@ -51,12 +52,20 @@ class Asker:
         seconds = self._config.timeout_default if timeout is None else timeout
         return self._repeat(attempt, seconds) if repeat else attempt(seconds)
 
-    def stream(
-        self, path: str, timeout: float | None, *, params: Mapping[str, Any], body: bytes
+    def stream(  # noqa: PLR0913 - the parts of a request
+        self,
+        path: str,
+        timeout: float | None,
+        *,
+        params: Mapping[str, Any],
+        body: bytes,
+        headers: Mapping[str, str] | None = None,
+        underway: Underway | None = None,
+        repeat: bool = True,
     ) -> StreamedReply:
         """Post a question and return the reply as it begins; the caller closes it.
 
-        The timeout covers each wait for more of the reply.
+        The timeout covers each wait for more of the reply. ``underway`` may end these waits.
 
         Raises:
             ServerUnreachableError: no reply came in time.
@@ -65,9 +74,17 @@ class Asker:
         seconds = self.data_seconds(timeout)
 
         def attempt(_: float) -> StreamedReply:
-            return self._transport.stream("POST", path, params=params, body=body, timeout=seconds)
+            return self._transport.stream(
+                "POST",
+                path,
+                params=params,
+                body=body,
+                headers=headers,
+                timeout=seconds,
+                underway=underway,
+            )
 
-        streamed = self._repeat(attempt, seconds)
+        streamed = self._repeat(attempt, seconds) if repeat else attempt(seconds)
         if streamed.refused is not None:
             raise self.refusal(streamed.refused, "POST", path)
         return streamed

@@ -44,7 +44,7 @@ class EventReader:
         if reply.status == _NOT_FOUND:
             return None
         document = self.asker.read_object(reply, "GET", path)
-        return _read_event(event_id, document)
+        return read_event(event_id, document)
 
     def get_events(
         self, number: int, params: Mapping[str, Any], timeout: float | None
@@ -114,11 +114,11 @@ class EventReader:
 
 
 def _read_page(documents: Mapping[str, Any]) -> list[Event]:
-    events = (_read_event(event_id, document) for event_id, document in documents.items())
+    events = (read_event(event_id, document) for event_id, document in documents.items())
     return [event for event in events if event is not None]
 
 
-def _read_event(event_id: str, document: Any) -> Event | None:
+def read_event(event_id: str, document: Any) -> Event | None:
     """Read an event of a reply. One that cannot be read spoils no others; it is told about."""
     try:
         if "_id" not in document and "event_id" not in document:

@@ -306,12 +306,19 @@ class Questions:
 
     def _reader_for(self, timeout: float | None) -> EventReader:
         """Return the reader, after this client's own events have arrived."""
+        connection = self._required_connection()
+        from madsci.client.reading.event_reader import EventReader  # noqa: PLC0415 - see get_log
+
+        self._flush_own_events(timeout)
+        return EventReader(connection, self.config)
+
+    def _flush_own_events(self, timeout: float | None) -> None:
+        self._outputs.flush(READ_FLUSH_SECONDS if timeout is None else min(timeout, READ_FLUSH_SECONDS))
+
+    def _required_connection(self) -> HttpTransport:
         if self._connection is None:
             raise EventServerError(
                 "Only an Event Manager can do this, and none is configured. Set event_server_url to"
                 " its address."
             )
-        from madsci.client.reading.event_reader import EventReader  # noqa: PLC0415 - see get_log
-
-        self._outputs.flush(READ_FLUSH_SECONDS if timeout is None else min(timeout, READ_FLUSH_SECONDS))
-        return EventReader(self._connection, self.config)
+        return self._connection

@@ -20,6 +20,8 @@ from madsci.common.types.log_level import level_filter
 
 _IN_WORDS: Final = re.compile(r"\s(asc|desc|ascending|descending)\s*$", re.IGNORECASE)
 
+_PRESENT: Final = "now"
+
 
 def question_body(
     selector: Mapping[str, Any] | None,
@@ -63,6 +65,41 @@ def events_params(
     if archived:
         params["include_archived"] = "true"
     return params
+
+
+def live_params(level: object, *, archived: bool) -> dict[str, str | int]:
+    """Return the parameters of a live stream, but for where it begins.
+
+    Raises:
+        ValueError: the level cannot be read.
+    """
+    threshold = level_filter(level)
+    params: dict[str, str | int] = {} if threshold is None else {"level": threshold}
+    return {**params, "include_archived": "true" if archived else "false"}
+
+
+def since_text(since: Moment | None) -> str | None:
+    """Return where a live stream begins: a time in canonical form, any other text as it is.
+
+    So a day is that of this machine's zone, wherever the server is. What is no time, such as a
+    position, the server reads.
+
+    Raises:
+        TypeError, ValueError: it is neither text nor a time.
+    """
+    if since is None:
+        return None
+    if not isinstance(since, str):
+        return instant_text(since, "since")
+    text = since.strip()
+    if not text:
+        raise ValueError("since is empty. Give a time, last:100, start, now, or a position.")
+    if text.lower() == _PRESENT:  # the end of the feed, whatever clocks say
+        return _PRESENT
+    try:
+        return instant_text(text, "since")
+    except ValueError:
+        return text
 
 
 def archive_body(
