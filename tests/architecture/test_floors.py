@@ -80,8 +80,15 @@ MANAGER = "madsci.event_manager"
         ),
         (["madsci.client.writing"], ["madsci.client.reading", "madsci.client.event_client"], []),
         (["madsci.client.reading"], ["madsci.client.event_client", "madsci.client.spool"], []),
-        # The server can never log to itself over HTTP.
-        ([MANAGER], ["madsci.client"], []),
+        # Programs stand above what programs of others are made of.
+        (
+            [f"madsci.client.{room}" for room in ("spool", "delivery", "writing", "reading")],
+            ["madsci.client.terminal"],
+            [],
+        ),
+        # The server can never log to itself over HTTP. The terminal view is a program of the client's
+        # side, under a name where people look for it.
+        ([MANAGER], ["madsci.client"], [f"{MANAGER}.tail"]),
         # The model and the stores know no service, no framework, no loop.
         (
             [f"{MANAGER}.model", f"{MANAGER}.stores"],

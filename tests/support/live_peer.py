@@ -66,7 +66,9 @@ class Reply:
         self._handler.wfile.write(content)
 
     def begin(self, content_type: str = "application/x-ndjson") -> Reply:
-        self._head(200, {"Content-Type": content_type, "Transfer-Encoding": "chunked"})
+        self._head(
+            200, {"Content-Type": content_type, "Transfer-Encoding": "chunked", "Connection": "close"}
+        )
         return self
 
     def write(self, *pieces: bytes) -> Reply:
@@ -86,16 +88,23 @@ class Reply:
         """Behave: send what is behind the place that was asked for, then what comes."""
         peer, since = self.peer, self.asked.params.get("since", "now")
         with peer.news:
-            number = len(peer.events) if since == "now" else int(since.rpartition("-")[2])
-        self.begin().write(standing_line(number, is_live=False), standing_line(number))
+            known = len(peer.events)
+            number = int(since.rpartition("-")[2]) if since.startswith(LANE) else known
+            history = peer.events[number:]
+        self.begin().write(standing_line(number, is_live=False))
+        number = self._send(number, history)
+        self.write(standing_line(number))
         while not peer.stopped.is_set():
             with peer.news:
                 while len(peer.events) == number and not peer.stopped.is_set():
                     peer.news.wait(60)
                 new = peer.events[number:]
-            for one in new:
-                number += 1
-                self.write(line({"position": place(number), "event": one}))
+            number = self._send(number, new)
+
+    def _send(self, number: int, events: list[dict[str, Any]]) -> int:
+        for behind, one in enumerate(events, number + 1):
+            self.write(line({"position": place(behind), "event": one}))
+        return number + len(events)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:
         self._handler.send_response(status)

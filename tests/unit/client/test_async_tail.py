@@ -97,11 +97,10 @@ def test_closing_in_another_task_ends_the_iteration(client, peer):
         task = asyncio.create_task(numbers(tail, 1))
         await asyncio.to_thread(wait_until, lambda: peer.asked, "the connection")
         await tail.aclose()
-        await tail.aclose()
-        assert no_thread_is_left()
         return await task
 
     assert asyncio.run(run()) == []
+    wait_until(no_thread_is_left, "the end of the thread")
 
 
 def test_many_tails_leave_the_threads_of_the_loop_to_others(client, peer):

@@ -190,7 +190,12 @@ def test_a_break_makes_no_gap_and_no_repetition(peer, how):
     assert "goes on" in said[1]
 
 
-def test_a_server_that_refuses_for_a_while_is_asked_when_it_wants_to_be(peer):
+@pytest.fixture
+def everything_is_told(monkeypatch):
+    monkeypatch.setattr("madsci.client.reading.resuming.INTERVAL", 0.0)
+
+
+def test_a_server_that_refuses_for_a_while_is_asked_until_it_does_not(peer, everything_is_told):
     peer.happen(2)
     peer.script = [
         half_an_event,
@@ -318,7 +323,7 @@ def test_closing_in_another_thread_ends_a_wait_for_a_server_that_does_not_begin_
     assert ended_by(tail, close_when_asked)
 
 
-def test_closing_in_another_thread_ends_a_pause_that_the_server_asked_for(peer):
+def test_closing_in_another_thread_ends_a_pause_that_the_server_asked_for(peer, everything_is_told):
     peer.script = [half_an_event, lambda reply: reply.refuse(503, Retry_After="60")]
     said: list[str] = []
     tail = impatient_tail(peer, said=said)

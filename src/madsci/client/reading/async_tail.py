@@ -97,7 +97,7 @@ class AsyncTail(Place, AsyncIterator[Event]):
 
     async def _receive(self) -> None:
         """Wait in a thread for the next lines, which are none when it is closed meanwhile."""
-        if self._waiting is not None and not self._waiting.done():
+        if self._stream is not None and self._waiting is not None and not self._waiting.done():
             raise RuntimeError("Another task waits for this tail already. Give each one of its own.")
         if self._stream is None:
             self._stream = self._make_stream(self.missed)
@@ -117,6 +117,8 @@ class AsyncTail(Place, AsyncIterator[Event]):
             try:
                 self._lines.extend(await asyncio.shield(self._waiting))
             except EventServerError:
+                if self._is_closed:  # by another task, amid connecting
+                    return
                 self._is_closed = True
                 raise
             undo.pop_all()

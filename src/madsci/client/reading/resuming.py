@@ -64,7 +64,7 @@ class ResumingStream:
         self._missed_before = missed
         self._asker = asker
         self._question = question
-        self._telling = _Telling(tell)
+        self._telling = _Telling(tell or warn_locally)
         self._reply: StreamedReply | None = None
         self._pieces: Iterator[bytes] = iter(())
         self._reader = LineReader()
@@ -223,17 +223,16 @@ class ResumingStream:
 
 
 class _Telling:
-    """Tells of breaks and of their ends; on the local console once a minute at most."""
+    """Tells of a break once a minute at most, and of the end of what it told."""
 
-    def __init__(self, tell: Tell | None) -> None:
-        self._tell = tell or warn_locally
-        self._interval = INTERVAL if tell is None else 0.0
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
         self._told_at = float("-inf")
         self._is_known = False
 
     def broke(self, sentence: str) -> None:
         now = time.monotonic()
-        if now - self._told_at >= self._interval:
+        if now - self._told_at >= INTERVAL:
             self._told_at, self._is_known = now, True
             self._tell(sentence)
 

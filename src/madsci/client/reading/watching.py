@@ -38,8 +38,8 @@ class Watching(Questions):
         raised later comes again, as it is then.
 
         The connection is made by this call, with ``timeout`` seconds of patience, ``None`` for
-        ``timeout_default``. When it breaks later, this is told on the local console once a minute, or
-        to ``tell`` each time, and the iteration goes on where it stood as soon as the server is back.
+        ``timeout_default``. When it breaks later, the iteration goes on where it stood as soon as the
+        server is back; that is told to ``tell``, by default on the local console, once a minute.
         ``close`` ends it.
 
         Raises:

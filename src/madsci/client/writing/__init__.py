@@ -4,6 +4,7 @@ This is the room's door: others use what is named here.
 """
 
 from madsci.client.writing.arguments import LOG_TYPES, find_event, message_text
+from madsci.client.writing.console import has_colors
 from madsci.client.writing.entries import read_entry, take_level_name, take_moment
 from madsci.client.writing.log_calls import DEBUG, LogCalls
 from madsci.client.writing.log_names import PACKED, backups, log_file_path
@@ -22,6 +23,7 @@ __all__ = [
     "divert",
     "end_diversion",
     "find_event",
+    "has_colors",
     "log_file_path",
     "make_record",
     "message_text",

@@ -51,7 +51,7 @@ def write_record(record: Record, output_format: str) -> None:
 
 
 def _console_line(record: Record, stream: Any) -> str | None:
-    renderer = _renderers.get(_has_colors(stream), _plain_line)
+    renderer = _renderers.get(has_colors(stream), _plain_line)
     return attempt(_rendered, record, renderer) or attempt(_rendered, record, _plain_line)
 
 
@@ -99,7 +99,8 @@ def _json_line(record: Record) -> str:
     return json.dumps(_fields(record), ensure_ascii=False)
 
 
-def _has_colors(stream: Any) -> bool:
+def has_colors(stream: Any) -> bool:
+    """Tell whether a stream is a terminal whose user has nothing against colours."""
     # https://no-color.org: present and not empty, whatever the value.
     return not os.environ.get("NO_COLOR") and attempt(_is_terminal, stream) is True
 
