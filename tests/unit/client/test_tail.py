@@ -235,7 +235,7 @@ def test_breaks_are_told_on_the_console_once_a_minute_and_so_is_their_end(client
 def test_what_was_deleted_before_it_was_read_is_counted_over_all_connections(peer):
     peer.script = [
         lambda reply: reply.begin().write(
-            standing_line(0, is_live=False, missed=2), event_line(1), standing_line(1, missed=5)
+            standing_line(0, is_live=False, missed=2), event_line(1), standing_line(1, missed=3)
         ),
         lambda reply: (
             reply.begin().write(standing_line(9, is_live=False, missed=1), event_line(10)).wait()

@@ -99,7 +99,7 @@ def test_a_break_and_its_end_are_told_beside_the_events(peer):
 
 
 def test_what_was_deleted_is_told(peer):
-    said = standing_line(5, is_live=False, missed=5), event_line(6), standing_line(6, missed=5)
+    said = standing_line(5, is_live=False, missed=5), event_line(6), standing_line(6)
     peer.script = [lambda reply: reply.begin().write(*said).wait()]
     code, out, err = run("--url", peer.url, "--no-follow", "--since", "start")
     assert (code, "Plate 6" in out) == (0, True)

@@ -34,10 +34,10 @@ class AsyncTail(Place, AsyncIterator[Event]):
 
     def __init__(
         self,
-        make_stream: Callable[[int], ResumingStream],
+        make_stream: Callable[[], ResumingStream],
         begin: Callable[[ResumingStream, Lines], None],
     ) -> None:
-        """``make_stream`` takes the number missed so far; ``begin`` connects for the first time."""
+        """``begin`` connects a stream for the first time."""
         super().__init__()
         self._make_stream = make_stream
         self._begin = begin
@@ -100,7 +100,7 @@ class AsyncTail(Place, AsyncIterator[Event]):
         if self._stream is not None and self._waiting is not None and not self._waiting.done():
             raise RuntimeError("Another task waits for this tail already. Give each one of its own.")
         if self._stream is None:
-            self._stream = self._make_stream(self.missed)
+            self._stream = self._make_stream()
         stream, begin, position = self._stream, self._begin, self.position
 
         def receive() -> Lines:

@@ -23,7 +23,7 @@ class Happening(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """How far the stream is: whether history is over, and how many entries it lacks of this reply."""
+    """How far the stream is, whether history is over, and how many entries before it were deleted."""
 
     position: str
     is_live: bool

@@ -16,7 +16,7 @@ from typing import Final
 
 from madsci.client.delivery import Backoff, Reply, StreamedReply, Underway, is_temporary
 from madsci.client.reading.asking import Asker
-from madsci.client.reading.live_lines import Ending, Line, LineReader, Standing
+from madsci.client.reading.live_lines import Ending, Line, LineReader
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError
 from madsci.common.stderr import warn_locally
 from madsci.common.telling import INTERVAL
@@ -52,16 +52,11 @@ class ResumingStream:
     """One question and its connection, if there is one now.
 
     For one thread at a time, but for ``close``, which any thread and any signal handler may call.
-    ``missed`` is the number of entries that were deleted before they were read. After a fork the child
-    has a connection of its own.
+    After a fork the child has a connection of its own.
     """
 
-    def __init__(
-        self, asker: Asker, question: LiveQuestion, tell: Tell | None = None, missed: int = 0
-    ) -> None:
-        self.missed = missed
+    def __init__(self, asker: Asker, question: LiveQuestion, tell: Tell | None = None) -> None:
         self.is_closed = False
-        self._missed_before = missed
         self._asker = asker
         self._question = question
         self._telling = _Telling(tell or warn_locally)
@@ -185,7 +180,7 @@ class ResumingStream:
         except ServerRefusedError as error:
             raise self._too_old(error.status) if error.status in _TOO_OLD else error from None
         self._reply, self._pieces, self._reader = reply, reply.chunks(), LineReader()
-        self._missed_before, self._lines_of_reply, self._reason = self.missed, 0, ""
+        self._lines_of_reply, self._reason = 0, ""
         if not reply.headers.get("Content-Type", "").startswith(_LINES):
             stranger = Reply(reply.status, next(self._pieces, b""))
             self.hang_up()
@@ -200,19 +195,13 @@ class ResumingStream:
         piece = next(self._pieces, None)
         if piece is None:
             raise ServerUnreachableError("The connection was closed.")
-        lines = [self._counted(line) for line in self._reader.read(piece)]
+        lines = self._reader.read(piece)
+        if lines and isinstance(lines[-1], Ending):
+            self._reason = f"{lines[-1].reason}."
         self._lines_of_reply += len(lines)
         if self._lines_of_reply > 1:  # the first one is no sign yet that the reply goes on
             self._failures = 0
         return lines
-
-    def _counted(self, line: Line) -> Line:
-        if isinstance(line, Ending):
-            self._reason = f"{line.reason}."
-        if not isinstance(line, Standing):
-            return line
-        self.missed = self._missed_before + line.missed
-        return line._replace(missed=self.missed)
 
     def _too_old(self, status: int) -> ServerRefusedError:
         return ServerRefusedError(

@@ -42,7 +42,8 @@ class Place:
         line = self._lines[0]
         event = read_event("", line.document) if isinstance(line, Happening) else None
         if isinstance(line, Standing):
-            self.is_live, self.missed = line.is_live, line.missed
+            self.is_live = line.is_live
+            self.missed += line.missed
         self.position = line.position
         self._lines.popleft()
         return event

@@ -83,16 +83,14 @@ class Watching(Questions):
             self._flush_own_events(timeout)
             stream.open(place, lines)
 
-        return AsyncTail(lambda missed: self._stream(question, tell, missed), begin)
+        return AsyncTail(lambda: self._stream(question, tell), begin)
 
-    def _stream(
-        self, question: LiveQuestion, tell: Callable[[str], object] | None, missed: int = 0
-    ) -> ResumingStream:
+    def _stream(self, question: LiveQuestion, tell: Callable[[str], object] | None) -> ResumingStream:
         from madsci.client.reading.asking import Asker  # noqa: PLC0415 - see tail
         from madsci.client.reading.resuming import ResumingStream  # noqa: PLC0415
 
         asker = Asker(self._required_connection(), self.config)
-        return ResumingStream(asker, question, tell, missed)
+        return ResumingStream(asker, question, tell)
 
     def _live_question(
         self,

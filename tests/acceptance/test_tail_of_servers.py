@@ -122,6 +122,18 @@ def test_every_way_to_say_where_to_begin(server):
                 assert take(tail.history(), 9) == seen, since
 
 
+def test_what_was_deleted_meanwhile_is_counted(server):
+    with client_of(server) as client:
+        with client.tail() as tail:
+            position = tail.position
+        post(server, 1, 2, 3)
+        client.archive_events(event_ids=["e00001", "e00002"])
+        client.purge_events(0, backup=False)
+        with client.tail(since=position) as tail:
+            assert take(tail.history(), 9) == [3]
+            assert tail.missed == 2
+
+
 def test_the_server_does_the_choosing(server):
     with client_of(server) as client:
         with client.tail({"event_data.n": {"$mod": [2, 0]}}, level="warning") as tail:
