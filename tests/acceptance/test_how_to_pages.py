@@ -80,6 +80,11 @@ def test_getting_events_out(server, tmp_path):
     assert [row.rpartition(",")[2] for row in rows] == ["P7", "P8"]
 
 
+def test_watching(server, tmp_path):
+    events = run_page("watch-events", server, tmp_path)
+    assert events["Plate dropped"]["event_data"]["plate"] == "P7"
+
+
 def test_keeping_and_deleting(server, tmp_path):
     events = run_page("keep-and-delete", server, tmp_path)
     assert events["Pump polled"]["archived"] is True
