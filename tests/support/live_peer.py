@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,12 @@ class Reply:
         """Say nothing until the peer is stopped."""
         self.peer.stopped.wait(60)
 
+    def wait_for_the_end(self) -> None:
+        """Say nothing until the client has gone."""
+        self._handler.connection.settimeout(60)
+        if not self._handler.connection.recv(1):
+            self.peer.has_seen_the_end.set()
+
     def follow(self) -> None:
         """Behave: send what is behind the place that was asked for, then what comes."""
         peer, since = self.peer, self.asked.params.get("since", "now")
@@ -126,6 +133,7 @@ class LivePeer:
     events: list[dict[str, Any]] = field(default_factory=list)
     news: threading.Condition = field(default_factory=threading.Condition)
     stopped: threading.Event = field(default_factory=threading.Event)
+    has_seen_the_end: threading.Event = field(default_factory=threading.Event)
 
     def happen(self, count: int = 1) -> None:
         """Let so many events arrive."""
@@ -174,10 +182,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def live_peer() -> Iterator[LivePeer]:
+def live_peer(tls: ssl.SSLContext | None = None) -> Iterator[LivePeer]:
     """Serve for the length of a block."""
     peer = LivePeer()
     server = _Server(("127.0.0.1", 0), _make_handler(peer))
-    peer.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    peer.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
     with serving(server, peer.stop):
         yield peer

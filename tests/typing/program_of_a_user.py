@@ -144,6 +144,12 @@ async def read_back() -> None:
     count: int = client.count_events({"event_data.plate": {"$in": texts}})
     for each in client.iter_events({"event_type": "log_error"}, number=count):
         print(each.event_data)
+    with client.tail({"log_level": {"$gte": "warning"}}, since=datetime.now(timezone.utc)) as tail:
+        for each in tail:
+            position: str = tail.position
+            print(each.event_data, position, tail.missed, tail.is_live)
+    async for each in client.async_tail(level="ERROR", since="last:10"):
+        print(each.event_data)
     print(await client.async_get_events(number=5), client.stats(), client.rejected_events)
     client.archive_events(before_date=datetime.now(timezone.utc))
     await client.aclose()

@@ -17,6 +17,9 @@ MOMENT = datetime(2026, 11, 23, 15, 55, 27, 2393, tzinfo=timezone.utc)
 PLAIN = EventLines(has_colors=False)
 
 
+pytestmark = pytest.mark.skipif(not hasattr(time, "tzset"), reason="no zone can be set here")
+
+
 @pytest.fixture(autouse=True)
 def berlin(monkeypatch):
     monkeypatch.setenv("TZ", "Europe/Berlin")

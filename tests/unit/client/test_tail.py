@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import threading
 import time
 from datetime import datetime, timezone
 from itertools import islice
 
 import pytest
+import trustme
 
 from madsci.client.delivery import Backoff
 from madsci.client.delivery.access import ServerAccess
@@ -23,6 +25,8 @@ from madsci.common.errors import EventServerError, ServerRefusedError, ServerUnr
 from madsci.common.types.client_config import EventClientConfig
 from support.live_peer import Reply, end_line, event_line, live_peer, place, standing_line
 from support.server import free_port, wait_until
+
+NEEDS_SIGNALS = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals are others here")
 
 
 @pytest.fixture
@@ -336,6 +340,28 @@ def test_closing_in_another_thread_ends_a_pause_that_the_server_asked_for(peer, 
     assert ended_by(tail, close_in_the_pause)
 
 
+@pytest.mark.parametrize("end", [Tail.close, lambda _: None])
+def test_a_tail_that_is_closed_or_dropped_lets_its_connection_go(client, peer, end):
+    peer.script = [lambda reply: reply.begin().write(standing_line(0)).wait_for_the_end()]
+    tail = client.tail()
+    end(tail)
+    del tail
+    assert peer.has_seen_the_end.wait(30)
+
+
+def test_closing_ends_a_wait_for_events_that_come_through_tls(make_client, tmp_path):
+    authority, server = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with live_peer(server) as peer:
+        client = make_client(event_server=peer.url, event_server_ca_file=str(tmp_path / "ca.pem"))
+        tail = client.tail()
+        peer.happen()
+        assert numbers(tail, 1) == [1]
+        assert ended_by(tail, tail.close)
+
+
+@NEEDS_SIGNALS
 def test_closing_twice_and_in_a_signal_handler_is_well(client, peer):
     tail = client.tail()
     before = signal.signal(signal.SIGUSR1, lambda *_: tail.close())
@@ -348,6 +374,7 @@ def test_closing_twice_and_in_a_signal_handler_is_well(client, peer):
     tail.close()
 
 
+@NEEDS_SIGNALS
 def test_an_interrupted_wait_loses_nothing(client, peer):
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -117,7 +117,11 @@ class Tail(Place, Iterator[Event]):
                     self._stream.take(self.position, self._lines)
                 elif (event := self._step()) is not None:
                     return event
+            self._stream.hang_up()  # what ``close`` leaves to whoever has the turn
         return None
+
+    def __del__(self) -> None:
+        self._stream.hang_up()
 
     def _forget_parent(self) -> None:
         self._turn = threading.Lock()
