@@ -123,6 +123,13 @@ def test_a_wrong_flag_is_a_sentence_and_code_2(peer, flags, sentence):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_goes_to_the_output(flag):
+    code, out, err = run("--level", flag)
+    assert (code, err) == (0, "")
+    assert "--selector JSON" in out
+
+
 def test_no_server_is_a_sentence_and_code_2():
     code, _, err = run()
     assert code == 2

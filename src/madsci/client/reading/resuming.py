@@ -158,7 +158,7 @@ class ResumingStream:
             return
         self._failures += 1
         self._telling.broke(
-            f"The live stream of {self._asker.url} broke off and will be resumed: {cause}"
+            f"The live stream of {self._asker.url} broke off and will be resumed: {cause.rstrip('.')}."
         )
         self._wake.wait(self._question.backoff.delay(self._failures, retry_after))
 
@@ -197,7 +197,7 @@ class ResumingStream:
             raise ServerUnreachableError("The connection was closed.")
         lines = self._reader.read(piece)
         if lines and isinstance(lines[-1], Ending):
-            self._reason = f"{lines[-1].reason}."
+            self._reason = lines[-1].reason
         self._lines_of_reply += len(lines)
         if self._lines_of_reply > 1:  # the first one is no sign yet that the reply goes on
             self._failures = 0

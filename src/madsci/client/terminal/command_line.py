@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from madsci.common.asked_time import is_relative
 from madsci.common.errors import SettingsError
-from madsci.common.settings import split_flag, unknown_flag
+from madsci.common.settings import read_flags
 
 USAGE: Final = """\
 usage: python -m madsci.event_manager.tail [flags]
@@ -26,7 +26,7 @@ Shows events as the server takes them, until Ctrl-C. What it says itself goes to
 """
 HINT: Final = "python -m madsci.event_manager.tail --help shows the flags."
 _VALUES: Final = ("url", "level", "text", "selector", "since")
-_SWITCHES: Final = ("json", "no-follow", "help")
+_SWITCHES: Final = ("json", "no-follow")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,6 @@ class Wanted:
     since: str = "last:10"
     as_json: bool = False
     follows: bool = True
-    help: bool = False
 
 
 def read_command_line(words: Sequence[str]) -> Wanted:
@@ -48,19 +47,7 @@ def read_command_line(words: Sequence[str]) -> Wanted:
     Raises:
         SettingsError: a flag is none, lacks its value, or has one that cannot be used.
     """
-    given: dict[str, str] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word in ("-h", *(f"--{name}" for name in _SWITCHES)):
-            given[word.lstrip("-")] = ""
-            continue
-        name, value = split_flag(word, rest)
-        if name not in _VALUES:
-            raise unknown_flag(name, [*_VALUES, *_SWITCHES])
-        if not (value or "").strip():
-            raise SettingsError(f"The flag --{name} has no value. Write --{name} VALUE.")
-        given[name] = str(value).strip()
+    given = read_flags(words, _VALUES, _SWITCHES)
     return Wanted(
         url=given.get("url"),
         level=given.get("level"),
@@ -68,7 +55,6 @@ def read_command_line(words: Sequence[str]) -> Wanted:
         since=_moment(given.get("since", Wanted.since)),
         as_json="json" in given,
         follows="no-follow" not in given,
-        help=not given.keys().isdisjoint(("h", "help")),
     )
 
 

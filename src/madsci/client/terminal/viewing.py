@@ -23,11 +23,12 @@ _WRONG_QUESTION: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTIT
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the view with the arguments of the command line; return the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(words):
+        sys.stdout.write(USAGE)
+        return DONE
     try:
-        wanted = read_command_line(sys.argv[1:] if arguments is None else arguments)
-        if wanted.help:
-            sys.stdout.write(USAGE)
-            return DONE
+        wanted = read_command_line(words)
         with EventClient(_settings(wanted)) as client:
             return _view(client, wanted)
     except (SettingsError, TypeError, ValueError) as error:

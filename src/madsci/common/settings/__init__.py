@@ -1,11 +1,6 @@
 """Settings: models that read what their constructor was not given from the environment and files."""
 
-from madsci.common.settings.command_line import (
-    settings_help,
-    settings_of_flags,
-    split_flag,
-    unknown_flag,
-)
+from madsci.common.settings.command_line import read_flags, settings_help, settings_of_flags
 from madsci.common.settings.files import (
     FileSearch,
     Layer,
@@ -44,13 +39,12 @@ __all__ = [
     "log_level",
     "mask_url",
     "masked_json",
+    "read_flags",
     "read_mapping",
     "resolve_madsci_path",
     "setting_traits",
     "settings_help",
     "settings_of_flags",
-    "split_flag",
     "start_directory",
-    "unknown_flag",
     "unknown_settings",
 ]

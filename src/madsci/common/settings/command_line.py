@@ -35,12 +35,12 @@ def settings_of_flags(model: type[Settings], argv: Sequence[str]) -> Settings:
         if word in ("--help", "-h"):
             sys.stdout.write(settings_help(model))
             raise SystemExit(0)
-        name, text = split_flag(word, rest)
+        name, text = _split_flag(word, rest)
         key = name.replace("-", "_")
         if key not in names:
             if is_unimplemented(model, key):
                 raise SettingsError(no_such_setting(model, f"The flag --{name}", key, names))
-            raise unknown_flag(name, names)
+            raise _unknown_flag(name, names)
         if text is None:
             raise SettingsError(f"The flag --{name} has no value. Write --{name} VALUE.")
         put_text(model, layer, (names[key],), text, f"flag --{name}")
@@ -49,7 +49,31 @@ def settings_of_flags(model: type[Settings], argv: Sequence[str]) -> Settings:
     return model.with_arguments(layer)
 
 
-def split_flag(word: str, rest: list[str]) -> tuple[str, str | None]:
+def read_flags(
+    words: Sequence[str], with_values: Sequence[str], switches: Sequence[str]
+) -> dict[str, str]:
+    """Return the flags that are given, by names with dashes; the value of a switch is empty.
+
+    Raises:
+        SettingsError: a flag is none of these, or has no value.
+    """
+    given: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("--") and word[2:] in switches:
+            given[word[2:]] = ""
+            continue
+        name, value = _split_flag(word, rest)
+        if name not in with_values:
+            raise _unknown_flag(name, [*with_values, *switches])
+        if not (value or "").strip():
+            raise SettingsError(f"The flag --{name} has no value. Write --{name} VALUE.")
+        given[name] = str(value).strip()
+    return given
+
+
+def _split_flag(word: str, rest: list[str]) -> tuple[str, str | None]:
     """Return the name of a flag, with dashes, and its value, for which the next word is taken.
 
     Raises:
@@ -64,7 +88,7 @@ def split_flag(word: str, rest: list[str]) -> tuple[str, str | None]:
     return name, rest.pop(0) if rest and not rest[0].startswith("--") else None
 
 
-def unknown_flag(name: str, known: Iterable[str]) -> SettingsError:
+def _unknown_flag(name: str, known: Iterable[str]) -> SettingsError:
     """Return the error that there is no such flag, with the one that may have been meant."""
     close = nearest(name, [one.replace("_", "-") for one in known])
     remedy = f"; did you mean --{close}?" if close else ". --help lists those that there are."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from madsci.common.errors import SettingsError, StoreError
-from madsci.common.settings import resolve_madsci_path, split_flag, unknown_flag
+from madsci.common.settings import read_flags, resolve_madsci_path
 from madsci.event_manager.migration.copying import copy_events
 from madsci.event_manager.migration.progress import Bars
 from madsci.event_manager.migration.recovering import salvaged_as_json, salvaged_sentences
@@ -57,25 +57,8 @@ def say(lines: Iterable[str], report: Mapping[str, Any], *, as_json: bool) -> No
     sys.stdout.write(f"{text}\n")
 
 
-def _flags(words: Sequence[str], with_values: Sequence[str], switches: Sequence[str]) -> Flags:
-    given: dict[str, str] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if word in switches:
-            given[word.removeprefix("--")] = ""
-            continue
-        name, value = split_flag(word, rest)
-        if name not in with_values:
-            raise unknown_flag(name, [*with_values, *(one.removeprefix("--") for one in switches)])
-        if value is None:
-            raise SettingsError(f"The flag --{name} has no value. Write --{name} VALUE.")
-        given[name] = value
-    return given
-
-
 def _copy_command(words: Sequence[str]) -> Callable[[], int]:
-    given = _flags(words, _COPY, ["--json"])
+    given = read_flags(words, _COPY, ["json"])
     if "from" not in given or "to" not in given:
         raise SettingsError("copy needs --from URL and --to URL.")
     collection = given.get("collection-name")
@@ -111,7 +94,7 @@ def _refuse_no_store(address: StoreAddress) -> None:
 
 
 def _recover_command(words: Sequence[str]) -> Callable[[], int]:
-    given = _flags(words, _RECOVER, ["--in-place", "--json"])
+    given = read_flags(words, _RECOVER, ["in-place", "json"])
     if "to" in given and "in-place" in given:
         raise SettingsError("--to and --in-place cannot both be done. Leave one of them out.")
     address = address_of(_settings(given, ["db-url"]))
@@ -145,7 +128,7 @@ def _settings(given: Flags, names: Sequence[str]) -> MigrationSettings:
 
 
 def _check_command(words: Sequence[str]) -> Callable[[], int]:
-    given = _flags(words, _CHECK, ["--json"])
+    given = read_flags(words, _CHECK, ["json"])
     upkeep = open_upkeep(address_of(_settings(given, _CHECK)))
 
     return lambda: _check(upkeep, as_json="json" in given)
