@@ -26,6 +26,7 @@ from madsci.common.types.client_config import EventClientConfig
 from support.live_peer import Reply, end_line, event_line, live_peer, place, standing_line
 from support.server import free_port, wait_until
 
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 NEEDS_SIGNALS = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="signals are others here")
 
 
@@ -145,6 +146,13 @@ def test_an_older_server_is_called_that(client, peer, status):
     with pytest.raises(ServerRefusedError, match="too old for tail") as caught:
         client.tail()
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize("how", [lambda _: None, lambda reply: reply.begin().finish()])
+def test_a_server_that_hangs_up_before_the_first_line_is_told_by_the_first_call(peer, how):
+    peer.script = 9 * [how]
+    with pytest.raises(ServerUnreachableError, match=peer.url):
+        impatient_tail(peer)
 
 
 def test_what_is_no_event_manager_is_called_that(client, peer):
@@ -410,7 +418,29 @@ def test_threads_that_share_a_tail_get_each_event_once(client, peer):
     assert sorted(found) == list(range(1, 201))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@FORKS
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_that_closes_what_it_got_through_a_fork_leaves_its_parent_alone(client, peer):
+    tail = client.tail()
+    found: list[int] = []
+    waiting = threading.Thread(target=lambda: found.extend(numbers(tail, 1)))
+    waiting.start()
+    child = os.fork()
+    if child == 0:
+        try:
+            tail.close()
+            list(tail)
+        finally:
+            os._exit(0)
+    wait_until(lambda: os.waitpid(child, os.WNOHANG)[0], "the end of the child")
+    peer.happen()
+    waiting.join(10)
+    assert found == [1]
+    assert len(peer.asked) == 1
+    tail.close()
+
+
+@FORKS
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_child_goes_on_by_itself_and_leaves_its_parents_connection_alone(client, peer):
     peer.happen(2)

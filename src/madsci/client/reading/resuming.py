@@ -16,7 +16,7 @@ from typing import Final
 
 from madsci.client.delivery import Backoff, Reply, StreamedReply, Underway, is_temporary
 from madsci.client.reading.asking import Asker
-from madsci.client.reading.live_lines import Ending, Line, LineReader
+from madsci.client.reading.live_lines import Ending, Happening, Line, LineReader
 from madsci.common.errors import ServerRefusedError, ServerUnreachableError
 from madsci.common.stderr import warn_locally
 from madsci.common.telling import INTERVAL
@@ -27,6 +27,8 @@ SILENCE: Final = 30.0
 """Seconds without a word after which a connection is dead: the server says something every ten."""
 _BACKOFF: Final = Backoff(cap=5.0)
 """Somebody watches, so a server that is back is found soon; it is one small request each time."""
+_WORTH: Final = 10.0
+"""Seconds that a connection without events has to last, or those before it count as failures still."""
 _LINES: Final = "application/x-ndjson"
 _TOO_OLD: Final = (404, 405)
 
@@ -66,7 +68,8 @@ class ResumingStream:
         self._underway = Underway()
         self._wake = Wake()
         self._failures = 0
-        self._lines_of_reply = 0
+        self._connected_at = 0.0
+        self._has_events = False
         self._reason = ""
         self._pid = os.getpid()
 
@@ -114,6 +117,7 @@ class ResumingStream:
 
     def hang_up(self) -> None:
         """Let go of the connection; ``take`` makes another."""
+        self._leave_to_parent()
         reply, self._reply = self._reply, None
         self._pieces = iter(())
         if reply is not None:
@@ -125,10 +129,10 @@ class ResumingStream:
 
     def _leave_to_parent(self) -> None:
         if self._pid != os.getpid():
-            # The parent reads on from its socket, which is left alone.
+            # The parent reads on from its socket, which is left alone: its reader may hold a lock.
+            self._reply, self._pieces = None, iter(())
+            self._underway = Underway()
             self._pid = os.getpid()
-            self._reply = None
-            self._pieces = iter(())
 
     def _resume(self, position: str) -> None:
         try:
@@ -148,10 +152,12 @@ class ResumingStream:
     def _read_on(self, into: deque[Line]) -> None:
         try:
             into.extend(self._read())
-        except ServerUnreachableError as error:
-            cause = self._reply.trouble if self._reply is not None else ""
+        except ServerUnreachableError:
+            trouble = self._reply.trouble if self._reply is not None else ""
             self.hang_up()
-            self._wait(self._reason or cause or error.message)
+            if self._has_events or time.monotonic() - self._connected_at > _WORTH:
+                self._failures = 0
+            self._wait(self._reason or trouble or "the connection was closed")
 
     def _wait(self, cause: str, retry_after: float | None = None) -> None:
         if self.is_closed:
@@ -179,12 +185,12 @@ class ResumingStream:
             )
         except ServerRefusedError as error:
             raise self._too_old(error.status) if error.status in _TOO_OLD else error from None
-        self._reply, self._pieces, self._reader = reply, reply.chunks(), LineReader()
-        self._lines_of_reply, self._reason = 0, ""
         if not reply.headers.get("Content-Type", "").startswith(_LINES):
-            stranger = Reply(reply.status, next(self._pieces, b""))
-            self.hang_up()
-            raise self._asker.stranger(stranger, "POST", ROUTE)
+            with reply:
+                said = Reply(reply.status, next(reply.chunks(), b""))
+            raise self._asker.stranger(said, "POST", ROUTE)
+        self._reply, self._pieces, self._reader = reply, reply.chunks(), LineReader()
+        self._connected_at, self._has_events, self._reason = time.monotonic(), False, ""
 
     def _read(self) -> list[Line]:
         """Return the lines of the next piece that comes, of which there may be none.
@@ -194,13 +200,14 @@ class ResumingStream:
         """
         piece = next(self._pieces, None)
         if piece is None:
-            raise ServerUnreachableError("The connection was closed.")
+            raise ServerUnreachableError(
+                f"The Event Manager at {self._asker.url} closed the connection of its live stream. Ask"
+                " again; if it does so again, its log may say why."
+            )
         lines = self._reader.read(piece)
         if lines and isinstance(lines[-1], Ending):
             self._reason = lines[-1].reason
-        self._lines_of_reply += len(lines)
-        if self._lines_of_reply > 1:  # the first one is no sign yet that the reply goes on
-            self._failures = 0
+        self._has_events = self._has_events or any(isinstance(line, Happening) for line in lines)
         return lines
 
     def _too_old(self, status: int) -> ServerRefusedError:
