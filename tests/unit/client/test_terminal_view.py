@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +85,22 @@ def test_a_reader_who_has_seen_enough_ends_the_view_though_no_more_events_come(p
         view.stdout.close()
         assert view.wait(30) == 0
         assert view.stderr.read() == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize(
+    ("output", "code", "said"),
+    [(">/dev/full", 1, "The output cannot be written: No space left on device"), (">&-", 0, "")],
+)
+def test_an_output_that_takes_nothing_is_told_without_a_traceback(peer, output, code, said):
+    peer.happen()
+    command = f"{shlex.join(PROGRAM)} --url {peer.url} --since {place(0)} {output}"
+    ended = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == code
+    assert ended.stderr.startswith(said)
+    assert ended.stderr.count("\n") == bool(said)
 
 
 def test_a_break_and_its_end_are_told_beside_the_events(peer):

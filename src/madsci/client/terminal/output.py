@@ -34,15 +34,18 @@ class Output:
         """Write a line; what the encoding of the output does not have is escaped.
 
         Raises:
-            BrokenPipeError: the reader has gone.
+            BrokenPipeError: the reader has gone, or there was none.
+            OSError: it cannot be written, as on a full disk.
         """
         stream = sys.stdout
+        if stream is None:
+            raise BrokenPipeError
         encoding = getattr(stream, "encoding", None) or "utf-8"
         stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()
 
     def __enter__(self) -> Self:
-        if hasattr(select, "poll"):
+        if hasattr(select, "poll") and sys.stdout is not None:
             self._watch = threading.Thread(target=self._look, name="madsci-output", daemon=True)
             self._watch.start()
         return self
@@ -56,9 +59,9 @@ class Output:
         self._over.set()
         if self._watch is not None:
             self._watch.join(2 * _LOOK)
-        if kind is not None and issubclass(kind, BrokenPipeError):
+        if kind is not None and issubclass(kind, OSError):
             self.has_reader = False
-        if not self.has_reader:
+        if not self.has_reader and sys.stdout is not None:
             _write_no_more()
 
     def _look(self) -> None:

@@ -65,6 +65,11 @@ def _view(client: EventClient, wanted: Wanted) -> int:
                 output.write(json_line(event) if wanted.as_json else lines.line(event))
     except BrokenPipeError:
         return DONE
+    except OSError as error:
+        write_line(
+            f"The output cannot be written: {error.strerror}. The last position: {tail.position}"
+        )
+        return FAILED
     except KeyboardInterrupt:
         write_line(f"\nGo on from here with: --since {tail.position}")
         return INTERRUPTED
