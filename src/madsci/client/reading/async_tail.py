@@ -111,11 +111,12 @@ class AsyncTail(Place, AsyncIterator[Event]):
                 begin(stream, lines)
             return lines
 
-        self._waiting = _in_thread(receive)
+        self._waiting = waiting = _in_thread(receive)
         with contextlib.ExitStack() as undo:
             undo.callback(self._let_go)  # whatever ends the wait, such as being cancelled
+            await asyncio.wait([waiting])
             try:
-                self._lines.extend(await asyncio.shield(self._waiting))
+                self._lines.extend(waiting.result())
             except EventServerError:
                 if self._is_closed:  # by another task, amid connecting
                     return
