@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from itertools import islice
 
 from hypothesis import given, settings
@@ -52,7 +54,8 @@ breaks = st.one_of(
 def test_breaks_at_any_byte_make_no_gap_and_no_repetition(scripts):
     said: list[str] = []
     question = LiveQuestion({}, b"{}", 10.0, 10.0, Backoff(base=0.001, cap=0.001))
-    with live_peer() as peer:
+    console = io.StringIO()
+    with live_peer() as peer, contextlib.redirect_stderr(console):
         peer.happen(EVENTS)
         peer.script = [lambda reply: reply.begin().write(standing_line(0, is_live=False)), *scripts]
         asker = Asker(HttpTransport(ServerAccess(peer.url)), EventClientConfig(retry_enabled=False))
@@ -60,3 +63,4 @@ def test_breaks_at_any_byte_make_no_gap_and_no_repetition(scripts):
             seen = [event.event_data["number"] for event in islice(tail, EVENTS)]
             assert seen == list(range(1, EVENTS + 1))
             assert tail.position == place(EVENTS)
+    assert console.getvalue() == ""  # no half line was joined with another
