@@ -126,13 +126,17 @@ class Live:
                 self._has_failed = False
             except StoreError as error:
                 rest = _PAUSE
-                self._tell(error)
+                self._tell(error.message)
+            except Exception as error:  # they wait for more, and would wait for ever
+                rest = _PAUSE
+                _logger.debug("The feed could not be shown", exc_info=True)
+                self._tell(repr(error))
             self._beat()
             self._stopping.wait(rest)
 
-    def _tell(self, error: StoreError) -> None:
+    def _tell(self, reason: str) -> None:
         if not self._has_failed:
-            _logger.warning("Who watches events is shown nothing new: %s", error.message)
+            _logger.warning("Who watches events is shown nothing new: %s", reason)
         self._has_failed = True
 
     def _take_up(self) -> None:
@@ -180,16 +184,22 @@ class Live:
         here = self._position
         waiting, self._waiting = self._waiting, []
         read: dict[Position, Entries] = {}
-        for place, watcher in enumerate(waiting):
-            if here is None or watcher.has_left:
-                continue
-            try:
-                self._hand_over([self._entering(watcher, here, read)])
-            except StoreError:
-                self._waiting += waiting[place:]
-                raise
-            except MadsciError as error:
-                self._hand_over([_failing(watcher, error)])
+        try:
+            while waiting:
+                watcher = waiting[0]
+                if here is not None and not watcher.has_left:
+                    self._hand_over([self._answer(watcher, here, read)])
+                waiting.pop(0)
+        finally:  # the one that could not be answered comes last the next time
+            self._waiting += waiting[1:] + waiting[:1]
+
+    def _answer(self, watcher: Watcher, here: Position, read: dict[Position, Entries]) -> _Handover:
+        try:
+            return self._entering(watcher, here, read)
+        except StoreError:
+            raise
+        except MadsciError as error:
+            return _failing(watcher, error)
 
     def _entering(self, watcher: Watcher, here: Position, read: dict[Position, Entries]) -> _Handover:
         kind = _Kind(repr(watcher.selector), watcher.frames)

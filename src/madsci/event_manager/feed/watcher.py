@@ -57,7 +57,7 @@ class Watcher:
     def joins(self) -> None:
         """Wait to be let in among those who are shown what comes."""
         if self._state is _State.PAST:
-            self._state = _State.JOINING
+            self._state, self.rounds = _State.JOINING, 0
 
     async def let_in(self) -> None:
         """Return once it was let in, or there is more of the past to read.

@@ -158,8 +158,14 @@ class Watch:
             if not self._follow:
                 self.end(_ALL)
             if self._reason is None:
-                await self.join()
+                await self._join_again()
         yield watcher.frames.end(watcher.position, self._reason)
+
+    async def _join_again(self) -> None:
+        try:
+            await self.join()
+        except MadsciError as error:  # such as of a database that is another one now
+            self.end(error.message)
 
     async def _past(self, watcher: Watcher) -> AsyncIterator[bytes]:
         """Yield what was committed up to now behind the watcher's position."""

@@ -260,19 +260,20 @@ def test_there_are_only_so_many_streams(monkeypatch):
 class AwayForAWhile(MemoryStore):
     """A store whose feed cannot be read for some calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
         self.refusals = 0
+        self._error = error
 
     def since(self, *arguments, **named):
         if self.refusals:
             self.refusals -= 1
-            raise StoreUnavailableError("The store is away.")
+            raise self._error
         return super().since(*arguments, **named)
 
 
 def test_a_store_that_is_away_for_a_while_ends_no_stream():
-    store = AwayForAWhile()
+    store = AwayForAWhile(StoreUnavailableError("The store is away."))
 
     async def test(lab):
         past, live = await open_watch(lab, From(0)), await open_watch(lab)
@@ -282,6 +283,33 @@ def test_a_store_that_is_away_for_a_while_ends_no_stream():
         assert await take(live, 1) == await take(past, 1) == ["one"]
 
     with_lab(test, store)
+
+
+def test_a_mistake_of_ours_ends_no_stream(caplog):
+    store = AwayForAWhile(ZeroDivisionError("a mistake"))
+
+    async def test(lab):
+        lines = await open_watch(lab)
+        await live_from_now_on(lines)
+        store.refusals = 1
+        lab.append("one")
+        assert await take(lines, 1) == ["one"]
+
+    with_lab(test, store)
+    assert "shown nothing new: ZeroDivisionError('a mistake')" in caplog.text
+
+
+def test_a_database_that_is_another_one_now_ends_the_stream_and_says_so():
+    async def test(lab):
+        lab.append(*names(0, 3))
+        lines = await open_watch(lab, From(0))
+        await anext(lines)
+        lab.store._log.clear()
+        lab.store._lane = "another"
+        *_, last = [line async for line in lines]
+        assert "is not one of this event store" in last["end"]
+
+    with_lab(test)
 
 
 def test_nobody_costs_the_feed_nothing():
