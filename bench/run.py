@@ -18,6 +18,7 @@ from pathlib import Path
 import apsw
 import busy
 import client
+import follow
 import http_load
 import ingest
 import large
@@ -36,6 +37,7 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "bulk": ingest.measure,
     "reads": reads.measure,
     "busy": busy.measure,
+    "follow": follow.measure,
     "large": large.measure,
     "client": client.measure,
     "mongo": mongo.measure,
@@ -51,9 +53,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     groups = options.groups or list(GROUPS)
     code = 0
-    if "single" in groups and not http_load.is_installed():
+    loaded = {"single", "follow"} & set(groups)
+    if loaded and not http_load.is_installed():
         print(http_load.HOW_TO_INSTALL, file=sys.stderr)
-        groups = [group for group in groups if group != "single"]
+        groups = [group for group in groups if group not in loaded]
         code = 1
     for module in (mongo, peers):
         if module.GROUP in groups and (missing := module.what_is_missing()):

@@ -65,6 +65,15 @@ def without_store(folder: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def followed(folder: Path) -> Iterator[Server]:
+    """Run the same server with three followers of its feed."""
+    command = [sys.executable, str(_HERE / "following_server.py")]
+    settings = {"EVENT_DB_URL": f"sqlite:///{folder}/events.db"}
+    with _running("Event Manager, followed", command, folder, settings) as it:
+        yield it
+
+
+@contextlib.contextmanager
 def plain_fastapi(folder: Path) -> Iterator[Server]:
     """Run FastAPI with a pydantic model."""
     command = [sys.executable, str(_HERE / "plain_fastapi.py"), "PORT"]

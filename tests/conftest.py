@@ -40,9 +40,12 @@ def own_lab(tmp_path_factory):
 
 
 def pytest_addoption(parser):
-    parser.addoption(
-        "--examples", type=int, default=60, help="of each operation, in the drill of OpenAPI"
-    )
+    for name, number, what in (
+        ("--examples", 60, "of each operation, in the drill of OpenAPI"),
+        ("--kills", 12, "of each drill of those who follow; 100 take half an hour"),
+        ("--stored", 200_000, "events of the file whose upgrade is killed"),
+    ):
+        parser.addoption(name, type=int, default=number, help=what)
 
 
 def pytest_collection_finish(session):

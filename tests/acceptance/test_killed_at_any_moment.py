@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -18,9 +18,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from madsci.event_manager.model.feed import START
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+from madsci.event_manager.stores.sqlite.schema import SCHEMA_VERSION
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support import mongo_servers
 from support.older_files import make_older
@@ -28,6 +30,8 @@ from support.server import ServerProcess, running_server
 
 KILLS = 30
 EVENTS = 5_000
+UPGRADES = 20
+"""Kills of the first start with a large file of an earlier version; how large, ``--stored`` says."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -85,6 +89,7 @@ def test_first_starts_that_are_killed_are_in_nobodys_way(tmp_path, place):
 OPEN = """
 import sys
 from pathlib import Path
+from madsci.event_manager.stores.sqlite.schema import SCHEMA_VERSION
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 print("ready", flush=True)
@@ -136,6 +141,80 @@ def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
             assert len(store.find(asked).events) == EVENTS // 100
         with closing(SqliteStore(path)) as store:  # what came of it is whole
             assert store.find(Query(limit=EVENTS)).events == events[::-1]
+
+
+@pytest.mark.timeout(3_600)
+def test_a_large_file_whose_first_start_is_killed_is_followed_from_its_first_event(tmp_path, request):
+    stored = request.config.getoption("stored")
+    server = ServerProcess(tmp_path)
+    old = tmp_path / "old.db"
+    fill(old, stored)
+    with closing(apsw.Connection(str(old))) as file:
+        make_older(file, 5)
+
+    def put_back() -> None:
+        for one in tmp_path.glob("events.db*"):
+            one.unlink()
+        shutil.copyfile(old, server.database)
+
+    put_back()
+    whole = seconds_of(server.start)
+    server.kill()
+    chance = random.Random(stored)
+    again = 0
+    for _ in range(UPGRADES):
+        if schema_of(server.database) == SCHEMA_VERSION:
+            assert count_in(server.database) == stored
+            put_back()
+            again += 1
+        kill_within(server.launch(), chance.uniform(0.2, 1.0) * whole)
+    assert again < UPGRADES, "no blow met an upgrade"
+    server.start()
+    assert server.post("event", {"_id": "new", "event_data": {}}).status == 200
+    assert server.get("events/count")["count"] == stored + 1
+    assert server.stop() in (0, -15)
+    with closing(SqliteStore(server.database)) as store:
+        assert store.troubles() == []
+        assert list(followed(store)) == [*(f"event-{number}" for number in range(stored)), "new"]
+
+
+def fill(path: Path, size: int) -> None:
+    """Make a file of so many events."""
+    with closing(SqliteStore(path)) as store:
+        for first in range(0, size, 10_000):
+            store.append(
+                [
+                    StoredEvent(
+                        f"event-{number}", "log", 20, False, number, number,
+                        {"node_id": f"n{number % 7}"}, encode_json({"message": f"plate {number}"}),
+                    )
+                    for number in range(first, min(first + 10_000, size))
+                ]
+            )  # fmt: skip
+
+
+def schema_of(path: Path) -> int:
+    with closing(looked_at(path)) as file:
+        return int(file.pragma("user_version"))
+
+
+def count_in(path: Path) -> int:
+    with closing(looked_at(path)) as file:
+        return int(file.execute("SELECT count(*) FROM events").get)
+
+
+def looked_at(path: Path) -> apsw.Connection:
+    """The file as the blow left it: who only reads does not put its log in order."""
+    return apsw.Connection(str(path), apsw.SQLITE_OPEN_READONLY)
+
+
+def followed(store: SqliteStore) -> Iterator[str]:
+    """The ids of all entries of the feed."""
+    part = store.since(START, 5_000)
+    while part.entries or part.has_more:
+        assert part.missed == 0
+        yield from (one.event.event_id for one in part.entries)
+        part = store.since(part.next, 5_000)
 
 
 def test_imports_that_are_killed_can_be_repeated(tmp_path, place, request):

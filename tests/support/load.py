@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+from collections.abc import Collection, Sequence
 
 from typing_extensions import Self
 
@@ -15,16 +16,26 @@ class Load:
     """Threads that send events, single and in bulk, and remember which were acknowledged.
 
     ``name`` begins the ids of the events; ``pause`` is the rest of each thread between two requests.
+    With ``repeats`` each request is sent once more, and one of ten events is an alert then.
     """
 
     def __init__(
-        self, server: ServerProcess, threads: int = 6, name: str = "", pause: float = 0.0
+        self,
+        server: ServerProcess,
+        threads: int = 6,
+        name: str = "",
+        pause: float = 0.0,
+        *,
+        repeats: bool = False,
     ) -> None:
         self.server = server
         self.name = name
         self.pause = pause
+        self.repeats = repeats
         self.acknowledged: list[str] = []
         self.sent: set[str] = set()
+        self.raised: list[str] = []
+        """Those that were acknowledged, and then once more as alerts."""
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(number,)) for number in range(threads)
@@ -47,18 +58,35 @@ class Load:
             size = 1 if number % 2 else 50
             ids = [f"{self.name}{number}-{count + index}" for index in range(size)]
             count += size
-            bodies = [json.dumps({"event_id": one, "event_data": {"message": one}}) for one in ids]
             self.sent.update(ids)
-            try:
-                connection.request("POST", "/event" if size == 1 else "/events", "\n".join(bodies))
-                reply = connection.getresponse()
-                reply.read()
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                self._stopping.wait(0.01)  # the server is away; do not spin
-                continue
-            if reply.status == 200:
+            is_there = self._send(connection, ids, ())
+            if is_there:
                 self.acknowledged.extend(ids)
+            if self.repeats:
+                alerts = [one for one in ids if one.endswith("7")]
+                if self._send(connection, ids, alerts):
+                    if is_there:
+                        self.raised.extend(alerts)
+                    else:
+                        self.acknowledged.extend(ids)
             if self.pause:
                 self._stopping.wait(self.pause)
         connection.close()
+
+    def _send(
+        self, connection: http.client.HTTPConnection, ids: Sequence[str], alerts: Collection[str]
+    ) -> bool:
+        """Send events; tell whether they were acknowledged."""
+        bodies = [
+            json.dumps({"event_id": one, "alert": one in alerts, "event_data": {"message": one}})
+            for one in ids
+        ]
+        try:
+            connection.request("POST", "/event" if len(ids) == 1 else "/events", "\n".join(bodies))
+            reply = connection.getresponse()
+            reply.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            self._stopping.wait(0.01)  # the server is away; do not spin
+            return False
+        return reply.status == 200
