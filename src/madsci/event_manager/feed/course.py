@@ -63,8 +63,9 @@ class Course:
         self._not_before = 0.0
         self._held_at: Entry | None = None
         self._behind_it: Position | None = None
-        self._alone = 0
-        """How many entries it is still given one by one."""
+        self._suspects = 0
+        """Of how many entries to come one is why it raised. It is given half of them, then half of
+        those that are left, so that a failure among a thousand costs it ten steps."""
         self.failure: Failure | None = None
         self.missed = 0
         """Entries that were deleted, or damaged, before it came to them, since this start."""
@@ -78,7 +79,7 @@ class Course:
         """Know nothing of it any more: another server goes on with it."""
         self._position, self._wake_at = None, None
         self.failure, self._held_at, self._pause = None, None, _FIRST_PAUSE
-        self._alone = 0
+        self._suspects = 0
 
     def rest(self) -> float | None:
         """Return in how many seconds it is to be asked though nothing was committed, if at all."""
@@ -94,7 +95,7 @@ class Course:
             return False
         try:
             position = self._begin()
-            part = self._since(position, 1 if self._alone else _AT_ONCE)
+            part = self._since(position, max(1, self._suspects // 2) if self._suspects else _AT_ONCE)
             is_due = self._wake_at is not None and self._clock() >= self._wake_at
             if part.next == position and not is_due:
                 return False
@@ -113,9 +114,10 @@ class Course:
     def _step(self, position: Position, part: Entries) -> bool:
         concluded = self._conclude(part)
         if concluded is not None:
+            self._suspects = max(0, self._suspects - len(part.entries))
             return self._keep(position, part.next, concluded, part.missed) and part.has_more
         if len(part.entries) > 1:  # up to the one that it raises for, if there is one
-            self._alone = len(part.entries)
+            self._suspects = len(part.entries)
             return True
         return False
 
@@ -139,7 +141,6 @@ class Course:
             return False
         self._position, self._wake_at = then, concluded.wake_at
         self.missed += missed
-        self._alone = max(0, self._alone - 1)
         self.failure, self._held_at, self._pause = None, None, _FIRST_PAUSE
         return True
 
@@ -157,4 +158,5 @@ class Course:
         if entry is None or position is None or then is None or entry.event.event_id != event_id:
             return False
         _logger.warning("The follower %s passes over the event %s", self.follower.name, event_id)
+        self._suspects = 0
         return self._keep(position, then, Conclusion(wake_at=self._wake_at))

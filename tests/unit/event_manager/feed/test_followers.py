@@ -161,6 +161,26 @@ def test_a_follower_that_raises_stops_at_that_entry_and_is_tried_again(store, co
     assert one.failure is None
 
 
+def test_an_event_that_it_raises_for_among_thousands_costs_it_few_steps(store, course):
+    given: list[int] = []
+
+    class Counted(Counter):
+        def conclude(self, entries: Sequence[Entry], kept: Kept, now: int) -> Conclusion:
+            given.append(len(entries))
+            return super().conclude(entries, kept, now)
+
+    one = course(Counted(refuses=["e700", "e2300"]))
+    append(store, *names(0, 3_000))
+    for number in (700, 2_300):
+        drive(one)
+        assert one.failure.event_id == f"e{number}"
+        assert one.skip(f"e{number}")
+    drive(one)
+    assert seen(store) == [one for one in names(0, 3_000) if one not in ("e700", "e2300")]
+    assert len(given) < 60
+    assert given[-1] > 100
+
+
 def test_a_follower_can_be_told_to_skip_the_event_that_holds_it_up_and_no_other(store, course):
     one = course(Counter(refuses=["e1"]))
     append(store, *names(0, 4))
@@ -246,7 +266,7 @@ class Big(Counter):
         return Conclusion([put("big", one.event.event_id, text) for one in entries])
 
 
-def test_a_follower_that_concludes_too_much_at_once_is_given_entry_by_entry(store, course):
+def test_a_follower_that_concludes_too_much_at_once_is_given_fewer_entries(store, course):
     one = course(Big())
     append(store, *names(0, 12), "huge", "last")
     drive(one)
