@@ -76,6 +76,9 @@ def positions(start: Position, entries: Iterable[Entry]) -> Iterator[str]:
     numbers = dict(start.lanes)
     for entry in entries:
         numbers[entry.lane] = entry.number
+        if len(numbers) == 1:
+            yield f"{entry.lane}-{entry.number}"
+            continue
         yield ".".join([f"{lane}-{numbers[lane]}" for lane in sorted(numbers)])
 
 

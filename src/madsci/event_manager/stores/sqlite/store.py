@@ -16,7 +16,7 @@ from madsci.common.memory import give_back_memory
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.model.query import JsonPage, Page, Query
-from madsci.event_manager.model.selector import EVERYTHING, Selector
+from madsci.event_manager.model.selector import EVERYTHING, Selector, is_everything
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import Change, Step, check_size
 from madsci.event_manager.model.tally import Count, Tally
@@ -43,6 +43,7 @@ from madsci.event_manager.stores.sqlite.file.rescuing import Rescue
 from madsci.event_manager.stores.sqlite.file.room import Room
 from madsci.event_manager.stores.sqlite.file.shrinking import Shrinker
 from madsci.event_manager.stores.sqlite.reading import SqliteReader
+from madsci.event_manager.stores.sqlite.recent import RecentEntries
 from madsci.event_manager.stores.sqlite.retiring import archive, delete, in_parts
 from madsci.event_manager.stores.sqlite.transaction import transaction, unsynced
 
@@ -82,6 +83,7 @@ class SqliteStore:
         self._writer = opened.writer
         self._lane = opened.lane
         self._count, self._last_seq, self._missing = opened.events, opened.last_seq, opened.missing
+        self._recent = RecentEntries(self._lane)
         self._writing = threading.Lock()
         """Held by the thread that uses the writing connection."""
         self._presence = Presence(path)
@@ -111,9 +113,14 @@ class SqliteStore:
     def _append(self, events: Sequence[StoredEvent]) -> list[AppendOutcome]:
         with self._using():
             self._room.admit()
+            before = self._last_seq
             with transaction(self._writer):
-                outcomes, stored, last = append(self._writer, events, self._last_seq)
+                outcomes, stored, last = append(self._writer, events, before)
             self._acknowledge(last, self._count + stored)
+            if stored == len(events):
+                self._recent.add(before, events)
+            else:  # an alert may have been raised on one of them
+                self._recent.forget()
             self._room.has_failed = False
             if stored < len(events):  # among the others may have been a damaged one that is whole now
                 self._noting.number = quarantine.number(self._writer)
@@ -153,6 +160,11 @@ class SqliteStore:
         budget: Budget = UNLIMITED,
     ) -> Entries:
         """Return what follows a position; see ``FeedReader``."""
+        self._check_open()
+        if until is None and is_everything(selector):
+            recent = self._recent.since(position, limit, self._last_seq)
+            if recent is not None:
+                return recent
         return self._reader.since(position, limit, until, selector, budget)
 
     def before(self, event_ids: Sequence[str]) -> Position:
@@ -258,6 +270,7 @@ class SqliteStore:
                 changed = change(self._writer)
                 if self._writer.total_changes() != before:
                     last = self._number_change(last)
+            self._recent.forget()
             deleted = changed if is_deletion and isinstance(changed, int) else 0
             self._acknowledge(last, self._count - deleted)
         return changed
