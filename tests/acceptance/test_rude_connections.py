@@ -45,6 +45,15 @@ class LimitedServer(ServerProcess):
         return self.process
 
 
+def sockets_of(server: ServerProcess) -> int:
+    assert server.process is not None
+    found = 0
+    for one in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # it is closed just now
+            found += str(one.readlink()).startswith("socket:")
+    return found
+
+
 def memory(server: ServerProcess) -> float:
     """The resident memory of the server, in MB."""
     assert server.process is not None
@@ -198,9 +207,11 @@ def test_a_reader_that_stops_is_closed(server):
     server.post("events", [{"event_data": "x" * 100_000} for _ in range(100)])
     question = b"GET /events?number=100 HTTP/1.1\r\nHost: test\r\n\r\n"
     with sending(server):
+        before = sockets_of(server)
         stopped = [open_socket(server, question, room=65_536) for _ in range(5)]
         with closing(stopped):
-            time.sleep(3)
+            wait_until(lambda: sockets_of(server) >= before + 5, "the readers")
+            wait_until(lambda: sockets_of(server) <= before + 1, "the end of all but the sender")
             for one in stopped:
                 assert len(answer(one)) < 10_000_000
 

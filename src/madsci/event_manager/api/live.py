@@ -100,7 +100,7 @@ def live_operations(
         watch = await attended(request.receive, watching.open(sought, frames, beginning, follow=follow))
         return _LiveReply(watch, frames)
 
-    content = {one: {"schema": {"type": "string"}} for one in FORMS}
+    content = {kind: {"schema": form.schema} for kind, form in FORMS.items()}
     for method, name, body in (("GET", "stream_events", None), ("POST", "stream_query", SELECTOR_BODY)):
         operations.add(
             method,

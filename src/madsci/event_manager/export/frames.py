@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
 
@@ -22,6 +22,8 @@ class Frames(Protocol):
     """A form in which entries are streamed. Without state; equal ones make the same frames."""
 
     media_type: str
+    schema: ClassVar[dict[str, Any]]
+    """What OpenAPI says of it."""
 
     @property
     def opening(self) -> bytes:
@@ -47,6 +49,16 @@ class ServerSentEvents:
 
     encoding: Encoding
     media_type = "text/event-stream"
+    schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "description": "A message is an event; the others say how far it is, and why it ends.",
+        "properties": {
+            "id": {"type": "string", "description": "The position behind it."},
+            "event": {"enum": ["message", "position", "end"]},
+            "data": {"type": "string", "description": "JSON."},
+        },
+        "required": ["id", "data"],
+    }
     opening = b"retry: 1000\n\n"
 
     def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
@@ -79,6 +91,7 @@ class JsonLines:
 
     encoding: Encoding
     media_type = "application/x-ndjson"
+    schema: ClassVar[dict[str, Any]] = {"type": "string"}
     opening = b""
 
     def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
