@@ -15,9 +15,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from madsci.event_manager.stores.mongo import tables
+from madsci.event_manager.model.tables import FOLLOWERS, position_of
+from madsci.event_manager.stores.mongo import tables, turns
 from madsci.event_manager.stores.mongo.connection import Database, connect
-from madsci.event_manager.stores.mongo.lanes import RAISED_NUMBER
+from madsci.event_manager.stores.mongo.lanes import LANES, RAISED_NUMBER, head_of, states
+from madsci.event_manager.stores.mongo.presence import SERVERS
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.following_server import NAMES, read_lines
 from support.load import Load
@@ -163,7 +165,7 @@ def test_servers_and_a_database_that_are_killed_repeat_nothing_for_followers(
             )
         entries = entries_of(database)
         for name in NAMES:
-            seen = seen_by(database, name)
+            seen = read_lines(partial(tables.scan, database), name)
             check_seen(seen, {one for one in entries if one[-1] != "!"}, loads)
             assert {entry for _, _, entry in seen} == entries
 
@@ -175,11 +177,12 @@ def await_more(loads: list[Load]) -> None:
         wait_until(lambda load=load, known=known: len(load.acknowledged) > known + 50, "new events")
 
 
-def seen_by(database: Database, name: str) -> list[tuple[str, int, str]]:
-    return read_lines(partial(tables.scan, database), name)
-
-
 def is_at_the_end(database: Database, name: str) -> bool:
-    """Tell whether a follower has seen as much as there is; asked at leisure, since it reads all."""
-    threading.Event().wait(2.0)
-    return len(seen_by(database, name)) >= len(entries_of(database))
+    """Tell whether a follower is behind all lanes, and none is still to be ended."""
+    threading.Event().wait(1.0)  # asking is work for a database that others wait for
+    living = turns.holders(database, SERVERS)
+    is_left = {"$or": [{"left_at": {"$ne": None}}, {"server": {"$nin": living}}]}
+    if database[LANES].count_documents({"ended": None, **is_left}):
+        return False
+    place = tables.read(database, FOLLOWERS, name)
+    return place is not None and head_of(states(database)).beyond(position_of(place)) == 0

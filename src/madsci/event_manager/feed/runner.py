@@ -15,6 +15,7 @@ from madsci.common.ids import new_ulid
 from madsci.common.types.health import FollowerHealth
 from madsci.event_manager.feed.course import Course, FeedStore
 from madsci.event_manager.feed.follower import Follower
+from madsci.event_manager.feed.pace import Pace
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.stores.base import EventLog
 
@@ -106,6 +107,7 @@ class Followers:
         self._part = _SharedPart(store)
         self._courses = [Course(one, store, since=self._part.since) for one in followers]
         self._place = _Place(store, elapsed)
+        self._pace = Pace()
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._turn = threading.Lock()
@@ -151,9 +153,12 @@ class Followers:
             if was_ours and not is_ours:
                 self._leave()
             was_ours = is_ours
+            self._pace.begin()
             if not (is_ours and self._advance()):
                 self._stopping.wait(_PACE)
                 self._woken.wait(self._rest() if is_ours else _LOOK)
+            elif self._woken.is_set():
+                self._stopping.wait(self._pace.rest())
         self._place.let_go()
 
     def _leave(self) -> None:
