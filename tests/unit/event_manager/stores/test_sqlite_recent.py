@@ -107,9 +107,9 @@ def test_large_events_are_kept_up_to_a_bound(entries, members):
 
 def test_small_events_are_kept_up_to_a_number_and_what_alone_is_too_large_is_not(entries):
     last = 3 * recent.MOST_ENTRIES
-    entries.add(0, events(1, last))
-    assert numbers(entries, last - recent.MOST_ENTRIES - 1) is None
     first = last - recent.MOST_ENTRIES
+    entries.add(0, events(1, last))
+    assert numbers(entries, first - 1) is None
     assert numbers(entries, first, 2) == [first + 1, first + 2]
     entries.add(last, events(1, 1, '"' + "x" * recent.MOST_BYTES + '"'))
     assert numbers(entries, last) is None

@@ -11,6 +11,9 @@ from madsci.event_manager.stores.mongo.lanes import LANE, NUMBER, OwnLane, end, 
 from madsci.event_manager.stores.upkeep import Progress
 
 _AT_ONCE: Final = 1_000
+_CHANGED_AT_ONCE: Final = 50
+"""Changes of one command: servers that only speak MongoDB's protocol may hang at a hundred. Each is
+found by its id alone, since such a server looks through all events for anything more."""
 _NOT_YET: Final = {LANE: None}
 _SERVER: Final = "migration"
 """Stands for who writes in the lane; it is nobody's when the migration was killed, and ends then."""
@@ -33,12 +36,12 @@ class Numbering:
         whole, done = self._events.count_documents(_NOT_YET), 0
         while ids := self._next_ids():
             name, first = lane.take(len(ids))
-            self._events.bulk_write(
-                [
-                    UpdateOne({"_id": one, **_NOT_YET}, {"$set": {LANE: name, NUMBER: number}})
-                    for number, one in enumerate(ids, first)
-                ]
-            )
+            changes = [
+                UpdateOne({"_id": one}, {"$set": {LANE: name, NUMBER: number}})
+                for number, one in enumerate(ids, first)
+            ]
+            for start in range(0, len(changes), _CHANGED_AT_ONCE):
+                self._events.bulk_write(changes[start : start + _CHANGED_AT_ONCE])
             lane.acknowledge()
             publish(self._database, name, first + len(ids) - 1)
             done += len(ids)
