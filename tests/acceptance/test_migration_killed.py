@@ -15,12 +15,14 @@ import pytest
 from madsci.common.clock import zone_named
 from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.connection import connect
+from madsci.event_manager.stores.mongo.lanes import LANE, NUMBER, PLACES
 from madsci.event_manager.stores.mongo.migrating import Migration
 from madsci.event_manager.stores.mongo.normalising import RENAMED
 from madsci.event_manager.stores.mongo.schema import Schema
 from support.old_database import ZONE, write_old_database
 
 KILLS = 30
+WITHOUT_PLACES = dict.fromkeys(PLACES, 0)
 TOOL = """
 import os, signal, sys
 from pymongo import monitoring
@@ -71,7 +73,15 @@ class Lab:
         return done
 
     def events(self) -> dict[object, dict]:
-        return {one["_id"]: one for one in self.database["events"].find()}
+        """The events without their places in the feed."""
+        return {one["_id"]: one for one in self.database["events"].find({}, WITHOUT_PLACES)}
+
+    def is_half_numbered(self) -> bool:
+        events = self.database["events"]
+        return 0 < events.count_documents({LANE: {"$gt": ""}}) < events.count_documents({})
+
+    def places(self) -> list[tuple[str, int]]:
+        return [(one[LANE], one[NUMBER]) for one in self.database["events"].find()]
 
     def backups(self) -> list[Path]:
         return sorted((self.folder / ".madsci" / "mongodb" / "backups").glob("madsci_events_backup_*"))
@@ -82,7 +92,7 @@ class Lab:
         other["events"].insert_many(documents.values())
         for step in Migration(other, "events", Schema.own(), zone_named(ZONE), decimals=False).steps():
             step.run(lambda *_: None)
-        return {one["_id"]: one for one in other["events"].find()}
+        return {one["_id"]: one for one in other["events"].find({}, WITHOUT_PLACES)}
 
 
 @pytest.fixture
@@ -100,8 +110,8 @@ def test_a_migration_that_is_killed_thirty_times_ends_well_and_names_its_first_b
     before, moments = lab.events(), random.Random(7)
     wanted = lab.migrated(before)
     killed = 0
-    while killed < KILLS:
-        done = lab.run(moments.randint(0, 4))
+    while killed < KILLS or not lab.is_half_numbered():
+        done = lab.run(moments.randint(0, 4) if killed < KILLS else 12)
         assert done.returncode == -9, done.stderr + done.stdout
         killed += 1
         there = lab.database["events"].count_documents({})
@@ -110,6 +120,8 @@ def test_a_migration_that_is_killed_thirty_times_ends_well_and_names_its_first_b
         assert there + len(aside) + unreadable >= len(before)
     report = json.loads(lab.run(-1).stdout)
     assert lab.events() == wanted
+    places = lab.places()
+    assert len(set(places)) == len(places) == len(wanted)
     assert lab.database["unreadable_events"].count_documents({}) == len(before) - len(wanted)
     named = Path(report["backup"])
     assert report["resumed"] is True
