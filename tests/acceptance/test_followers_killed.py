@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(7_200)]
 CATCHING_UP = 900.0
 """Seconds until a slow database has shown the followers all that killed servers wrote, at most."""
 SLOWER = 4
-"""A quarter of the kills where a database is killed, too: each of its recoveries takes half a minute."""
+"""A quarter of the kills where a database is killed, too: its recoveries take half a minute each."""
 DATABASE = "followed"
 PROGRAM = Path(__file__).parent.parent / "support" / "following_server.py"
 
