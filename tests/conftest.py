@@ -42,8 +42,9 @@ def own_lab(tmp_path_factory):
 def pytest_addoption(parser):
     for name, number, what in (
         ("--examples", 60, "of each operation, in the drill of OpenAPI"),
-        ("--kills", 12, "of each drill of those who follow; 100 take half an hour"),
-        ("--stored", 200_000, "events of the file whose upgrade is killed"),
+        ("--kills", 8, "of each drill of those who follow; 100 take half an hour"),
+        ("--servers", 3, "on one database, in the drill of those who follow"),
+        ("--stored", 50_000, "events of the file whose upgrade is killed"),
     ):
         parser.addoption(name, type=int, default=number, help=what)
 

@@ -1,6 +1,6 @@
 """`kill -9` of servers and databases under load: followers conclude from each entry once.
 
-`--kills` says how often; `--kills 100` is the whole drill.
+`--kills` says how often, `--servers` how many share a database; `--kills 100` is the whole drill.
 """
 
 from __future__ import annotations
@@ -139,12 +139,11 @@ def entries_of(database: Database) -> set[str]:
     return ids | {f"{one['_id']}!" for one in raised}
 
 
-@pytest.mark.parametrize("count", [2, 3])
 def test_servers_and_a_database_that_are_killed_repeat_nothing_for_followers(
-    tmp_path, mongo_server, kills, count
+    tmp_path, mongo_server, kills, request
 ):
-    lab = Lab(tmp_path, mongo_server, count)
-    chance = random.Random(kills + count)
+    lab = Lab(tmp_path, mongo_server, request.config.getoption("servers"))
+    chance = random.Random(kills)
     blows = [lab.kill_a_server, lab.kill_who_has_the_followers_go_on, lab.kill_the_database]
     with ExitStack() as running, closing(connect(mongo_server.url)) as client:
         for server in lab.servers:
