@@ -218,7 +218,7 @@ def test_a_whole_folder_that_somebody_deletes_after_a_kill_is_told(drills):
 def test_a_folder_that_is_deleted_under_a_client_is_made_again_and_nothing_is_lost(drills, trials):
     for seed in range(trials):
         drill = drills(seed)
-        drill.begin("continue", random.Random(seed).randrange(20, 150))  # one segment
+        drill.begin("continue", random.Random(seed).randrange(20, 110))  # one segment
         wait_until(Path(f"{drill.directory}.half").exists)
         before = drill.contents()
         shutil.rmtree(drill.directory)
