@@ -48,7 +48,7 @@ Since = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": f"^(now|start|last:[1-9][0-9]{{0,3}}|{TIME_PATTERN})$",
+            "pattern": f"^(now|start|last:[1-9][0-9]{{0,3}}|{TIME_PATTERN})?$",
             "examples": ["-1h", "last:100", "start"],
         }
     ),
