@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from madsci.common.errors import InvalidInputError
 from madsci.common.types.backup_settings import BackupSettings
-from madsci.event_manager.api.bodies import Bodies
+from madsci.event_manager.api.bodies import Bodies, errors_in_body
 from madsci.event_manager.api.models import (
     BackupReply,
     BackupRequest,
@@ -83,7 +83,7 @@ def read_backup_request(body: bytes) -> BackupRequest:
     try:
         return BackupRequest.model_validate({} if document is None else document)
     except ValidationError as error:
-        errors = [{"loc": ["body", *one["loc"]], "msg": one["msg"]} for one in error.errors()]
+        errors = errors_in_body(error)
         sentence = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in errors)
         raise InvalidInputError(
             f'{sentence}. A backup takes {{"description": "…"}}, or no body.', errors

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
@@ -98,3 +99,8 @@ async def _unpack(body: bytes, encoding: str, ticket: Ticket) -> bytes:
             piece = await asyncio.to_thread(next, pieces, b"")
     ticket.release(len(body))
     return bytes(whole)
+
+
+def errors_in_body(error: ValidationError) -> list[dict[str, Any]]:
+    """Return what a model does not like of a body, with the places, for an ``InvalidInputError``."""
+    return [{"loc": ["body", *one["loc"]], "msg": one["msg"]} for one in error.errors()]

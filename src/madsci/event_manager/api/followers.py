@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from madsci.common.errors import InvalidInputError
 from madsci.common.types.health import FollowerHealth
-from madsci.event_manager.api.bodies import Bodies
+from madsci.event_manager.api.bodies import Bodies, errors_in_body
 from madsci.event_manager.api.operations import Operations, Scope
 from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.model.json_reading import read_request
@@ -86,7 +86,7 @@ def _read(body: bytes) -> SkipRequest:
     try:
         return SkipRequest.model_validate(read_request(body))
     except ValidationError as error:
-        errors = [{"loc": ["body", *one["loc"]], "msg": one["msg"]} for one in error.errors()]
+        errors = errors_in_body(error)
         raise InvalidInputError(
             'Send {"follower": "its name", "event_id": "the event that holds it up"}.', errors
         ) from error

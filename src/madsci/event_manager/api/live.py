@@ -17,7 +17,7 @@ from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.bodies import Bodies
 from madsci.event_manager.api.operations import Operations
 from madsci.event_manager.api.operations import Scope as Allowed
-from madsci.event_manager.api.page_reply import PIECE
+from madsci.event_manager.api.page_reply import pieces
 from madsci.event_manager.api.parameters import (
     OR_NONE,
     TIME_PATTERN,
@@ -30,7 +30,7 @@ from madsci.event_manager.api.question_schema import SELECTOR_BODY
 from madsci.event_manager.export.frames import FORMS, Frames, JsonLines, ServerSentEvents
 from madsci.event_manager.feed.watching import Beginning, From, Last, Watch, Watching
 from madsci.event_manager.model import query as queries
-from madsci.event_manager.model.feed import START, Position
+from madsci.event_manager.model.feed import ENDED, LANE_LENGTH, START, Position
 from madsci.event_manager.model.query import MAX_PAGE
 from madsci.event_manager.model.selector import And, Selector
 from madsci.event_manager.model.ulid_sources import Encoding
@@ -38,9 +38,6 @@ from madsci.event_manager.search.question import Question
 
 _NOW: Final = "now"
 _LAST: Final = re.compile(r"last:([1-9][0-9]{0,4})")
-_ENDED: Final = "ended"
-_SHORTEST_LANE: Final = 12
-"""Characters of the name of a lane, which tell it from a date."""
 
 Since = Annotated[
     str | None,
@@ -153,12 +150,13 @@ def _beginning(since: str, naive_zone: tzinfo | None) -> Beginning:
 
 
 def _position(text: str) -> Position | None:
+    """Return the position that a text is, if its lanes have names that no date has."""
     try:
         position = Position.parse(text)
     except InvalidInputError:
         return None
     names = [name for name, _ in position.lanes]
-    return position if all(len(one) >= _SHORTEST_LANE or one == _ENDED for one in names) else None
+    return position if all(len(one) >= LANE_LENGTH or one == ENDED for one in names) else None
 
 
 def _accepted(accept: str, encoding: Encoding) -> Frames:
@@ -194,7 +192,6 @@ class _LiveReply(Response):
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async for chunk in self._watch.chunks():
-            for start in range(0, len(chunk), PIECE):
-                piece = chunk[start : start + PIECE]
+            for piece in pieces(chunk):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

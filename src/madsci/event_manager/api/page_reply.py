@@ -6,6 +6,7 @@ when the one before was taken, so that nothing is held twice.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from starlette.responses import Response
@@ -20,6 +21,12 @@ _SMALL: Final = 262_144
 """Bytes of a reply that is always sent: a thousand connections hold 256 MB of them, if all stop."""
 PIECE: Final = 65_536
 """Bytes that are sent at once: what the client has not taken is all that is kept for it twice."""
+
+
+def pieces(part: bytes) -> Iterator[bytes]:
+    """Yield what is sent one after the other of a part of a reply that goes on."""
+    for start in range(0, len(part), PIECE):
+        yield part[start : start + PIECE]
 
 
 class ReplyRoom:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from madsci.common.errors import AbandonedError, MadsciError
 from madsci.event_manager.api.attending import attended
-from madsci.event_manager.api.page_reply import PIECE
+from madsci.event_manager.api.page_reply import pieces
 from madsci.event_manager.export.formats import FORMATS, format_named
 from madsci.event_manager.export.projection import Fields
 from madsci.event_manager.model.query import Query
@@ -82,8 +82,8 @@ class _StreamedReply(Response):
         await send(head)
         part = self._first
         while part is not None:
-            for start in range(0, len(part), PIECE):
-                await self._send(send, part[start : start + PIECE], more=True)
+            for piece in pieces(part):
+                await self._send(send, piece, more=True)
             part = await self._stream.next_part()
         await self._send(send, b"", more=False)
 

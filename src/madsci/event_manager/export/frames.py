@@ -6,7 +6,7 @@ frame has the position behind it as its id, which browsers send back when they c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol
 
@@ -63,18 +63,12 @@ class ServerSentEvents:
 
     def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
         """Return the entries that are wanted; see ``Frames``."""
-        one = self.encoding.one
-        frames = [
-            b"id: %b\ndata: %b\n\n" % (position.encode(), one(entry.event))
-            for entry, position, is_wanted in _placed(start, entries, wanted)
-            if is_wanted
-        ]
-        return b"".join(frames)
+        shown = _shown(self.encoding, start, entries, wanted)
+        return b"".join([b"id: %b\ndata: %b\n\n" % pair for pair in shown])
 
     def position(self, position: Position, *, is_live: bool, missed: int = 0) -> bytes:
         """Return how far it is; see ``Frames``."""
-        data = _encode({"position": str(position), "is_live": is_live, "missed": missed})
-        return _named("position", position, data)
+        return _named("position", position, _standing(position, is_live=is_live, missed=missed))
 
     def end(self, position: Position, reason: str) -> bytes:
         """Return the last frame; see ``Frames``."""
@@ -96,17 +90,12 @@ class JsonLines:
 
     def entries(self, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]) -> bytes:
         """Return the entries that are wanted; see ``Frames``."""
-        one = self.encoding.one
-        lines = [
-            b'{"position":"%b","event":%b}\n' % (position.encode(), one(entry.event))
-            for entry, position, is_wanted in _placed(start, entries, wanted)
-            if is_wanted
-        ]
-        return b"".join(lines)
+        shown = _shown(self.encoding, start, entries, wanted)
+        return b"".join([b'{"position":"%b","event":%b}\n' % pair for pair in shown])
 
     def position(self, position: Position, *, is_live: bool, missed: int = 0) -> bytes:
         """Return how far it is; see ``Frames``."""
-        return _encode({"position": str(position), "is_live": is_live, "missed": missed}) + b"\n"
+        return _standing(position, is_live=is_live, missed=missed) + b"\n"
 
     def end(self, position: Position, reason: str) -> bytes:
         """Return the last line; see ``Frames``."""
@@ -117,8 +106,15 @@ FORMS: Final = {one.media_type: one for one in (ServerSentEvents, JsonLines)}
 """By what clients say that they accept, the usual one first."""
 
 
-def _placed(
-    start: Position, entries: Iterable[Entry], wanted: Iterable[bool]
-) -> Iterable[tuple[Entry, str, bool]]:
+def _shown(
+    encoding: Encoding, start: Position, entries: Iterable[Entry], wanted: Iterable[bool]
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the position behind each event that is wanted, and its JSON."""
     listed = list(entries)
-    return zip(listed, positions(start, listed), wanted, strict=True)
+    for entry, place, is_wanted in zip(listed, positions(start, listed), wanted, strict=True):
+        if is_wanted:
+            yield place.encode(), encoding.one(entry.event)
+
+
+def _standing(position: Position, *, is_live: bool, missed: int) -> bytes:
+    return _encode({"position": str(position), "is_live": is_live, "missed": missed})

@@ -95,8 +95,8 @@ class Monitor:
 
     def state(self) -> EventManagerHealth:
         """Return what is known; never waits."""
-        look, tasks = self._looker.latest, self._runner.stats()
-        findings = self._findings(look, tasks)
+        look, tasks, followers = self._looker.latest, self._runner.stats(), self._followers.stats()
+        findings = self._findings(look, tasks, followers)
         troubles = [one.sentence for one in findings if one.is_trouble]
         warnings = [one.sentence for one in findings if not one.is_trouble]
         known: dict[str, Any] = {}
@@ -117,17 +117,19 @@ class Monitor:
             queued_events=self._writer.stats.queued,
             store=self._store.engine,
             tasks=tasks,
-            followers=self._followers.stats() or None,
+            followers=followers or None,
             troubles=troubles,
             warnings=warnings,
             age_seconds=round(time.monotonic() - look.at, 3),
             **known,
         )
 
-    def _findings(self, look: Look, tasks: list[TaskHealth]) -> list[Finding]:
+    def _findings(
+        self, look: Look, tasks: list[TaskHealth], followers: list[FollowerHealth]
+    ) -> list[Finding]:
         """Return all that is not well, the worst first."""
         found = [*self._of_store(look), *self._of_threads(), *_of_tasks(tasks)]
-        found.extend(_of_followers(self._followers.stats()))
+        found.extend(_of_followers(followers))
         found.extend(
             Finding(f"store: {one}", one, is_trouble=False, is_told=True) for one in look.troubles
         )
@@ -225,7 +227,9 @@ class Monitor:
         told_at = time.monotonic()
         while not self._stopping.wait(PERIOD):
             began = time.monotonic()
-            findings = self._findings(self._looker.latest, self._runner.stats())
+            findings = self._findings(
+                self._looker.latest, self._runner.stats(), self._followers.stats()
+            )
             # Also what came and went between two times: somebody's events were refused.
             if self._writer.commits.failed_at > told_at and (failure := self._failure()):
                 findings.append(Finding("writing", failure))

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from madsci.common.errors import InvalidInputError
+from madsci.common.ids import new_ulid
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.values import INT64
 
 MAX_LANES: Final = 1_000
 """Lanes of a position: as many servers as write within a day, and start anew meanwhile."""
+LANE_LENGTH: Final = 12
+"""Characters of the name of a lane: 60 random bits."""
+ENDED: Final = "ended"
+"""Stands in positions for all lanes up to the one that was the so many-th to end."""
 _START: Final = "start"
 _PART: Final = re.compile(r"([0-9a-z]{1,32})-(0|[1-9][0-9]{0,18})")
 
@@ -69,6 +74,11 @@ class Position:
     def behind(self, entry: Entry) -> Position:
         """Return the position at which one has read that entry, too."""
         return Position.of({**dict(self.lanes), entry.lane: entry.number}.items())
+
+
+def new_lane() -> str:
+    """Return the name of a lane, which none had before."""
+    return new_ulid()[-LANE_LENGTH:].lower()
 
 
 def positions(start: Position, entries: Iterable[Entry]) -> Iterator[str]:

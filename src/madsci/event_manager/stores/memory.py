@@ -216,10 +216,6 @@ class MemoryStore(EventStore):
         self._check_open()
         return len(self._events)
 
-    def fence(self) -> Position:
-        """Return the position behind the last entry; see ``EventStore``."""
-        return self.head()
-
     def archive(self, event_ids: Sequence[str], at: int) -> int:
         """Mark the events as archived; see ``EventStore``."""
         with self._lock:

@@ -16,7 +16,6 @@ from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import FOLLOWERS, Step, delete, put, put_if_absent
 from madsci.event_manager.stores.mongo import steps
 from madsci.event_manager.stores.mongo.connection import connect
-from madsci.event_manager.stores.mongo.store import MongoStore
 
 
 def place(number: int) -> Position:
@@ -25,20 +24,6 @@ def place(number: int) -> Position:
 
 def step(number: int, follower: str = "f") -> Step:
     return Step(follower, place(number - 1), place(number))
-
-
-@pytest.fixture
-def servers(mongo_url, mongo_database):
-    """Opens the database as often as a test wants, as so many servers do."""
-    opened = []
-
-    def open_again() -> MongoStore:
-        opened.append(MongoStore(mongo_url, database=mongo_database))
-        return opened[-1]
-
-    yield open_again
-    for one in opened:
-        one.close()
 
 
 @pytest.fixture
@@ -52,8 +37,8 @@ class Dying:
 
     def __init__(self, monkeypatch) -> None:
         self.left: int | None = None
-        self.real = steps._make
-        monkeypatch.setattr(steps, "_make", self._make)
+        self.real = steps.make_change
+        monkeypatch.setattr(steps, "make_change", self._make)
 
     def _make(self, *arguments) -> None:
         if self.left == 0:
@@ -72,8 +57,8 @@ CHANGES = [put("t", "a", "1"), delete("t", "old"), put_if_absent("t", "b", "1"),
 
 
 @pytest.mark.parametrize("after", range(len(CHANGES)))
-def test_a_step_whose_server_died_is_made_by_who_reads_the_place_next(servers, dying, after):
-    one, other = servers(), servers()
+def test_a_step_whose_server_died_is_made_by_who_reads_the_place_next(open_store, dying, after):
+    one, other = open_store(), open_store()
     one.apply([put("t", "old", "1")])
     dying.left = after
     with pytest.raises(StoreError):
@@ -86,16 +71,16 @@ def test_a_step_whose_server_died_is_made_by_who_reads_the_place_next(servers, d
     assert one.scan("t") == [("a", "3"), ("b", "1")]
 
 
-def test_a_step_that_was_not_begun_changes_nothing(servers):
-    one, other = servers(), servers()
+def test_a_step_that_was_not_begun_changes_nothing(open_store):
+    one, other = open_store(), open_store()
     assert one.apply([put("t", "a", "1")], step(1))
     assert not other.apply([put("t", "a", "2"), delete("t", "a")], step(1))
     assert not other.apply([put("t", "a", "2"), delete("t", "a")], step(3))
     assert one.scan("t") == [("a", "1")]
 
 
-def test_who_stood_still_amid_a_step_overwrites_nothing_that_came_later(servers, documents, dying):
-    one, other = servers(), servers()
+def test_who_stood_still_amid_a_step_overwrites_nothing_that_came_later(open_store, documents, dying):
+    one, other = open_store(), open_store()
     dying.left = 0
     with pytest.raises(StoreError):
         one.apply([put("t", "a", "1"), put("t", "b", "1"), delete("t", "c")], step(1))
@@ -108,8 +93,8 @@ def test_who_stood_still_amid_a_step_overwrites_nothing_that_came_later(servers,
     assert str(place(2)) in other.read(FOLLOWERS, "f")
 
 
-def test_changes_of_others_after_a_step_stay_though_it_is_made_again(servers, documents, dying):
-    one, other = servers(), servers()
+def test_changes_of_others_after_a_step_stay_though_it_is_made_again(open_store, documents, dying):
+    one, other = open_store(), open_store()
     dying.left = 1
     with pytest.raises(StoreError):
         one.apply([put("outbox", "a", "waiting"), put("outbox", "b", "waiting")], step(1))
@@ -119,8 +104,8 @@ def test_changes_of_others_after_a_step_stay_though_it_is_made_again(servers, do
     assert other.scan("outbox") == [("a", "sent"), ("b", "waiting")]
 
 
-def test_followers_do_not_hold_up_each_other(servers):
-    store = servers()
+def test_followers_do_not_hold_up_each_other(open_store):
+    store = open_store()
     assert store.apply([put("t", "a", "1")], step(1, "f"))
     assert store.apply([put("t", "a", "2")], step(1, "g"))
     assert store.apply([put("t", "a", "3")], step(2, "f"))
@@ -142,9 +127,9 @@ class Counter:
 
 @pytest.mark.parametrize("after", [0, 1])
 def test_a_course_that_was_cut_off_amid_a_step_and_one_on_another_server_count_each_event_once(
-    servers, dying, after
+    open_store, dying, after
 ):
-    one, other = servers(), servers()
+    one, other = open_store(), open_store()
     seconds = [0.0]
     first = Course(Counter(), one, elapsed=lambda: seconds[0])
     second = Course(Counter(), other)
@@ -164,8 +149,10 @@ def test_a_course_that_was_cut_off_amid_a_step_and_one_on_another_server_count_e
     assert first.failure is None
 
 
-def test_in_a_restored_database_what_is_concluded_is_later_than_all_that_is_there(servers, documents):
-    store = servers()
+def test_in_a_restored_database_what_is_concluded_is_later_than_all_that_is_there(
+    open_store, documents
+):
+    store = open_store()
     for number in range(1, 5):
         assert store.apply([put("t", "a", str(number))], step(number))
     documents.update_one(

@@ -42,20 +42,6 @@ def event(event_id: object, moment: int = 0, **members) -> StoredEvent:
 
 
 @pytest.fixture
-def open_store(mongo_url, mongo_database):
-    """Opens the database as often as a test wants, as so many servers do."""
-    opened = []
-
-    def open_again() -> MongoStore:
-        opened.append(MongoStore(mongo_url, database=mongo_database))
-        return opened[-1]
-
-    yield open_again
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
 def store(open_store):
     return open_store()
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from madsci.common.clock import iso
 from madsci.event_manager.model.budget import UNLIMITED, Budget
-from madsci.event_manager.model.feed import Entries, Entry, Position, unknown_position
+from madsci.event_manager.model.feed import ENDED, Entries, Entry, Position, unknown_position
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.query import PAGE_BYTES
 from madsci.event_manager.model.selector import EVERYTHING, Selector, is_everything
@@ -19,17 +19,16 @@ from madsci.event_manager.stores.mongo.compile import Filter
 from madsci.event_manager.stores.mongo.connection import Database, Document
 from madsci.event_manager.stores.mongo.finding import Events
 from madsci.event_manager.stores.mongo.lanes import (
-    ENDED,
     LANE,
     LANES,
     NUMBER,
     RAISED_LANE,
     RAISED_NUMBER,
     LaneState,
+    position_at,
     states,
     unused_between,
 )
-from madsci.event_manager.stores.mongo.selecting import split
 
 _WALKED: Final = 200_000
 """Numbers of a lane among which certain events are sought at once."""
@@ -65,12 +64,13 @@ class Feed:
         self._check_known(position, numbers.keys() - {one.name for one in lanes})
         waiting = [one for one in lanes if one.head > numbers.get(one.name, 0)]
         share = max(1, limit // max(1, len(waiting)))
+        sought = _Sought(self._events, selector, budget)
         entries: list[Entry] = []
         missed, has_more = 0, len(waiting) > limit
         for lane in waiting[:limit]:
             before = numbers.get(lane.name, 0)
-            found, last = self._of_lane(lane, before, share, _Sought(self._events, selector, budget))
-            if is_everything(selector):
+            found, last = self._of_lane(lane, before, share, sought)
+            if sought.is_everything:
                 unused = unused_between(self._database, lane.name, before, last)
                 missed += last - before - len(found) - unused
             has_more |= last < lane.head
@@ -83,7 +83,9 @@ class Feed:
         numbers = dict(head.lanes)
         for lane in states(self._database):
             if lane.ended is None:
-                last = self._events.collection.find_one({LANE: lane.name}, sort=[(NUMBER, -1)])
+                last = self._events.collection.find_one(
+                    {LANE: lane.name}, {NUMBER: 1}, sort=[(NUMBER, -1)]
+                )
                 found = 0 if last is None else int(last[NUMBER])
                 numbers[lane.name] = max(found, lane.head, numbers.get(lane.name, 0))
         return Position.of(numbers.items())
@@ -130,7 +132,7 @@ class Feed:
         self, lane: LaneState, before: int, limit: int, sought: _Sought
     ) -> tuple[list[Entry], int]:
         """Return some entries of a lane, and the number up to which these are all."""
-        end = lane.head if is_everything(sought.selector) else min(lane.head, before + _WALKED)
+        end = lane.head if sought.is_everything else min(lane.head, before + _WALKED)
         cursors = [self._places(lane.name, (before, end), limit, one, sought) for one in _PLACES]
         found: list[Entry] = []
         read, last, room = 0, before, PAGE_BYTES
@@ -173,9 +175,9 @@ class _Sought:
     """Which entries are wanted: what of that the server tells, and what is left to be asked of them."""
 
     def __init__(self, events: Events, selector: Selector, budget: Budget) -> None:
-        self.selector = selector
+        self.is_everything = is_everything(selector)
         self.budget = budget
-        self.condition, self._left = split(selector, all_of_it=events.is_mongodb)
+        self.condition, self._left = events.asked(selector)
 
     def is_wanted(self, event: StoredEvent) -> bool:
         """Tell whether an event that the server found matches."""
@@ -203,4 +205,4 @@ def _position(lanes: list[LaneState], numbers: dict[str, int], ended: int) -> Po
             break
         ended += 1
         kept.pop(lane.name, None)
-    return Position.of({**kept, **({ENDED: ended} if ended else {})}.items())
+    return position_at(kept, ended)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from madsci.common.ids import new_ulid
-from madsci.event_manager.model.feed import Position
+from madsci.event_manager.model.feed import ENDED, Position, new_lane
 from madsci.event_manager.stores.mongo import turns
 from madsci.event_manager.stores.mongo.connection import Collection, Database
 
@@ -29,12 +28,8 @@ RAISED_LANE: Final = "raised_lane"
 RAISED_NUMBER: Final = "raised_number"
 """Members of the documents of events: their place in the feed, and that of an alert raised later."""
 PLACES: Final = frozenset({LANE, NUMBER, RAISED_LANE, RAISED_NUMBER})
-ENDED: Final = "ended"
-"""Stands in positions for all lanes up to the one that was the so many-th to end."""
 LONGEST_WRITE: Final = 60.0
 """Seconds after which a write that was begun is over, or its connection is."""
-_LENGTH: Final = 12
-"""Characters of a name: 60 random bits."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class OwnLane:
     def take(self, count: int) -> tuple[str, int]:
         """Give out numbers; return the lane and the first of them. Raises the driver's errors."""
         if self._name is None:
-            name = new_ulid()[-_LENGTH:].lower()
+            name = new_lane()
             # Before the first event: of a lane that nobody knows nothing is read.
             self._database[LANES].insert_one({"_id": name, "head": 0, "server": self._server})
             self._name, self._last = name, 0
@@ -112,7 +107,11 @@ def states(database: Database, after: int = 0) -> list[LaneState]:
 def head_of(lanes: list[LaneState]) -> Position:
     """Return the position at the heads of all lanes."""
     numbers = {one.name: one.head for one in lanes if one.ended is None}
-    ended = max((one.ended for one in lanes if one.ended is not None), default=0)
+    return position_at(numbers, max((one.ended or 0 for one in lanes), default=0))
+
+
+def position_at(numbers: dict[str, int], ended: int) -> Position:
+    """Return the position behind numbers of lanes, and behind so many lanes that have ended."""
     return Position.of({**numbers, **({ENDED: ended} if ended else {})}.items())
 
 

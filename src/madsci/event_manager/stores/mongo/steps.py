@@ -43,9 +43,14 @@ _IN_A_STEP: Final = 1_000_000
 """Changes of one step at most: those of a step are told apart by numbers below this."""
 
 
+def document_id(table: str, key: str) -> str:
+    """Return the id of a document."""
+    return f"{table}/{key}"
+
+
 def place_id(follower: str) -> str:
     """Return the id of the document that says where a follower is."""
-    return f"{FOLLOWERS}/{follower}"
+    return document_id(FOLLOWERS, follower)
 
 
 def make_step(documents: Collection, changes: Sequence[Change], step: Step) -> bool:
@@ -64,7 +69,7 @@ def make_step(documents: Collection, changes: Sequence[Change], step: Step) -> b
         _SERIES: (place or {}).get(_SERIES) or new_ulid(),
         _NUMBER: _number(place) + 1,
         _CHANGES: [
-            {"name": f"{one.table}/{one.key}", "way": one.way.value, "value": one.value}
+            {"name": document_id(one.table, one.key), "way": one.way.value, "value": one.value}
             for one in changes
         ],
     }
@@ -85,7 +90,7 @@ def finish_step(documents: Collection, place: Document) -> None:
     number = _number(place)
     for index, one in enumerate(changes):
         stamp = {_SERIES: place[_SERIES], _STEP: number * _IN_A_STEP + index}
-        _make(documents, one["name"], Way(one["way"]), one["value"], stamp)
+        make_change(documents, one["name"], Way(one["way"]), one["value"], stamp)
     same = {"_id": place["_id"], _SERIES: place[_SERIES], _NUMBER: number}
     documents.update_one(same, {"$unset": {_CHANGES: ""}})
 
@@ -116,20 +121,28 @@ def _move(documents: Collection, place: Document | None, then: Document) -> bool
     return documents.update_one(where, {"$set": changed}).matched_count == 1
 
 
-def _make(documents: Collection, name: str, way: Way, value: str | None, stamp: dict[str, Any]) -> None:
-    """Make a change, unless it was made, or a later one of the same series."""
-    older: dict[str, Any] = {
-        "_id": name,
-        "$or": [{_SERIES: {"$ne": stamp[_SERIES]}}, {_STEP: {"$lt": stamp[_STEP]}}],
-    }
+def make_change(
+    documents: Collection,
+    name: str,
+    way: Way,
+    value: str | None,
+    stamp: dict[str, Any] | None = None,
+) -> None:
+    """Make a change of a document; with the stamp of a step, unless a later one of its series was made.
+
+    Raises the driver's errors.
+    """
+    open_to_it: dict[str, Any] = {"_id": name}
+    if stamp is not None:
+        open_to_it["$or"] = [{_SERIES: {"$ne": stamp[_SERIES]}}, {_STEP: {"$lt": stamp[_STEP]}}]
     if way is Way.DELETE:
-        documents.delete_one(older)
+        documents.delete_one(open_to_it)
         return
-    changed = {"$set": {"value": value, **stamp}}
-    if way is Way.PUT and documents.update_one(older, changed).matched_count:
+    document = {"value": value, **(stamp or {})}
+    if way is Way.PUT and documents.update_one(open_to_it, {"$set": document}).matched_count:
         return
     try:
-        documents.insert_one({"_id": name, "value": value, **stamp})
+        documents.insert_one({"_id": name, **document})
     except DuplicateKeyError:  # it is there: as it should be, or as somebody put it just now
         if way is Way.PUT:
-            documents.update_one(older, changed)
+            documents.update_one(open_to_it, {"$set": document})

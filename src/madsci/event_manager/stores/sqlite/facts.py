@@ -6,7 +6,7 @@ from typing import Final
 
 import apsw
 
-from madsci.common.ids import new_ulid
+from madsci.event_manager.model.feed import new_lane
 from madsci.event_manager.model.tables import (
     DONE,
     FACTS,
@@ -27,8 +27,6 @@ _OF_THIS_FILE: Final = {LAST_SEQ, NOTED_FROM, WRONG_INDEXES}
 _DONE: Final = "done/"
 """Began the keys of slots for which tasks were done, in files before schema 6."""
 _LANE: Final = "lane/"
-_LANE_LENGTH: Final = 12
-"""Characters of the name of a lane: 60 random bits."""
 _LAST_SEQ: Final = f"""
 SELECT max((SELECT coalesce(max(seq), 0) FROM events),
     (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM facts WHERE key = '{LAST_SEQ}'))
@@ -79,6 +77,6 @@ def lanes(connection: apsw.Connection) -> list[tuple[str, int]]:
 
 def begin_lane(connection: apsw.Connection) -> str:
     """Begin a lane of the feed behind all that is in the file; return its name."""
-    name = new_ulid()[-_LANE_LENGTH:].lower()
+    name = new_lane()
     set_fact(connection, f"{_LANE}{name}", str(last_seq(connection)))
     return name

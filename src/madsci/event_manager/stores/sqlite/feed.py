@@ -56,10 +56,7 @@ def since(
     until: Position | None = None,
 ) -> Entries:
     """Return what follows a position; called in a snapshot. See ``FeedReader``."""
-    known = lanes(connection)
-    lane = known[-1][0]
-    newest = last_seq(connection)
-    before, last = _number_at(position, known, newest), _last(until, known, newest)
+    lane, before, last = _span(connection, position, until)
     entries: list[Entry] = []
     damaged: list[Damage] = []
     has_more = False
@@ -94,10 +91,7 @@ def matching_since(  # noqa: PLR0913, PLR0917 - what it is asked, and what is kn
     Raises:
         DamageMetError: some of that is damaged, and not among what is to be passed over.
     """
-    known = lanes(connection)
-    lane = known[-1][0]
-    newest = last_seq(connection)
-    before, last = _number_at(position, known, newest), _last(until, known, newest)
+    lane, before, last = _span(connection, position, until)
     is_ahead = before > last
     match = narrowing(selector)
     has_more = match is None and last - before > _WALKED
@@ -177,8 +171,13 @@ def _before(connection: apsw.Connection, first: int | None) -> Position:
     return _at(lanes(connection)[-1][0], number)
 
 
-def _last(until: Position | None, known: list[tuple[str, int]], newest: int) -> int:
-    return newest if until is None else _number_at(until, known, newest)
+def _span(
+    connection: apsw.Connection, position: Position, until: Position | None
+) -> tuple[str, int, int]:
+    """Return the lane of now, the number behind which is read, and the last that is."""
+    known, newest = lanes(connection), last_seq(connection)
+    last = newest if until is None else _number_at(until, known, newest)
+    return known[-1][0], _number_at(position, known, newest), last
 
 
 def _number_at(position: Position, known: list[tuple[str, int]], newest: int) -> int:
