@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from madsci.common.clock import Clock, now_us
-from madsci.common.errors import MadsciError, StoreError
+from madsci.common.errors import MadsciError
 from madsci.event_manager.feed.follower import Conclusion, Follower
 from madsci.event_manager.model.feed import START, Entries, Entry, Position
 from madsci.event_manager.model.tables import FOLLOWERS, Step, check_size, position_of
@@ -100,7 +100,7 @@ class Course:
             if part.next == position and not is_due:
                 return False
             return self._step(position, part)
-        except StoreError as error:
+        except MadsciError as error:  # of the store, or of a place that is not one of it
             self._fail(error.message)
             return False
 

@@ -12,9 +12,9 @@ from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.feed.follower import Conclusion, Kept
 from madsci.event_manager.feed.runner import Followers, _Place
-from madsci.event_manager.model.feed import Entry
+from madsci.event_manager.model.feed import START, Entry, Position
 from madsci.event_manager.model.stored_event import StoredEvent
-from madsci.event_manager.model.tables import put
+from madsci.event_manager.model.tables import Step, put
 from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.server import wait_until
@@ -369,3 +369,17 @@ def asked_again(runner: Followers, time: Time) -> bool:
     time.seconds += 5
     runner.wake()
     return True
+
+
+def test_a_place_of_another_store_holds_a_follower_up_and_is_told():
+    store = MemoryStore()
+    elsewhere = Position.of([("0123456789ab", 5)])
+    store.apply([], Step("counter", START, elsewhere))
+    followers = Followers(store, [Counter(), Counter("other")])
+    followers.start()
+    append(store, "e0")
+    followers.wake()
+    wait_until(lambda: seen(store, "other") == ["e0"], "the other one")
+    wait_until(lambda: followers.stats()[0].detail, "the failure")
+    assert "is not one of this event store" in followers.stats()[0].detail
+    assert followers.close(10)
