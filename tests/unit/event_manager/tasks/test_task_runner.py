@@ -324,6 +324,7 @@ def test_failures_are_errors_in_the_log(start, caplog):
 
     runner = start(Work(fail))
     await_state(runner, failures=1)
+    assert runner.close(10)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
