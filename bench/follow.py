@@ -28,6 +28,10 @@ from madsci.event_manager.stores.sqlite.store import SqliteStore
 GROUP = "follow"
 _CONNECTIONS = 64
 _MAX_SECONDS = 300
+_WARMING = 10_000
+"""Events after which the processes beside the server are needed, and started."""
+_SETTLING = 3.0
+"""Seconds in which they start."""
 _FOLLOWED = "3 followers and a stream"
 _ALONE = "nobody follows"
 
@@ -39,12 +43,14 @@ def measure(plan: Plan) -> list[Row]:
 
 def _beside_senders(plan: Plan) -> list[Row]:
     templates = http_load.write_templates(plan.folder)
-    bodies = bulk_bodies(plan.bulk_events, PER_REQUEST)
+    all_bodies = bulk_bodies(plan.bulk_events + _WARMING, PER_REQUEST)
+    warming, bodies = all_bodies[: _WARMING // PER_REQUEST], all_bodies[_WARMING // PER_REQUEST :]
     single = [Series(f"POST /event, {_CONNECTIONS} connections, {_FOLLOWED}", "/s")]
     bulk = [Series(f"POST /events, {PER_REQUEST} per request, {_FOLLOWED}", "events/s")]
     single.append(Series(_ALONE, "/s"))
     bulk.append(Series(_ALONE, "events/s"))
-    behind = Series("the followers have read all after the last reply", "s")
+    behind = Series("until the followers have read all, after the last reply", "s")
+    sending = Series(f"{plan.bulk_events // 1000} k events are sent", "s")
 
     def one_by_one(server: servers.Server) -> float:
         http_load.post_events(server.port, 16, 1, plan.max_requests, templates)
@@ -54,8 +60,10 @@ def _beside_senders(plan: Plan) -> list[Row]:
         return load.per_second
 
     def in_bulk(server: servers.Server) -> float:
+        post(server, warming, 4)
+        time.sleep(_SETTLING)
         rate = post(server, bodies, 4)
-        check_kept(server, plan.bulk_events)
+        check_kept(server, plan.bulk_events + _WARMING)
         return rate
 
     ways: list[Callable[[Path], contextlib.AbstractContextManager[servers.Server]]]
@@ -68,11 +76,12 @@ def _beside_senders(plan: Plan) -> list[Row]:
                     with _stream(server.port) if at == 0 else contextlib.nullcontext():
                         series[at].samples.append(load(server))
                     if at == 0 and load is in_bulk:
+                        sending.samples.append(plan.bulk_events / series[at].samples[-1])
                         behind.samples.append(_seconds_until_all_is_read(server))
     return [
         Row(GROUP, single[0], single[1], Goal(">=", 0.9)),
         Row(GROUP, bulk[0], bulk[1], Goal(">=", 0.9)),
-        Row(GROUP, behind, None, Goal("<=", 1, on_value=True)),
+        Row(GROUP, behind, sending, Goal("<=", 1)),
     ]
 
 

@@ -107,7 +107,7 @@ class Parts:
         self.own_events = OwnEvents(self.writer, teller)
         self.followers = Followers(self.store, self.follows)
         self.writer.when_committed(self.followers.wake)
-        self.live = Live(self.store)
+        self.live = Live(self.store, self.search.ask_beside)
         self.writer.when_committed(self.live.wake)
         self.watching = Watching(self.store, self.live, self.search.past)
         address = _address(settings)

@@ -113,7 +113,7 @@ def _shown(
     listed = list(entries)
     for entry, place, is_wanted in zip(listed, positions(start, listed), wanted, strict=True):
         if is_wanted:
-            yield place.encode(), encoding.one(entry.event)
+            yield place, encoding.one(entry.event)
 
 
 def _standing(position: Position, *, is_live: bool, missed: int) -> bytes:

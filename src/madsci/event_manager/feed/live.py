@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from madsci.common.errors import MadsciError, QueryTimeoutError, StoreError
+from madsci.common.errors import InvalidInputError, MadsciError, QueryTimeoutError
 from madsci.event_manager.export.frames import Frames
-from madsci.event_manager.feed.watcher import Watcher
+from madsci.event_manager.feed.watcher import MOST_BYTES, Watcher
 from madsci.event_manager.model.feed import Entries, Position, unknown_position
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.selector import Selector, is_everything
+from madsci.event_manager.search.following import Part, PastJob
 from madsci.event_manager.stores.base import EventLog
 
 _logger = logging.getLogger(__name__)
@@ -25,6 +26,9 @@ _AT_ONCE: Final = 1_000
 """Entries that are read together."""
 _NEAR: Final = 500
 """Entries that somebody may be behind to be let in; he reads what is more by himself."""
+_POURS: Final = 5_000
+"""Entries a second that are more than what comes from robots: somebody catches up, or imports. To make
+frames of them here would take a fifth of the time from those who send them."""
 _TOGETHER: Final = 0.1
 """Seconds for which what comes is gathered, so that many watchers cost few system calls."""
 _LOOK: Final = 0.5
@@ -37,6 +41,7 @@ _PAUSE: Final = 1.0
 """Seconds until a store that failed is asked again."""
 
 _Handover = Callable[[], None]
+ReadBeside = Callable[[PastJob], Part]
 
 
 class _Kind(NamedTuple):
@@ -50,16 +55,17 @@ class _Group:
     """The watchers of a kind."""
 
     def __init__(self, selector: Selector) -> None:
-        self._selector = None if is_everything(selector) else selector
+        self.selector = selector
+        self._is_for_all = is_everything(selector)
         self.watchers: set[Watcher] = set()
 
     def wants(self, entries: Entries, documents: list[dict[str, object]]) -> list[bool]:
         """Tell for each of the entries whether its event matches; one that cannot be told does not."""
-        if self._selector is None:
+        if self._is_for_all:
             return [True] * len(entries.entries)
         if not documents:
             documents += [one.event.document() for one in entries.entries]
-        return [_matches(self._selector, document) for document in documents]
+        return [_matches(self.selector, document) for document in documents]
 
 
 def _matches(selector: Selector, document: dict[str, object]) -> bool:
@@ -69,16 +75,37 @@ def _matches(selector: Selector, document: dict[str, object]) -> bool:
         return False
 
 
+class _Current:
+    """How fast the feed grows. ``elapsed`` returns seconds."""
+
+    def __init__(self, elapsed: Callable[[], float] = time.monotonic) -> None:
+        self._elapsed = elapsed
+        self._seen: tuple[Position, float] | None = None
+
+    def pours(self, head: Position) -> bool:
+        """Tell whether it grows faster than can be shown here, since it was looked at before."""
+        now = self._elapsed()
+        before, self._seen = self._seen, (head, now)
+        if before is None:
+            return False
+        position, at = before
+        return head.beyond(position) > _POURS * max(now - at, _TOGETHER)
+
+
 class Live:
     """Reads the feed from its end on for whoever watches. Owns a thread, which rests for nobody.
 
     ``start`` is called on the event loop on which watchers are; ``wake`` and ``join`` are for any
     thread. A watcher joins with its position, and is shown all that comes behind it: nothing twice, and
     nothing left out. One that is too far behind is told so, and reads the past first.
+
+    ``read_beside`` reads what pours in: not among the threads that take it.
     """
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, log: EventLog, read_beside: ReadBeside) -> None:
         self._log = log
+        self._read_beside = read_beside
+        self._current = _Current()
         self._coming: queue.SimpleQueue[Watcher] = queue.SimpleQueue()
         self._waiting: list[Watcher] = []
         self._groups: dict[_Kind, _Group] = {}
@@ -124,7 +151,7 @@ class Live:
                 while self._show() and not self._stopping.is_set():
                     pass
                 self._has_failed = False
-            except StoreError as error:
+            except MadsciError as error:
                 rest = _PAUSE
                 self._tell(error.message)
             except Exception as error:  # they wait for more, and would wait for ever
@@ -160,14 +187,51 @@ class Live:
         if position is None:
             return False
         has_more = False
-        if self._groups and self._log.head() != position:
-            part = self._log.since(position, _AT_ONCE)
-            if part.next != position:
-                self._hand_over(self._shown(part))
-            self._position, has_more = part.next, part.has_more
+        head = self._log.head()
+        pours = self._current.pours(head)
+        if self._groups and head != position:
+            if pours:
+                self._show_from_beside(position, head)
+            else:
+                has_more = self._show_from_here(position)
         if not has_more:
             self._let_in()
         return has_more
+
+    def _show_from_here(self, position: Position) -> bool:
+        part = self._log.since(position, _AT_ONCE)
+        if part.next != position:
+            self._hand_over(self._shown(part))
+        self._position = part.next
+        return part.has_more
+
+    def _show_from_beside(self, position: Position, until: Position) -> None:
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(self._dismiss)  # some have been shown by then what others have not
+            for kind, group in self._groups.items():
+                self._show_group_from_beside(kind, group, position, until)
+            undoing.pop_all()
+        self._position = until
+
+    def _dismiss(self) -> None:
+        """Have everybody read on by himself, and come back."""
+        watching = [one for group in self._groups.values() for one in group.watchers]
+        self._groups.clear()
+        self._hand_over([one.refuse for one in watching])
+
+    def _show_group_from_beside(
+        self, kind: _Kind, group: _Group, position: Position, until: Position
+    ) -> None:
+        has_more = True
+        while has_more and not self._stopping.is_set():
+            part = self._read_beside(
+                PastJob(position, until, group.selector, kind.frames, _AT_ONCE, MOST_BYTES)
+            )
+            chunk = part.frames
+            if part.missed:
+                chunk += kind.frames.position(part.next, is_live=True, missed=part.missed)
+            self._hand_over([_showing(list(group.watchers), chunk, part.next)])
+            position, has_more = part.next, part.has_more
 
     def _shown(self, part: Entries) -> list[_Handover]:
         documents: list[dict[str, object]] = []
@@ -196,9 +260,7 @@ class Live:
     def _answer(self, watcher: Watcher, here: Position, read: dict[Position, Entries]) -> _Handover:
         try:
             return self._entering(watcher, here, read)
-        except StoreError:
-            raise
-        except MadsciError as error:
+        except InvalidInputError as error:
             return _failing(watcher, error)
 
     def _entering(self, watcher: Watcher, here: Position, read: dict[Position, Entries]) -> _Handover:

@@ -92,8 +92,8 @@ class Watcher:
         self._changed.set()
 
     def refuse(self) -> None:
-        """Have more of the past to read."""
-        if self._state is _State.JOINING:
+        """Have more of the past to read, behind what is ready."""
+        if self.is_live:
             self._state = _State.PAST
         self._changed.set()
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from madsci.common.errors import InvalidInputError
 from madsci.common.ids import new_ulid
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -71,9 +73,9 @@ class Position:
         before = dict(other.lanes)
         return sum(max(0, number - before.get(lane, 0)) for lane, number in self.lanes)
 
-    def behind(self, entry: Entry) -> Position:
-        """Return the position at which one has read that entry, too."""
-        return Position.of({**dict(self.lanes), entry.lane: entry.number}.items())
+    def behind(self, *entries: Entry) -> Position:
+        """Return the position at which one has read those entries, too, in their order."""
+        return Position.of({**dict(self.lanes), **{one.lane: one.number for one in entries}}.items())
 
 
 def new_lane() -> str:
@@ -81,23 +83,24 @@ def new_lane() -> str:
     return new_ulid()[-LANE_LENGTH:].lower()
 
 
-def positions(start: Position, entries: Iterable[Entry]) -> Iterator[str]:
+def positions(start: Position, entries: Iterable[Entry]) -> Iterator[bytes]:
     """Yield the position behind each of the entries that follow one, as text."""
-    numbers = dict(start.lanes)
+    numbers = {lane.encode(): number for lane, number in start.lanes}
+    lanes: dict[str, bytes] = {}
     for entry in entries:
-        numbers[entry.lane] = entry.number
+        lane = lanes.get(entry.lane) or lanes.setdefault(entry.lane, entry.lane.encode())
+        numbers[lane] = entry.number
         if len(numbers) == 1:
-            yield f"{entry.lane}-{entry.number}"
+            yield b"%b-%d" % (lane, entry.number)
             continue
-        yield ".".join([f"{lane}-{numbers[lane]}" for lane in sorted(numbers)])
+        yield b".".join([b"%b-%d" % one for one in sorted(numbers.items())])
 
 
 START: Final = Position()
 """Before the first entry of every lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """An event at its place in the feed, as it is stored now."""
 
     lane: str

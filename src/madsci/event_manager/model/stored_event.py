@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -85,6 +86,7 @@ class _WireEvent(msgspec.Struct, gc=False):
     extra: dict[str, Any] | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
+_received_text = lru_cache(maxsize=64)(iso)  # what is sent together is received at one time
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder()
 
@@ -139,7 +141,7 @@ def _wire(event: StoredEvent) -> _WireEvent:
         event.span_id,
         event.archived,
         None if archived_at is None else iso(archived_at),
-        iso(event.received_at),
+        _received_text(event.received_at),
         msgspec.UNSET if event.sender is None else msgspec.Raw(event.sender),
         event.extra or msgspec.UNSET,
     )
@@ -179,7 +181,7 @@ def encode_texts(  # noqa: PLR0913, PLR0917 - what an event has
             span_id,
             archived != 0,
             None if archived_at is None else iso(archived_at),
-            iso(received_at),
+            _received_text(received_at),
             msgspec.UNSET if sender is None else msgspec.Raw(sender),
             msgspec.UNSET if extra is None else msgspec.Raw(extra),
         )

@@ -17,6 +17,7 @@ from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.search.answering import Stream
 from madsci.event_manager.search.jobs import Job, StreamJob
 from madsci.event_manager.search.process import OnDamage, ProcessDiedError, WorkerProcess
+from madsci.event_manager.search.watchdog import Watchdog
 
 _IDLE: Final = 30.0
 """Seconds after which a process that nobody needed is ended, but for the last one."""
@@ -43,6 +44,8 @@ class AnsweringBeside:
         self._lock = threading.Lock()
         # Not a thread for each: the event loop, which asks for it, would wait for its start.
         self._interrupting = ThreadPoolExecutor(max(1, ready), "interrupt")
+        self._watchdog = Watchdog()
+        self._watchdog.start()
         self._closed = False
 
     def ask(self, job: Job, budget: Budget) -> Any:
@@ -143,7 +146,7 @@ class AnsweringBeside:
             self._idle.append(self._start())
 
     def _start(self) -> WorkerProcess:
-        worker = WorkerProcess(self._url, self._on_damage)
+        worker = WorkerProcess(self._url, self._on_damage, self._watchdog)
         self._all |= {worker}
         return worker
 
@@ -157,6 +160,7 @@ class AnsweringBeside:
             self._closed = True
         for worker in self._all:
             worker.end()
+        self._watchdog.close()
         self._interrupting.shutdown(wait=False, cancel_futures=True)
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from madsci.event_manager.export.frames import Frames
 from madsci.event_manager.model.budget import Budget
-from madsci.event_manager.model.feed import Position
+from madsci.event_manager.model.feed import Entry, Position
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.sorting import LAST_COMMITTED_FIRST
+from madsci.event_manager.model.stored_event import size_of
 from madsci.event_manager.stores.base import EventReader
 
 PART_BYTES: Final = 262_144
 """Bytes of a part, and one event more: a thousand readers who stop hold as many parts."""
+
+_AROUND: Final = 400
+"""Bytes of an event that are not its data, about."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +41,25 @@ class PastJob:
     selector: Selector
     frames: Frames
     limit: int
+    bytes_at_once: int = PART_BYTES
 
     def run(self, events: EventReader, budget: Budget) -> Part:
         """Return the part; it ends early where events are large."""
         found = events.since(self.position, self.limit, self.until, self.selector, budget)
-        frames: list[bytes] = []
-        position, room = found.start, PART_BYTES
-        for entry in found.entries:
-            if room < 0:
-                return Part(b"".join(frames), position, has_more=True, missed=0)
-            frames.append(self.frames.entries(position, [entry], [True]))
-            position = position.behind(entry)
-            room -= len(frames[-1])
-        return Part(b"".join(frames), found.next, found.has_more, found.missed)
+        entries = list(_fitting(found.entries, self.bytes_at_once))
+        frames = self.frames.entries(found.start, entries, [True] * len(entries))
+        if len(entries) < len(found.entries):
+            return Part(frames, found.start.behind(*entries), has_more=True, missed=0)
+        return Part(frames, found.next, found.has_more, found.missed)
+
+
+def _fitting(entries: Iterable[Entry], room: int) -> Iterator[Entry]:
+    """Yield the first entries, as many as make a part."""
+    for entry in entries:
+        if room < 0:
+            return
+        yield entry
+        room -= size_of(entry.event) + _AROUND
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, cast
 from madsci.common.errors import AbandonedError, MadsciError, QueryTimeoutError, StoreError
 from madsci.event_manager.model.budget import Budget
 from madsci.event_manager.search.jobs import Job, StreamJob
+from madsci.event_manager.search.watchdog import Watchdog
 from madsci.event_manager.search.worker import ALIVE, ANSWER, CHUNK, DAMAGE, END, ERROR
 from madsci.event_manager.stores.base import Damage
 
@@ -50,8 +51,9 @@ class WorkerProcess:
     ``on_damage`` is told of the damage that it meets, by the thread that asks.
     """
 
-    def __init__(self, url: str, on_damage: OnDamage) -> None:
+    def __init__(self, url: str, on_damage: OnDamage, watchdog: Watchdog) -> None:
         self._on_damage = on_damage
+        self._watchdog = watchdog
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, "-m", "madsci.event_manager.search.worker", url],
             stdin=subprocess.PIPE,
@@ -190,15 +192,11 @@ class WorkerProcess:
 
     @contextlib.contextmanager
     def _patience(self, seconds: float) -> Iterator[None]:
-        watch = threading.Timer(max(0.0, seconds) + _GRACE, self._give_up)
-        watch.daemon = True
-        watch.start()
-        try:
-            yield
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-            raise self._death() from error
-        finally:
-            watch.cancel()
+        with self._watchdog.watching(max(0.0, seconds) + _GRACE, self._give_up):
+            try:
+                yield
+            except (EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+                raise self._death() from error
 
     @property
     def _jobs(self) -> IO[bytes]:

@@ -30,7 +30,6 @@ from madsci.event_manager.search.jobs import (
     QuestionJob,
     StreamJob,
     TallyJob,
-    VerifyJob,
     out_of_time,
 )
 from madsci.event_manager.search.lanes import PATIENCE, Lanes, shape_of
@@ -47,8 +46,8 @@ _SLOW_ANYHOW: Final = 5.0
 """Seconds after which a question is slow that needs little of a core: it may wait for the disk."""
 _LOOK: Final = 0.05
 """Seconds at least between two looks at how long a question was at work."""
-_VERIFYING: Final = 60.0
-"""Seconds until verification counts as stuck: on a busy machine it hardly gets a turn."""
+_OWN_SECONDS: Final = 60.0
+"""Seconds until a job of the server itself counts as stuck: on a busy machine it hardly gets a turn."""
 _READY_AFTER: Final = 1.0
 """Seconds after the start at which the first process is started: the start has the machine first."""
 _TEND: Final = 5.0
@@ -167,15 +166,14 @@ class Search:
         (counts,) = await self.tally(Tally(selector, fence=fence), since=since)
         return sum(one.count for one in counts)
 
-    def verify(self, job: VerifyJob) -> int | None:
-        """Do a part of looking for damage, beside the server; blocks the thread that asks.
+    def ask_beside(self, job: Job) -> Any:
+        """Return an answer to the server itself: it takes nobody's seat. Blocks the thread that asks.
 
         Raises:
             StoreError: the store cannot be read.
             QueryTimeoutError: the machine is too busy for it.
         """
-        place: int | None = self._answering.ask(job, Budget(_VERIFYING))
-        return place
+        return self._answering.ask(job, Budget(_OWN_SECONDS))
 
     async def past(self, job: PastJob | LastJob | FromJob) -> Any:
         """Return the answer about what was committed; raises what ``page`` raises."""

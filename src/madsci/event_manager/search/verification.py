@@ -48,7 +48,7 @@ class VerificationTask:
         end = time.monotonic() + _SECONDS
         while keep_turn() and time.monotonic() < end:
             try:
-                self._place = self._search.verify(VerifyJob(self._place))
+                self._place = self._search.ask_beside(VerifyJob(self._place))
             finally:
                 self._tell_of_damage()  # also of what ended the look
             if self._place is None:

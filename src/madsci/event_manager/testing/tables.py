@@ -42,6 +42,23 @@ class TablesContract:
         )
         assert store.scan("t") == [("a", "2"), ("b", "4")]
 
+    def test_a_few_thousand_changes_of_all_kinds_are_made_at_once(self, store: EventStore) -> None:
+        keys = [f"k{number:05d}" for number in range(2_500)]
+        store.apply([put("t", key, '"old"') for key in keys[::2]])
+        store.apply(
+            [
+                *[put_if_absent("t", key, '"new"') for key in keys],
+                *[delete("t", key) for key in keys[::3]],
+                put("t", keys[0], '"last"'),
+            ]
+        )
+        expected = [
+            (key, '"last"' if number == 0 else '"new"' if number % 2 else '"old"')
+            for number, key in enumerate(keys)
+            if number == 0 or number % 3
+        ]
+        assert store.scan("t", limit=5_000) == expected
+
     def test_documents_come_in_the_order_of_their_keys_page_by_page(self, store: EventStore) -> None:
         keys = ["", "a", "a/1", "a/10", "a/2", "a0", "b", "ä", "\U0001f600", "\uffee"]
         store.apply([put("t", key, "0") for key in reversed(keys)])

@@ -10,22 +10,30 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from madsci.common.errors import InvalidInputError, OverloadedError, StoreUnavailableError
+from madsci.common.errors import (
+    InvalidInputError,
+    OverloadedError,
+    QueryTimeoutError,
+    StoreUnavailableError,
+)
 from madsci.event_manager.export.frames import JsonLines
+from madsci.event_manager.feed import live as live_module
 from madsci.event_manager.feed import watching as watching_module
 from madsci.event_manager.feed.live import Live
 from madsci.event_manager.feed.watcher import MOST_BYTES
 from madsci.event_manager.feed.watching import From, Last, Watching
 from madsci.event_manager.model.feed import START, Position
-from madsci.event_manager.model.selector import EVERYTHING
+from madsci.event_manager.model.selector import EVERYTHING, Compare
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.ulid_sources import AS_STORED
+from madsci.event_manager.search.following import Part, PastJob
 from madsci.event_manager.search.service import Search
 from madsci.event_manager.stores.memory import MemoryStore
 from support.server import PATIENCE
 
 LINES = JsonLines(AS_STORED)
+ANY_LEVEL = Compare(("log_level",), "$gte", 0)
 
 
 class Lab:
@@ -33,9 +41,25 @@ class Lab:
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
-        self.live = Live(store)
         self.search = Search(store, seconds=PATIENCE)
+        self.live = Live(store, self._read_beside)
+        self._read: list[PastJob] = []
+        self._failing: list[Exception | None] = []
         self.watching = Watching(store, self.live, self.search.past)
+
+    def _read_beside(self, job: PastJob) -> Part:
+        self._read.append(job)
+        if self._failing and (error := self._failing.pop(0)) is not None:
+            raise error
+        return self.search.ask_beside(job)
+
+    def count_reading_beside(self) -> list[PastJob]:
+        """Return the list of what is read beside."""
+        return self._read
+
+    def fail_beside(self, failing: list[Exception | None]) -> None:
+        """Have the next readings beside fail, or not."""
+        self._failing = failing
 
     def append(self, *ids: str, data: str = "{}", level: int = 20, alert: bool = False) -> None:
         self.store.append([StoredEvent(one, "log_info", level, alert, 0, 0, {}, data) for one in ids])
@@ -213,6 +237,48 @@ def test_a_slow_reader_is_shown_the_rest_at_his_pace_and_holds_up_nobody():
         await live_from_now_on(slow)
         lab.append("new")
         assert await take(slow, 1) == await take(quick, 1) == ["new"]
+
+    with_lab(test)
+
+
+def test_what_pours_in_is_read_beside_and_seen_once_and_in_order(monkeypatch):
+    monkeypatch.setattr(live_module, "_POURS", 10)
+
+    async def test(lab):
+        beside = lab.count_reading_beside()
+        alarms = Compare(("log_level",), "$gte", 40)
+        everything, serious = await open_watch(lab), await open_watch(lab, selector=alarms)
+        await live_from_now_on(everything)
+        await live_from_now_on(serious)
+        for number in range(0, 5_000, 100):
+            lab.append(*names(number, number + 99))
+            lab.append(f"e{number + 99}", level=50)
+        assert await take(everything, 5_000) == names(0, 5_000)
+        assert await take(serious, 50) == [f"e{number}" for number in range(99, 5_000, 100)]
+        assert beside
+        lab.append("after", level=40)
+        assert await take(everything, 1) == await take(serious, 1) == ["after"]
+
+    with_lab(test)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreUnavailableError("It is away."), QueryTimeoutError("Late."), ZeroDivisionError()]
+)
+def test_where_what_pours_in_cannot_be_read_each_reads_on_from_where_he_is(monkeypatch, error):
+    monkeypatch.setattr(live_module, "_POURS", 10)
+
+    async def test(lab):
+        lab.fail_beside([None, error])  # some have been shown by then what others have not
+        watching = [await open_watch(lab, selector=one) for one in (EVERYTHING, ANY_LEVEL)]
+        for lines in watching:
+            await live_from_now_on(lines)
+        lab.append(*names(0, 500))
+        for lines in watching:
+            assert await take(lines, 500) == names(0, 500)
+            await live_from_now_on(lines)
+        lab.append("after")
+        assert [await take(lines, 1) for lines in watching] == [["after"], ["after"]]
 
     with_lab(test)
 

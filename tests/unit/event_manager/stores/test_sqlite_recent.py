@@ -108,11 +108,14 @@ def test_large_events_are_kept_up_to_a_bound(entries, members):
 def test_small_events_are_kept_up_to_a_number_and_what_alone_is_too_large_is_not(entries):
     last = 3 * recent.MOST_ENTRIES
     first = last - recent.MOST_ENTRIES
-    entries.add(0, events(1, last))
+    for number in range(0, last, recent.MOST_ENTRIES // 8):
+        entries.add(number, events(number + 1, number + recent.MOST_ENTRIES // 8))
     assert numbers(entries, first - 1) is None
     assert numbers(entries, first, 2) == [first + 1, first + 2]
     entries.add(last, events(1, 1, '"' + "x" * recent.MOST_BYTES + '"'))
     assert numbers(entries, last) is None
+    entries.add(last + 1, events(1, recent.MOST_ENTRIES + 1))
+    assert numbers(entries, last + 2) is None
 
 
 def from_memory(store: SqliteStore) -> bool:

@@ -27,14 +27,19 @@ _AROUND: Final = 100
 class RecentEntries:
     """Entries of one lane, one number behind the other, while somebody asks for them. Thread-safe.
 
-    They are as they were appended. Who changes what is stored has them forgotten.
+    They are as they were appended. Who changes what is stored has them forgotten. What is kept longest
+    goes first, with all that was appended with it.
     """
 
     def __init__(self, lane: str, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._lane = lane
         self._elapsed = elapsed
         self._wanted_until = 0.0
-        self._entries: deque[Entry] = deque()
+        self._events: deque[StoredEvent] = deque()
+        self._last = 0
+        """The number of the last of them."""
+        self._appended: deque[tuple[int, int]] = deque()
+        """How many were appended together, and their bytes."""
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -43,15 +48,16 @@ class RecentEntries:
         if self._elapsed() >= self._wanted_until:
             self.forget()
             return
-        lane = self._lane
-        entries = [Entry(lane, number, event) for number, event in enumerate(events, before + 1)]
+        size = _bytes_of(events)
         with self._lock:
-            if self._entries and self._entries[-1].number != before:
+            if self._last != before:
                 self._clear()
-            self._entries.extend(entries)
-            self._bytes += sum([_bytes_of(event) for event in events])
-            while self._bytes > MOST_BYTES or len(self._entries) > MOST_ENTRIES:
-                self._bytes -= _bytes_of(self._entries.popleft().event)
+            self._events.extend(events)
+            self._last = before + len(events)
+            self._appended.append((len(events), size))
+            self._bytes += size
+            while self._bytes > MOST_BYTES or len(self._events) > MOST_ENTRIES:
+                self._drop_oldest()
 
     def forget(self) -> None:
         """Keep none of them: what is stored has changed."""
@@ -59,8 +65,15 @@ class RecentEntries:
             self._clear()
 
     def _clear(self) -> None:
-        self._entries.clear()
+        self._events.clear()
+        self._appended.clear()
         self._bytes = 0
+
+    def _drop_oldest(self) -> None:
+        count, size = self._appended.popleft()
+        self._bytes -= size
+        for _ in range(count):
+            self._events.popleft()
 
     def since(self, position: Position, limit: int, head: int) -> Entries | None:
         """Return what follows a position, or ``None`` where it is to be read.
@@ -72,15 +85,16 @@ class RecentEntries:
             return None
         number = position.number
         with self._lock:
-            skipped = number + 1 - self._entries[0].number if self._entries else -1
-            if not 0 <= skipped < len(self._entries):
+            skipped = len(self._events) - (self._last - number)
+            if not 0 <= skipped < len(self._events):
                 return None
-            found = list(islice(self._entries, skipped, skipped + limit))
+            events = list(islice(self._events, skipped, skipped + limit))
+        lane = self._lane
+        found = [Entry(lane, at, event) for at, event in enumerate(events, number + 1)]
         last = number + len(found)
-        return Entries(position, found, Position.of([(self._lane, last)]), last < head)
+        return Entries(position, found, Position.of([(lane, last)]), last < head)
 
 
-def _bytes_of(event: StoredEvent) -> int:
-    if event.extra is None:
-        return len(event.event_data) + _AROUND
-    return size_of(event) + _AROUND
+def _bytes_of(events: Sequence[StoredEvent]) -> int:
+    large = sum([size_of(event) for event in events if event.extra is not None])
+    return large + sum([len(event.event_data) + _AROUND for event in events])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby, islice
 from typing import Final
 
 import apsw
@@ -32,9 +33,12 @@ SELECT key, value FROM documents
 WHERE name = ?1 AND key >= ?2 AND key < ?2 || char(0x10FFFF) AND (?3 IS NULL OR key > ?3)
 ORDER BY key LIMIT ?4
 """
-_PUT: Final = "INSERT OR REPLACE INTO documents VALUES (?, ?, ?)"
-_PUT_IF_ABSENT: Final = "INSERT OR IGNORE INTO documents VALUES (?, ?, ?)"
-_DELETE: Final = "DELETE FROM documents WHERE name = ? AND key = ?"
+_PUT: Final = "INSERT OR REPLACE INTO documents VALUES "
+_PUT_IF_ABSENT: Final = "INSERT OR IGNORE INTO documents VALUES "
+_DELETE: Final = "DELETE FROM documents WHERE (name, key) IN (VALUES "
+_TOGETHER: Final = 1_000
+"""Changes of one statement: between two statements the thread gives up Python's lock, and those who
+send events wait for it to have it again."""
 
 
 def read(connection: apsw.Connection, table: str, key: str) -> str | None:
@@ -59,11 +63,18 @@ def apply(connection: apsw.Connection, changes: Sequence[Change], step: Step | N
         if (START if kept is None else position_of(kept)) != step.before:
             return False
         changes = [*changes, put(FOLLOWERS, step.follower, kept_position(step.after))]
-    for change in changes:
-        key = (change.table, change.key)
-        if change.way is Way.DELETE:
-            connection.execute(_DELETE, key)
-        else:
-            sql = _PUT if change.way is Way.PUT else _PUT_IF_ABSENT
-            connection.execute(sql, (*key, change.value))
+    for way, alike in groupby(changes, key=lambda one: one.way):
+        while some := list(islice(alike, _TOGETHER)):
+            _make(connection, way, some)
     return True
+
+
+def _make(connection: apsw.Connection, way: Way, changes: Sequence[Change]) -> None:
+    if way is Way.DELETE:
+        rows = ",".join(["(?,?)"] * len(changes))
+        keys = [text for one in changes for text in (one.table, one.key)]
+        connection.execute(f"{_DELETE}{rows})", keys)
+        return
+    rows = ",".join(["(?,?,?)"] * len(changes))
+    values = [text for one in changes for text in (one.table, one.key, one.value)]
+    connection.execute(f"{_PUT if way is Way.PUT else _PUT_IF_ABSENT}{rows}", values)
