@@ -24,6 +24,7 @@
     │   ├── StoreInUseError         another Event Manager has it open
     │   ├── StoreDamagedError       its content is not what was written
     │   └── SchemaVersionError      written by another version of this program
+    ├── DeliveryError               an alert could not be handed over to a channel
     └── EventServerError            (client) the Event Manager could not be asked
         ├── ServerUnreachableError  no answer at all
         └── ServerRefusedError      an answer that says no
@@ -204,6 +205,19 @@ class SchemaVersionError(StoreError):
     """The store was written by another version of the Event Manager."""
 
     code = "schema-version"
+
+
+class DeliveryError(MadsciError):
+    """The alert could not be handed over.
+
+    ``is_final`` says that it is no use to try again: it will be refused again.
+    """
+
+    code = "not-delivered"
+
+    def __init__(self, message: str | None = None, *, is_final: bool = False) -> None:
+        super().__init__(message)
+        self.is_final = is_final
 
 
 class EventServerError(MadsciError):
