@@ -46,6 +46,9 @@ _BURST: Final = 0.00005
 """Seconds between two lines at most for that."""
 _UNSURE_LINES: Final = 4096
 """Lines kept that were written on trust: more than one writes in that time."""
+_UNDER_WAY: Final = (0.001, 0.003, 0.01, 0.03, 0.0)
+"""Seconds between looks at a line without an end: the write of it may be just under way, in a thread
+that has to wait for a busy machine amid it."""
 _ATTEMPTS: Final = 8
 """Times that a file is opened anew because it was renamed that very moment."""
 _FLAGS: Final = (
@@ -301,7 +304,7 @@ class _OpenFile:
     __del__ = close
 
     def _ends_amid_a_line(self) -> bool:
-        for pause in (0.001, 0):  # or somebody's write is just under way
+        for pause in _UNDER_WAY:
             os.lseek(self.number, -1, os.SEEK_END)
             if os.read(self.number, 1) in (b"\n", b""):
                 return False

@@ -72,13 +72,14 @@ def test_a_folder_that_cannot_be_written_to_is_the_same_error(making, part):
 
 @pytest.mark.skipif(not ARE_TOLD, reason="looks for processes in /proc")
 def test_a_process_that_is_killed_is_told_and_shows_no_url(database, part):
-    def kill(*_: object) -> None:
-        (pid,) = makers()
+    with ThreadPoolExecutor(1) as threads:
+        made = threads.submit(MakingBeside(database.place).make, part, unseen)
+        (pid,) = wait_until(makers, "the process")
+        os.kill(pid, signal.SIGSTOP)  # or it may have made all of it by the time of the blow
         assert str(database.place.url).encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
         os.kill(pid, signal.SIGKILL)
-
-    with pytest.raises(StoreError, match="has ended; the server's log may tell why"):
-        MakingBeside(database.place).make(part, kill)
+        with pytest.raises(StoreError, match="has ended; the server's log may tell why"):
+            made.result(PATIENCE)
     assert makers() == []
 
 
