@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 _LOOK: Final = 1.0
 """Seconds after which it is looked what other servers have committed."""
-_PACE: Final = 0.05
+_PACE: Final = 0.25
 """Seconds between two rounds where nothing waits: under load each follower has more to do in a step."""
 _LEASE: Final = "followers"
 _LIFETIME: Final = 30.0
