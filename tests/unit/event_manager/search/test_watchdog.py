@@ -27,8 +27,8 @@ def test_what_takes_too_long_is_ended_once_though_others_have_time(watchdog):
 
     with watchdog.watching(PATIENCE, lambda: late.append("in time")), watchdog.watching(0.01, end):
         assert over.wait(PATIENCE)
+        over.clear()
         with watchdog.watching(0.01, over.set):
-            over.clear()
             assert over.wait(PATIENCE)
     assert late == ["late"]
 

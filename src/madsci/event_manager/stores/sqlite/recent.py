@@ -96,5 +96,9 @@ class RecentEntries:
 
 
 def _bytes_of(events: Sequence[StoredEvent]) -> int:
-    large = sum([size_of(event) for event in events if event.extra is not None])
-    return large + sum([len(event.event_data) + _AROUND for event in events])
+    return sum(
+        [
+            _AROUND + (len(event.event_data) if event.extra is None else size_of(event))
+            for event in events
+        ]
+    )
