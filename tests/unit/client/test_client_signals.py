@@ -81,15 +81,40 @@ def test_a_handler_that_logs_may_come_at_any_place_of_a_log_call(make_robot):
 def test_file_and_console_have_every_line_once_wherever_a_handler_comes(
     make_client, capsys, tmp_path, number
 ):
-    settings = {"log_max_bytes": 2000, "log_backup_count": 10_000, "log_console_enabled": True}
-    robot = Robot(make_client(**settings, log_compression_enabled=False))
-    robot.log()
+    robots = RotatingRobots(make_client, tmp_path, capsys)
+    robot = robots.another()
     places = max(robot.interrupted(()) for _ in range(30))  # one of them rotates
     for place in range(1, places + 1, max(places // number, 1)):
+        if len(robot.logged) > 250:  # each rotation looks at all files there are: few keep it short
+            robots.assert_all_written_once(robot)
+            robot = robots.another()
         robot.interrupted((place,))
-    assert sorted(plates(tmp_path / "logs")) == sorted(robot.logged)
-    shown = [line.rpartition("plate=")[2] for line in capsys.readouterr().err.splitlines()]
-    assert sorted(shown) == sorted(robot.logged)
+    robots.assert_all_written_once(robot)
+
+
+class RotatingRobots:
+    """Robots that write to the console and to a log of small files, each to a folder of its own."""
+
+    def __init__(self, make_client, folder, capsys):
+        self._make_client = make_client
+        self._folder = folder
+        self._capsys = capsys
+        self._made = 0
+
+    def another(self) -> Robot:
+        self._made += 1
+        settings = {"log_max_bytes": 2000, "log_backup_count": 10_000, "log_console_enabled": True}
+        log_dir = self._folder / f"{self._made}"
+        client = self._make_client(**settings, log_compression_enabled=False, log_dir=log_dir)
+        robot = Robot(client)
+        robot.log()
+        return robot
+
+    def assert_all_written_once(self, robot) -> None:
+        assert sorted(plates(self._folder / f"{self._made}")) == sorted(robot.logged)
+        shown = [line.rpartition("plate=")[2] for line in self._capsys.readouterr().err.splitlines()]
+        assert sorted(shown) == sorted(robot.logged)
+        robot.client.close()
 
 
 def plates(folder):
