@@ -12,10 +12,10 @@ from madsci.common.types.alert_rules import AlertRule
 from madsci.event_manager.alerts.defaults import default_rules
 from madsci.event_manager.alerts.follower import AlertFollower
 from madsci.event_manager.alerts.notice import OUTBOX, Notice, decode_notice
-from madsci.event_manager.alerts.records import ALERTS, STATES, TIMERS, Alert
+from madsci.event_manager.alerts.records import ALERTS, STATES, TIMERS, Alert, read_alert
 from madsci.event_manager.alerts.shelf import Shelf
 from madsci.event_manager.model.feed import START, Position
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.model.tables import FOLLOWERS, Step, position_of
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.stores.memory import MemoryStore
@@ -117,10 +117,7 @@ class Night:
         return [one.occasion.value for one in self.notices(recipient)]
 
     def alerts(self) -> list[Alert]:
-        return [
-            msgspec.convert(decode_json(text), Alert)
-            for _, text in self.store.scan(ALERTS, limit=10_000)
-        ]
+        return [read_alert(text) for _, text in self.store.scan(ALERTS, limit=10_000)]
 
     def documents(self) -> dict[str, int]:
         """How many documents there are of those that come and go."""

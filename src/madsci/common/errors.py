@@ -16,7 +16,9 @@
     │   ├── UnsupportedBodyError    a content encoding that this server does not read
     │   ├── OverloadedError         the queue is full or the server is stopping: come back later
     │   └── HeldBackError           it might do harm now: somebody has to look first
-    ├── EventNotFoundError          no event with that id
+    ├── NotFoundError               nothing with that name or id
+    │   ├── EventNotFoundError      no event
+    │   └── AlertNotFoundError      no alert
     ├── QueryTimeoutError           a question that takes longer than it may
     ├── AbandonedError              whoever asked has gone
     ├── StoreError                  the store cannot do what it was asked
@@ -156,7 +158,22 @@ class HeldBackError(NotAcceptedError):
     code = "held-back"
 
 
-class EventNotFoundError(MadsciError):
+class NotFoundError(MadsciError):
+    """There is nothing of that name."""
+
+    code = "not-found"
+
+
+class AlertNotFoundError(NotFoundError):
+    """There is no alert with that id."""
+
+    code = "alert-not-found"
+
+    def __init__(self, alert_id: str) -> None:
+        super().__init__(f"There is no alert with the id {alert_id!r:.100}. GET /alerts lists them.")
+
+
+class EventNotFoundError(NotFoundError):
     """There is no event with that id."""
 
     code = "event-not-found"

@@ -6,11 +6,20 @@ import re
 from enum import Enum
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 from typing_extensions import Self
 
 from madsci.common.nearest import did_you_mean
 from madsci.common.settings import LevelSetting
+from madsci.common.types.log_level import EventLogLevel
 
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
 _PART: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|w)", re.ASCII)
@@ -39,7 +48,19 @@ def read_length(value: Any) -> float:
     return seconds
 
 
-Length = Annotated[float, BeforeValidator(read_length)]
+Length = Annotated[
+    float,
+    BeforeValidator(read_length),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS},
+                {"type": "string", "pattern": "^[1-9][0-9]{0,2}(s|m|h|d)$"},
+            ],
+            "examples": ["10m", 90],
+        }
+    ),
+]
 """A length of time; seconds, once it is read."""
 
 
@@ -69,7 +90,28 @@ def _paths(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Paths = Annotated[list[str], BeforeValidator(_paths), Field(max_length=_MAX_PATHS)]
+Paths = Annotated[
+    list[str],
+    BeforeValidator(_paths),
+    Field(max_length=_MAX_PATHS),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "maxItems": _MAX_PATHS},
+            ]
+        }
+    ),
+]
+Kind = Annotated[
+    RuleKind,
+    BeforeValidator(_kind),
+    WithJsonSchema({"enum": [one.value for one in RuleKind], "type": "string"}),
+]
+Severity = Annotated[
+    LevelSetting,
+    WithJsonSchema({"enum": [*map(int, EventLogLevel), *EventLogLevel.__members__]}),
+]
 _ASKED: Final = {
     RuleKind.MATCH: (),
     RuleKind.RATE: ("more_than", "within"),
@@ -100,13 +142,11 @@ class AlertRule(BaseModel):
         pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$",
         description="Identifies the rule: small letters, digits, - and _.",
     )
-    kind: Annotated[RuleKind, BeforeValidator(_kind)] = Field(
-        default=RuleKind.MATCH, description="match, rate, absence, unfinished or stuck."
-    )
-    enabled: bool = Field(default=True, description="Whether it is looked at.")
+    kind: Kind = Field(default=RuleKind.MATCH, description="match, rate, absence, unfinished or stuck.")
+    enabled: Annotated[bool, Strict()] = Field(default=True, description="Whether it is looked at.")
     description: str | None = Field(default=None, max_length=1_000, description="For people.")
     selector: dict[str, Any] = Field(description="The events that it is about.")
-    severity: LevelSetting | None = Field(
+    severity: Severity | None = Field(
         default=None, description="How much it matters, as a level; none for that of the event."
     )
     group_by: Paths = Field(
@@ -116,7 +156,7 @@ class AlertRule(BaseModel):
             " sender, type, message."
         ),
     )
-    more_than: int | None = Field(
+    more_than: Annotated[int, Strict()] | None = Field(
         default=None, ge=0, le=MAX_COUNT, description="rate: fires when more come than this."
     )
     within: Length | None = Field(
@@ -128,7 +168,7 @@ class AlertRule(BaseModel):
     same: Paths | None = Field(
         default=None, description="unfinished, stuck: what its first and its last event share."
     )
-    times: float | None = Field(
+    times: Annotated[float, Strict()] | None = Field(
         default=None,
         gt=1,
         le=1_000,

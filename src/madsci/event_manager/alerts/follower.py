@@ -129,9 +129,10 @@ class _Step:
         changes = self._desk.changes()
         wake_at = None
         if due is not None:
-            # At least as often as that, so that the clock of those who look goes on.
-            rest = min(due - moment.watched, LONGEST_GAP // 2)
-            wake_at = self._now + max(0, rest)
+            rest = max(0, due - moment.watched)
+            if not self._clock.is_continuous:  # which goes on only as long as somebody looks
+                rest = min(rest, LONGEST_GAP // 2)
+            wake_at = self._now + rest
         if changes or due is not None or not is_at_the_end:
             self._desk.keep_text(_CLOCK, self._clock.text())
             changes = self._desk.changes()

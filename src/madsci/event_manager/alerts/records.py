@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from madsci.event_manager.alerts.notice import Subject
+from madsci.event_manager.model.stored_event import decode_json
 
 ALERTS: Final = "alerts"
 """The table of alerts, by id; ids are in the order in which they were opened."""
@@ -100,3 +101,8 @@ class GroupState(msgspec.Struct, omit_defaults=True):
     """stuck: whether it began before anybody was to be told of anything."""
     times: list[int] = msgspec.field(default_factory=list)
     """rate: when the last events came, by their senders' clocks."""
+
+
+def read_alert(document: str) -> Alert:
+    """Return the alert that a document tells."""
+    return msgspec.convert(decode_json(document), Alert)

@@ -28,7 +28,7 @@ _PROBLEMS: Final = {
         " EVENT_CORS_ORIGINS.",
     ),
     404: _Problem(
-        "There is no such event.",
+        "There is nothing with that id.",
         "event-not-found",
         "Event with ID 01M84HX3CTDS9P8A5QKCMA1TVT not found",
     ),

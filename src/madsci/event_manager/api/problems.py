@@ -19,7 +19,7 @@ _STATUS: Final[dict[type[errors.MadsciError], int]] = {
     errors.InvalidSelectorError: 400,
     errors.InvalidCursorError: 400,
     errors.InvalidInputError: 422,
-    errors.EventNotFoundError: 404,
+    errors.NotFoundError: 404,
     errors.TooLargeError: 413,
     errors.HeadTooLargeError: 431,
     errors.RequestTimeoutError: 408,

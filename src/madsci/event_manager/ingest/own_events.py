@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from madsci.common.clock import Clock, now_us
-from madsci.common.errors import MadsciError, StoreError
+from madsci.common.errors import MadsciError, OverloadedError, StoreError
 from madsci.common.ids import new_ulid
 from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
@@ -59,12 +59,26 @@ class OwnEvents:
 
         Blocks until it is kept, so it is called by threads other than that of the event loop.
         """
+        try:
+            self.keep(event_type, level, message, **members)
+        except MadsciError as error:
+            _logger.error("This could not be kept as an event (%s): %s", error.message, message)  # noqa: TRY400
+
+    def keep(self, event_type: EventType, level: EventLogLevel, message: str, **members: Any) -> str:
+        """Keep an event, and return its id once it is on disk. Blocks as ``record`` does.
+
+        Raises:
+            MadsciError: it could not be kept; says why.
+        """
         event = own_event(self._clock(), self._teller, event_type, level, message, **members)
         _logger.log(int(level), message)
         try:
             self._writer.submit(event).result(_PATIENCE)
-        except (MadsciError, concurrent.futures.TimeoutError, asyncio.CancelledError) as error:
-            _logger.error("This could not be kept as an event (%r): %s", error, message)  # noqa: TRY400
+        except (concurrent.futures.TimeoutError, asyncio.CancelledError) as error:
+            raise OverloadedError(
+                f"The event was not written within {_PATIENCE:g} s. Try again later."
+            ) from error
+        return event.event_id
 
 
 def own_event(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -10,8 +11,8 @@ from support.alert_nights import SECOND, Night
 
 RATE = {"name": "many", "kind": "rate", "selector": {"log_level": 30}, "more_than": 5, "within": "10m"}
 SILENCE = {
-    "name": "silent", "kind": "absence", "selector": {"event_type": "node_status_update"}, "within": "10m",
-    "severity": "error",
+    "name": "silent", "kind": "absence", "selector": {"event_type": "node_status_update"},
+    "within": "10m", "severity": "error",
 }  # fmt: skip
 UNFINISHED = {
     "name": "slow-workflows", "kind": "unfinished", "selector": {"event_type": "workflow_start"},
@@ -75,7 +76,7 @@ def test_a_silence_goes_on_being_told_less_and_less_often_until_somebody_sees_to
     times = [one.made_at for one in night.notices()]
     assert night.told()[:2] == ["opened", "again"]
     assert 5 <= len(times) <= 10
-    distances = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    distances = [later - earlier for earlier, later in pairwise(times)]
     assert distances == sorted(distances)
 
 
