@@ -109,7 +109,7 @@ class Parts:
         self.writer.when_committed(self.followers.wake)
         self.live = Live(self.store, self.search.ask_beside)
         self.writer.when_committed(self.live.wake)
-        self.watching = Watching(self.store, self.live, self.search.past)
+        self.watching = Watching(self.store, self.live, self.search.answer)
         address = _address(settings)
         self.upkeep = None if address.is_in_memory else open_upkeep(address)
         self.making = MakingBeside(address)

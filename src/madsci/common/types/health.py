@@ -42,6 +42,18 @@ class FollowerHealth(BaseModel):
     detail: str | None = Field(default=None, description="Why it fails.")
 
 
+class ChannelHealth(BaseModel):
+    """A channel over which people are told of alerts, as this server knows it."""
+
+    name: str
+    waiting: int = Field(description="Messages that wait to be sent.")
+    delivered: int = Field(description="Messages sent since the start.")
+    given_up: int = Field(description="Messages that could not be sent and are not tried any more.")
+    failing_since: str | None = Field(default=None, description="Null while it works.")
+    detail: str | None = Field(default=None, description="Why it fails.")
+    next_try_at: str | None = Field(default=None, description="When it is tried again.")
+
+
 class EventManagerHealth(BaseModel):
     """The answer of ``GET /health``. Members of other releases are kept."""
 
@@ -83,6 +95,9 @@ class EventManagerHealth(BaseModel):
     tasks: list[TaskHealth] | None = Field(default=None, description="What the server does by itself.")
     followers: list[FollowerHealth] | None = Field(
         default=None, description="How far those are who follow the events; null where nobody does."
+    )
+    alert_channels: list[ChannelHealth] | None = Field(
+        default=None, description="How people are told of alerts; null where nobody is."
     )
     troubles: list[str] | None = Field(
         default=None, description="A sentence for each thing that makes the server unhealthy."

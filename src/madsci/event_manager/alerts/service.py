@@ -13,7 +13,9 @@ from madsci.common.types.event_type import EventType
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.alerts.acts import ACTS, MEMBER, Act, Deed, encode_act
 from madsci.event_manager.alerts.channel import Channel
+from madsci.event_manager.alerts.delivery import Delivery, decode_delivery
 from madsci.event_manager.alerts.notice import (
+    DELIVERIES,
     OUTBOX,
     Notice,
     Occasion,
@@ -65,9 +67,7 @@ class Alerts:
     ) -> list[Alert]:
         """Return alerts, the last opened first, those in a state and of a rule if that is said."""
         found = [
-            alert
-            for text in self._all(ALERTS)
-            if (alert := read_alert(text)) and _is_wanted(alert, state, rule)
+            alert for text in self._all(ALERTS) if _is_wanted(alert := read_alert(text), state, rule)
         ]
         return found[-1 : -number - 1 : -1]
 
@@ -146,11 +146,11 @@ class Alerts:
 
     def waiting(self, number: int) -> list[Notice]:
         """Return what waits to be sent, the last decided first."""
-        return [decode_notice(text) for text in self._all(OUTBOX)][-1 : -number - 1 : -1]
+        return [decode_notice(text) for text in self._all(OUTBOX)[-1 : -number - 1 : -1]]
 
-    def ended(self, number: int, table: str) -> list[str]:
-        """Return the documents of a table with keys in the order of time, the last one first."""
-        return self._all(table)[-1 : -number - 1 : -1]
+    def ended(self, number: int) -> list[Delivery]:
+        """Return what was sent or given up, the last decided first."""
+        return [decode_delivery(text) for text in self._all(DELIVERIES)[-1 : -number - 1 : -1]]
 
     def drill(self) -> list[Notice]:
         """Send a drill to every recipient of every channel; return what was put into the outbox.

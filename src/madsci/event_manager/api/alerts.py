@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Query, Request
-from madsci.event_manager.alerts.delivery import Delivery
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 
@@ -14,6 +14,7 @@ from madsci.common.clock import iso, now_us
 from madsci.common.errors import InvalidInputError
 from madsci.common.types.alert_rules import AlertRule
 from madsci.event_manager.alerts.acts import Act, Deed
+from madsci.event_manager.alerts.delivery import Delivery
 from madsci.event_manager.alerts.notice import Notice
 from madsci.event_manager.alerts.preview import PreviewJob
 from madsci.event_manager.alerts.records import Alert, AlertState
@@ -32,7 +33,7 @@ from madsci.event_manager.api.alert_models import (
 )
 from madsci.event_manager.api.attending import attended
 from madsci.event_manager.api.bodies import Bodies, errors_in_body
-from madsci.event_manager.api.operations import Operations, Scope
+from madsci.event_manager.api.operations import Handler, Operations, Scope
 from madsci.event_manager.api.parameters import OR_NONE, Time, read_instant
 from madsci.event_manager.model.json_reading import read_request
 from madsci.event_manager.search.service import Search
@@ -88,7 +89,7 @@ def _of_alerts(alerts: Alerts, bodies: Bodies) -> Operations:
 
     def add(
         path: str, name: str, summary: str, model: type[ActRequest], example: dict[str, Any]
-    ) -> Any:
+    ) -> Callable[[Handler], Handler]:
         return operations.add(
             "POST", path, name, summary, Scope.MANAGE, _TAG, (400, 404, 413, 415),
             response_model=ActReply, openapi_extra=_body(model.model_json_schema(), example),
@@ -164,7 +165,7 @@ def _of_rules(alerts: Alerts, search: Search, bodies: Bodies, naive_zone: tzinfo
         since = read_instant("start_time", start_time, naive_zone)
         since = now - _MONTH if since is None else since
         job = PreviewJob(rule.spec, since, now, await search.fence(), naive_zone)
-        found = await attended(request.receive, search.past(job))
+        found = await attended(request.receive, search.answer(job))
         return PreviewReply(
             opened=found.opened, notices=found.notices, events=found.events, since=iso(since),
             until=iso(found.until), is_whole=found.is_whole,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -10,12 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from madsci.common.clock import iso
-from madsci.common.errors import StoreError
-from madsci.common.ids import new_ulid
 from madsci.common.types.health import FollowerHealth
 from madsci.event_manager.feed.course import Course, FeedStore
 from madsci.event_manager.feed.follower import Follower
 from madsci.event_manager.feed.pace import Pace
+from madsci.event_manager.feed.place import Place
 from madsci.event_manager.model.feed import Entries, Position
 from madsci.event_manager.stores.base import EventLog
 
@@ -26,48 +24,6 @@ _LOOK: Final = 1.0
 _PACE: Final = 0.25
 """Seconds between two rounds where nothing waits: under load each follower has more to do in a step."""
 _LEASE: Final = "followers"
-_LIFETIME: Final = 30.0
-_RENEWAL: Final = 10.0
-"""Seconds for which a server has the followers for itself, and between two times that it says so: one
-that was killed is followed by another after half a minute."""
-_ASKING: Final = 5.0
-"""Seconds between two times that a server asks for them that another one has."""
-
-
-class _Place:
-    """The right to have the followers go on. For one thread; ``elapsed`` returns seconds."""
-
-    def __init__(self, store: FeedStore, elapsed: Callable[[], float]) -> None:
-        self._store = store
-        self._elapsed = elapsed
-        self._holder = new_ulid()
-        self._until = 0.0
-        self._ask_at = 0.0
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether nobody else can have it."""
-        return self._elapsed() < self._until
-
-    def keep(self) -> bool:
-        """Take or renew it where that is due; tell whether it is ours."""
-        now = self._elapsed()
-        if now >= self._ask_at or now >= self._until > 0.0:
-            try:
-                is_ours = self._store.hold(_LEASE, self._holder, _LIFETIME)
-                self._until = now + _LIFETIME if is_ours else 0.0
-                self._ask_at = now + (_RENEWAL if is_ours else _ASKING)
-            except StoreError as error:  # until its end it stays ours
-                _logger.debug("The place of the followers could not be asked for: %s", error.message)
-                self._ask_at = now + _LOOK
-                self._until = self._until if self.is_certain else 0.0
-        return self.is_certain
-
-    def let_go(self) -> None:
-        """Let another server go on at once; where it cannot be told, after a while."""
-        if self._until:
-            with contextlib.suppress(StoreError):
-                self._store.let_go(_LEASE, self._holder)
 
 
 class _SharedPart:
@@ -106,7 +62,7 @@ class Followers:
     ) -> None:
         self._part = _SharedPart(store)
         self._courses = [Course(one, store, since=self._part.since) for one in followers]
-        self._place = _Place(store, elapsed)
+        self._place = Place(store, _LEASE, elapsed)
         self._pace = Pace()
         self._woken = threading.Event()
         self._stopping = threading.Event()

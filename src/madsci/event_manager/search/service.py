@@ -21,7 +21,6 @@ from madsci.event_manager.model.tally import Buckets, Count, Grouping, Tally
 from madsci.event_manager.model.ulid_sources import AS_STORED, Encoding
 from madsci.event_manager.search.answering import Answering, AnsweringHere
 from madsci.event_manager.search.beside import AnsweringBeside
-from madsci.event_manager.search.following import FromJob, LastJob, PastJob
 from madsci.event_manager.search.jobs import (
     EncodedPage,
     HistogramJob,
@@ -175,8 +174,8 @@ class Search:
         """
         return self._answering.ask(job, Budget(_OWN_SECONDS))
 
-    async def past(self, job: PastJob | LastJob | FromJob) -> Any:
-        """Return the answer about what was committed; raises what ``page`` raises."""
+    async def answer(self, job: QuestionJob) -> Any:
+        """Return the answer to any other question; raises what ``page`` raises."""
         return await self._ask(job, None)
 
     async def fence(self) -> Position:

@@ -11,7 +11,8 @@ import pytest
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.feed.follower import Conclusion, Kept
-from madsci.event_manager.feed.runner import Followers, _Place
+from madsci.event_manager.feed.place import Place
+from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.model.feed import START, Entry, Position
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.tables import Step, put
@@ -352,7 +353,7 @@ class TestPlace:
                 return super().hold(name, holder, seconds)
 
         store = Away()
-        place = _Place(store, time.elapsed)
+        place = Place(store, "followers", time.elapsed)
         assert place.keep()
         store.away = True
         time.seconds += 11

@@ -45,7 +45,7 @@ class Lab:
         self.live = Live(store, self._read_beside)
         self._read: list[PastJob] = []
         self._failing: list[Exception | None] = []
-        self.watching = Watching(store, self.live, self.search.past)
+        self.watching = Watching(store, self.live, self.search.answer)
 
     def _read_beside(self, job: PastJob) -> Part:
         self._read.append(job)
