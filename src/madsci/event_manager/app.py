@@ -20,6 +20,10 @@ from madsci.common.ids import new_ulid
 from madsci.common.settings import resolve_madsci_path
 from madsci.common.types.backup_settings import DEFAULT_SCHEDULE
 from madsci.common.types.manager_settings import EventManagerSettings
+from madsci.event_manager.alerts.configured import Alerting
+from madsci.event_manager.alerts.dispatcher import Dispatcher
+from madsci.event_manager.alerts.service import Alerts
+from madsci.event_manager.api.alerts import alert_operations
 from madsci.event_manager.api.application import Application
 from madsci.event_manager.api.backup import backup_operations
 from madsci.event_manager.api.bodies import Bodies
@@ -86,10 +90,13 @@ class Parts:
     writer: Writer
     search: Search
     manager_id: str
+    alerting: Alerting
     follows: Sequence[Follower] = ()
-    """What concludes something from the events that are committed."""
+    """What concludes something from the events that are committed, beside the alerts."""
     own_events: OwnEvents = field(init=False)
     followers: Followers = field(init=False)
+    alerts: Alerts = field(init=False)
+    dispatcher: Dispatcher = field(init=False)
     live: Live = field(init=False)
     watching: Watching = field(init=False)
     retention: Retention = field(init=False)
@@ -105,7 +112,10 @@ class Parts:
         settings = self.settings
         teller = Teller({"manager_id": self.manager_id}, _name_of(settings))
         self.own_events = OwnEvents(self.writer, teller)
-        self.followers = Followers(self.store, self.follows)
+        alerting = self.alerting
+        self.followers = Followers(self.store, [alerting.follower(), *self.follows])
+        self.alerts = alerting.service(self.store, self.own_events)
+        self.dispatcher = alerting.dispatcher(self.store)
         self.writer.when_committed(self.followers.wake)
         self.live = Live(self.store, self.search.ask_beside)
         self.writer.when_committed(self.live.wake)
@@ -134,11 +144,17 @@ class Parts:
         )
         limits = Limits(settings.disk_warning_bytes, settings.disk_warning_days)
         self.monitor = Monitor(
-            self.store, self.writer, self.runner, self.followers, limits, package_version()
+            self.store,
+            self.writer,
+            self.runner,
+            self.followers,
+            self.dispatcher,
+            limits,
+            package_version(),
         )
 
     def _tasks(self, schedule: Every) -> list[Task]:
-        tasks: list[Task] = []
+        tasks: list[Task] = [self.alerting.tidying(self.store)]
         if self.settings.retention_enabled:
             tasks.append(RetentionTask(self.retention, schedule))
         if self.settings.backup_enabled:
@@ -157,6 +173,7 @@ class Parts:
         """
         # Before anything is opened: what cannot be used is said at once.
         Policy.from_settings(settings, zone_named(settings.naive_timezone))
+        alerting = Alerting.from_settings(settings)
         store = open_store(_address(settings))
         tell_of_troubles(store)
         name = _name_of(settings)
@@ -169,13 +186,14 @@ class Parts:
             places=settings.query_processes,
             encoding=_encoding(settings),
         )
-        return cls(settings, store, writer, search, manager_id, follows)
+        return cls(settings, store, writer, search, manager_id, alerting, follows)
 
     def start(self) -> None:
         """Begin to write and to do what is due; called on the event loop."""
         self.writer.start()
         self.live.start()
         self.followers.start()
+        self.dispatcher.start()
         self.search.start()
         self.runner.start()
         self.monitor.start()
@@ -205,6 +223,8 @@ class Parts:
             _logger.error("A follower did not leave off in time; it goes on after the next start")
         if not self.live.close(self.settings.shutdown_timeout_seconds):
             _logger.error("The feed is still being read; the server stops without waiting for it")
+        if not self.dispatcher.close(self.settings.shutdown_timeout_seconds):
+            _logger.error("A message was still being sent; it is sent again if that fails")
         self.search.close()
         if self.upkeep is not None:
             self.upkeep.close()
@@ -296,6 +316,7 @@ def _operations(parts: Parts) -> Operations:
         retention_operations(parts.retention, parts.search, parts.runner, bodies, room, settings, zone),
         backup_operations(parts.backups, bodies, settings),
         follower_operations(parts.followers, bodies),
+        alert_operations(parts.alerts, parts.search, bodies, zone),
         manager_operations(settings, definition, parts.monitor),
     ):
         table.extend(topic)

@@ -32,7 +32,7 @@ from madsci.common.settings import (
     read_mapping,
     unknown_settings,
 )
-from madsci.common.types.alerts import EmailAlertsConfig
+from madsci.common.types.alert_settings import AlertSettings
 from madsci.common.types.backup_settings import BackupSettings
 from madsci.common.types.connection_settings import ConnectionSettings
 from madsci.common.types.health_settings import HealthSettings
@@ -156,7 +156,12 @@ _SETTINGS_OF_MEMBERS: Final = {
 
 
 class EventManagerSettings(
-    ConnectionSettings, BackupSettings, RetentionSettings, HealthSettings, MadsciSettings
+    AlertSettings,
+    ConnectionSettings,
+    BackupSettings,
+    RetentionSettings,
+    HealthSettings,
+    MadsciSettings,
 ):
     """What an Event Manager needs to know to start.
 
@@ -212,14 +217,6 @@ class EventManagerSettings(
     )
     collection_name: str = Field(
         default="events", min_length=1, description="Collection of events in that database."
-    )
-
-    alert_level: LevelSetting = Field(
-        default=EventLogLevel.ERROR,
-        description="Lowest level that alerts people; errors need somebody.",
-    )
-    email_alerts: EmailAlertsConfig | None = Field(
-        default=None, description="How alerts are mailed; nothing is mailed until this is set."
     )
 
     promote_event_type: bool = Field(

@@ -31,11 +31,12 @@ class Deed(str, Enum):
 
 
 class Act(msgspec.Struct, frozen=True):
-    """What somebody did about an alert; ``until`` is microseconds since 1970."""
+    """What somebody did about an alert, and when; times are microseconds since 1970."""
 
     deed: Deed
     alert_id: str
     by: str
+    at: int
     note: str | None = None
     until: int | None = None
 
@@ -43,6 +44,11 @@ class Act(msgspec.Struct, frozen=True):
 def encode_act(act: Act) -> str:
     """Return an act as the document that is kept."""
     return encode_json(act)
+
+
+def read_act(document: str) -> Act:
+    """Return the act that a document tells."""
+    return msgspec.convert(decode_json(document), Act)
 
 
 def acts_in(event: StoredEvent, desk: Desk) -> Iterator[Act]:
@@ -55,4 +61,4 @@ def acts_in(event: StoredEvent, desk: Desk) -> Iterator[Act]:
         return
     document = desk.take(ACTS, key)
     if document is not None:
-        yield msgspec.convert(decode_json(document), Act)
+        yield read_act(document)

@@ -80,10 +80,10 @@ def _of_alerts(alerts: Alerts, bodies: Bodies) -> Operations:
 
     async def act(request: Request, deed: Deed, model: type[ActRequest] = ActRequest) -> ActReply:
         wanted = _read(model, await bodies.read(request))
-        until = None
+        until, now = None, now_us()
         if isinstance(wanted, SnoozeRequest):
-            until = now_us() + round(wanted.seconds * 1_000_000)
-        done = Act(deed, wanted.alert_id, wanted.by, wanted.note, until)
+            until = now + round(wanted.seconds * 1_000_000)
+        done = Act(deed, wanted.alert_id, wanted.by, now, wanted.note, until)
         event_id = await run_in_threadpool(alerts.act, done)
         return ActReply(alert_id=wanted.alert_id, event_id=event_id)
 

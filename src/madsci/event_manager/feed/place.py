@@ -49,9 +49,7 @@ class Place:
                 self._until = now + _LIFETIME if is_ours else 0.0
                 self._ask_at = now + (_RENEWAL if is_ours else _ASKING)
             except StoreError as error:  # until its end it stays ours
-                _logger.debug(
-                    "The place of %s could not be asked for: %s", self._name, error.message
-                )
+                _logger.debug("The place of %s could not be asked for: %s", self._name, error.message)
                 self._ask_at = now + LOOK
                 self._until = self._until if self.is_certain else 0.0
         return self.is_certain

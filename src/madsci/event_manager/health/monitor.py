@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
-from madsci.common.types.health import EventManagerHealth, FollowerHealth, TaskHealth
+from madsci.common.types.health import ChannelHealth, EventManagerHealth, FollowerHealth, TaskHealth
+from madsci.event_manager.alerts.dispatcher import Dispatcher
 from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health.conditions import Conditions, Finding
 from madsci.event_manager.health.growth import days_left
@@ -50,6 +51,7 @@ class Monitor:
         writer: Writer,
         runner: TaskRunner,
         followers: Followers,
+        channels: Dispatcher,
         limits: Limits,
         version: str,
     ) -> None:
@@ -57,6 +59,7 @@ class Monitor:
         self._writer = writer
         self._runner = runner
         self._followers = followers
+        self._channels = channels
         self._limits = limits
         self._version = version
         self._looker = Looker(store, writer.commits)
@@ -96,7 +99,8 @@ class Monitor:
     def state(self) -> EventManagerHealth:
         """Return what is known; never waits."""
         look, tasks, followers = self._looker.latest, self._runner.stats(), self._followers.stats()
-        findings = self._findings(look, tasks, followers)
+        channels = self._channels.stats()
+        findings = self._findings(look, tasks, followers, channels)
         troubles = [one.sentence for one in findings if one.is_trouble]
         warnings = [one.sentence for one in findings if not one.is_trouble]
         known: dict[str, Any] = {}
@@ -118,6 +122,7 @@ class Monitor:
             store=self._store.engine,
             tasks=tasks,
             followers=followers or None,
+            alert_channels=channels or None,
             troubles=troubles,
             warnings=warnings,
             age_seconds=round(time.monotonic() - look.at, 3),
@@ -125,11 +130,16 @@ class Monitor:
         )
 
     def _findings(
-        self, look: Look, tasks: list[TaskHealth], followers: list[FollowerHealth]
+        self,
+        look: Look,
+        tasks: list[TaskHealth],
+        followers: list[FollowerHealth],
+        channels: list[ChannelHealth],
     ) -> list[Finding]:
         """Return all that is not well, the worst first."""
         found = [*self._of_store(look), *self._of_threads(), *_of_tasks(tasks)]
         found.extend(_of_followers(followers))
+        found.extend(_of_channels(channels))
         found.extend(
             Finding(f"store: {one}", one, is_trouble=False, is_told=True) for one in look.troubles
         )
@@ -228,7 +238,10 @@ class Monitor:
         while not self._stopping.wait(PERIOD):
             began = time.monotonic()
             findings = self._findings(
-                self._looker.latest, self._runner.stats(), self._followers.stats()
+                self._looker.latest,
+                self._runner.stats(),
+                self._followers.stats(),
+                self._channels.stats(),
             )
             # Also what came and went between two times: somebody's events were refused.
             if self._writer.commits.failed_at > told_at and (failure := self._failure()):
@@ -260,6 +273,19 @@ def _of_followers(followers: list[FollowerHealth]) -> list[Finding]:
             + f": {one.detail} It tries again; POST /followers/skip has it pass over an event.",
         )
         for one in followers
+        if one.failing_since is not None
+    ]
+
+
+def _of_channels(channels: list[ChannelHealth]) -> list[Finding]:
+    return [
+        Finding(
+            f"channel {one.name}",
+            f"People are not told of alerts over {one.name}; {one.waiting:,} messages wait:"
+            f" {one.detail} It is tried again.",
+            is_trouble=False,
+        )
+        for one in channels
         if one.failing_since is not None
     ]
 

@@ -28,7 +28,7 @@ class Desk:
 
     def does(self, deed: Deed, **more) -> None:
         (alert,) = self.alerts.listed(1)
-        self.alerts.act(Act(deed, alert.id, "Anna", **more))
+        self.alerts.act(Act(deed, alert.id, "Anna", self.night.now, **more))
 
     @property
     def alert(self):
@@ -94,7 +94,7 @@ def test_what_is_over_cannot_be_seen_to(desk):
 
 def test_an_alert_that_is_not_there_is_said(desk):
     with pytest.raises(AlertNotFoundError, match="no alert with the id 'x'"):
-        desk.alerts.act(Act(Deed.ACKNOWLEDGE, "x", "Anna"))
+        desk.alerts.act(Act(Deed.ACKNOWLEDGE, "x", "Anna", 0))
 
 
 def test_a_snooze_needs_a_time_that_comes(desk):

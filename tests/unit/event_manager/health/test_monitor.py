@@ -11,6 +11,8 @@ import pytest
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.common.types.health import TaskHealth
+from madsci.event_manager.alerts.channel import Message
+from madsci.event_manager.alerts.dispatcher import Dispatcher
 from madsci.event_manager.feed.follower import Conclusion
 from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health import looking, monitor
@@ -22,6 +24,10 @@ from madsci.event_manager.stores.base import Space
 from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.tasks.runner import TaskRunner
 from support.server import wait_until
+
+
+def no_message(_) -> Message:
+    raise AssertionError("nobody is told of anything here")
 
 
 class Trying(MemoryStore):
@@ -83,7 +89,13 @@ class Server:
         self.runner.start()
         self.followers = Followers(store, [Failing()])
         self.monitor = Monitor(
-            store, self.writer, self.runner, self.followers, Limits(1_000_000_000, 3.0), "0.9"
+            store,
+            self.writer,
+            self.runner,
+            self.followers,
+            Dispatcher(store, [], no_message),
+            Limits(1_000_000_000, 3.0),
+            "0.9",
         )
         self.writer.when_committed(self.followers.wake)
         self.followers.start()

@@ -1,0 +1,73 @@
+"""What the settings say about alerts, checked before anything is opened; and the parts made from it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from madsci.common.clock import zone_named
+from madsci.common.errors import InvalidInputError, SettingsError
+from madsci.common.types.manager_settings import EventManagerSettings
+from madsci.event_manager.alerts.calendar import Calendar
+from madsci.event_manager.alerts.channel import Channel, Message
+from madsci.event_manager.alerts.channels import channels_of
+from madsci.event_manager.alerts.defaults import default_rules
+from madsci.event_manager.alerts.dispatcher import Dispatcher, DispatchStore
+from madsci.event_manager.alerts.evidence import Reader, gather
+from madsci.event_manager.alerts.follower import AlertFollower
+from madsci.event_manager.alerts.notice import Notice
+from madsci.event_manager.alerts.rendering import Rendering
+from madsci.event_manager.alerts.service import Alerts, Teller
+from madsci.event_manager.alerts.shelf import Shelf
+from madsci.event_manager.alerts.tidying import TidyingTask
+from madsci.event_manager.stores.base import Tables
+
+
+class AlertStore(DispatchStore, Reader, Protocol):
+    """Small tables and leases, and the events that messages show."""
+
+
+class Alerting(NamedTuple):
+    """The rules, channels and times of a lab. Its parts are joined to a store each."""
+
+    shelf: Shelf
+    channels: list[Channel]
+    calendar: Calendar
+    rendering: Rendering
+
+    @classmethod
+    def from_settings(cls, settings: EventManagerSettings) -> Alerting:
+        """Return what the settings say.
+
+        Raises:
+            SettingsError: a rule, a channel or a route cannot be used.
+        """
+        zone = zone_named(settings.naive_timezone)
+        channels = channels_of(settings)
+        routes, quiet = settings.alert_routes, settings.alert_quiet_hours
+        calendar = Calendar(channels, routes, quiet, settings.alert_maintenance, zone)
+        try:
+            shelf = Shelf(default_rules(settings.alert_level), settings.alert_rules, zone)
+        except InvalidInputError as error:
+            raise SettingsError(f"alert_rules: {error.message}") from error
+        rendering = Rendering(settings.alert_url or settings.server_url, zone)
+        return cls(shelf, channels, calendar, rendering)
+
+    def follower(self) -> AlertFollower:
+        """Return what follows the feed and decides who is told of what."""
+        return AlertFollower(self.shelf.rulebook, self.calendar)
+
+    def dispatcher(self, store: AlertStore) -> Dispatcher:
+        """Return what sends it."""
+
+        def rendered(notice: Notice) -> Message:
+            return self.rendering.message(notice, gather(store, notice))
+
+        return Dispatcher(store, self.channels, rendered)
+
+    def service(self, tables: Tables, teller: Teller) -> Alerts:
+        """Return what can be asked."""
+        return Alerts(tables, self.shelf, self.channels, teller)
+
+    def tidying(self, tables: Tables) -> TidyingTask:
+        """Return the task that removes what is old."""
+        return TidyingTask(tables, self.channels)
