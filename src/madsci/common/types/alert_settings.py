@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from madsci.common.settings import HttpUrl, LevelSetting
 from madsci.common.types.alert_rules import AlertRule
 from madsci.common.types.alert_times import AlertRoute, Maintenance, QuietHours
-from madsci.common.types.alerts import EmailAlertsConfig
+from madsci.common.types.alerts import AppriseConfig, EmailAlertsConfig, WebhookConfig
 from madsci.common.types.log_level import EventLogLevel
 
 
@@ -20,6 +20,13 @@ class AlertSettings(BaseModel):
     )
     email_alerts: EmailAlertsConfig | None = Field(
         default=None, description="How alerts are mailed; nothing is mailed until this is set."
+    )
+    alert_webhooks: list[WebhookConfig] = Field(
+        default_factory=list, description="Programs that are told of alerts; none."
+    )
+    alert_apprise: list[AppriseConfig] = Field(
+        default_factory=list,
+        description="Chats, phones and others that the Apprise library reaches; none.",
     )
     alert_rules: list[AlertRule] = Field(
         default_factory=list,
