@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ class Receiver:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
-            address_family = __import__("socket").AF_INET6 if ":" in address else 2
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
         self.server = Server((address, 0), Handler)
         if tls is not None:
