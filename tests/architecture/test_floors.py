@@ -112,6 +112,8 @@ MANAGER = "madsci.event_manager"
         # Services know the contract of stores, not the stores.
         (
             [
+                f"{MANAGER}.alerts",
+                f"{MANAGER}.feed",
                 f"{MANAGER}.ingest",
                 f"{MANAGER}.search",
                 f"{MANAGER}.export",

@@ -26,7 +26,9 @@ _logger = logging.getLogger(__name__)
 
 _CLOCK: Final = "clock"
 _BEGAN: Final = "began"
-_DAY: Final = 86_400_000_000
+_LATE: Final = 900_000_000
+"""Microseconds by which an entry may have been received before others that were followed already: a
+server that was cut off or killed shows its last ones late. What is older was imported."""
 _TIMERS_AT_ONCE: Final = 1_000
 """Groups that are looked at in one step: each writes a document or two."""
 
@@ -34,9 +36,9 @@ _TIMERS_AT_ONCE: Final = 1_000
 class AlertFollower:
     """Shows each entry to the rules that may be about it, and looks at those whose time has come.
 
-    ``rules`` returns those in force. What was received before alerts began, or is a day old when it
-    comes (an import), teaches rules that learn, and nobody is told of it. ``is_replay`` where history
-    is gone through, as if it came now.
+    ``rules`` returns those in force. What was received before alerts began, or long before what was
+    followed already (an import), teaches rules that learn, and nobody is told of it. ``is_replay``
+    where history is gone through, as if it came now.
     """
 
     name = "alerts"
@@ -84,7 +86,11 @@ class _Step:
         if began is None:
             began = "0" if is_replay else str(now)
             self._desk.keep_text(_BEGAN, began)
-        self._history_until = max(int(began), 0 if is_replay else now - _DAY)
+        if now < self._clock.wall - LONGEST_GAP:  # it was set back, and nothing is old for that
+            self._clock.advance(now)
+        self._history_until = 0
+        if not is_replay:
+            self._history_until = max(int(began), self._clock.wall - _LATE)
         self._looks = 0
 
     def arm(self) -> None:

@@ -119,8 +119,29 @@ def test_what_was_received_before_alerts_began_is_told_to_nobody():
 
 def test_imported_events_are_told_to_nobody(night):
     night.passes(60)
-    night.happens(log_level=50, node="n1", received_at=night.now - 86_400_000_001, message="old")
+    night.happens(node="n1", message="now")
+    night.happens(log_level=50, node="n1", received_at=night.now - 901_000_000, message="old")
     assert night.told() == []
+
+
+def test_what_a_server_that_was_killed_shows_late_is_told(night):
+    night.passes(60)
+    night.happens(node="n1", message="now")
+    night.happens(log_level=50, node="n1", received_at=night.now - 59_000_000, message="late")
+    assert night.told() == ["opened"]
+
+
+@pytest.mark.parametrize("hours", [1, 9_000])
+def test_after_a_clock_was_set_back_people_are_told_as_before(night, hours):
+    night.happens(node="n1", message="now")
+    night.passes(30)
+    night.now += hours * 3_600_000_000
+    night.happens(node="n1", message="ahead")
+    night.now -= hours * 3_600_000_000
+    night.happens(log_level=50, node="n1", message="fire")
+    assert night.told() == ["opened"]
+    night.passes(1_000)
+    assert night.told() == ["opened", "resolved"]
 
 
 def test_in_maintenance_nobody_is_told_and_the_alert_is_there(night):
