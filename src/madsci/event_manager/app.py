@@ -148,7 +148,7 @@ class Parts:
             self.writer,
             self.runner,
             self.followers,
-            self.dispatcher,
+            alerting.alarm(self.own_events, self.dispatcher),
             limits,
             package_version(),
         )

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from madsci.common.clock import zone_named
 from madsci.common.errors import InvalidInputError, SettingsError
 from madsci.common.types.manager_settings import EventManagerSettings
+from madsci.event_manager.alerts.alarm import Alarm, Recorder
 from madsci.event_manager.alerts.calendar import Calendar
 from madsci.event_manager.alerts.channel import Channel, Message
 from madsci.event_manager.alerts.channels import channels_of
@@ -63,6 +64,10 @@ class Alerting(NamedTuple):
             return self.rendering.message(notice, gather(store, notice))
 
         return Dispatcher(store, self.channels, rendered)
+
+    def alarm(self, events: Recorder, dispatcher: Dispatcher) -> Alarm:
+        """Return what tells people that the recorder itself is not well."""
+        return Alarm(events, dispatcher, self.channels)
 
     def service(self, tables: Tables, teller: Teller) -> Alerts:
         """Return what can be asked."""

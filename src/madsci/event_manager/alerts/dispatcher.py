@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
@@ -41,6 +42,8 @@ _IN_A_ROW: Final = 2
 """Tries that fail, one after the other, until the channel rests: one may be its recipient's fault. Each
 of them has a pause of its own besides, so that the next two are others."""
 _LONGEST_DETAIL: Final = 1_000
+_MOST_URGENT: Final = 100
+"""Messages that wait in memory while the store does not work; the oldest ones go first."""
 
 
 class DispatchStore(Tables, Leases, Protocol):
@@ -73,6 +76,7 @@ class Line:
         self._stopping = threading.Event()
         self._unwritten: Delivery | None = None
         """What was handed over, or given up, and could not be written down yet."""
+        self._urgent: deque[Notice] = deque(maxlen=_MOST_URGENT)
         self._failures = 0
         """Tries in a row that failed, of whatever notice."""
         self._rests_until = 0.0
@@ -119,6 +123,7 @@ class Line:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._woken.clear()
+            self.send_urgent()
             try:
                 self.send_due()
             except StoreError as error:
@@ -126,6 +131,23 @@ class Line:
                 _logger.warning("What waits for %s cannot be read: %s", name, error.message)
             self._woken.wait(_LOOK)
         self._place.let_go()
+
+    def send_at_once(self, notice: Notice) -> None:
+        """Have something sent that is in no outbox, since the store does not work. Does not block."""
+        self._urgent.append(notice)
+        self._woken.set()
+
+    def send_urgent(self) -> None:
+        """Send what is urgent, whichever server sends else; what is not taken is tried again."""
+        while self._urgent and self._elapsed() >= self._rests_until:
+            notice = self._urgent.popleft()
+            try:
+                self._hand_over(notice)
+            except DeliveryError as error:
+                self._note_failure(error.message)
+                if not error.is_final:
+                    self._urgent.append(notice)
+                    self._rests_until = self._elapsed() + pause(notice.key, self._failures)
 
     def send_due(self) -> None:
         """Send what is due, if it is this server that does so. Raises ``StoreError``."""
@@ -164,19 +186,24 @@ class Line:
 
     def _failed(self, notice: Notice, error: DeliveryError) -> bool:
         now, detail = self._clock(), error.message[:_LONGEST_DETAIL]
-        _logger.warning("%s was not told of an alert: %s", notice.recipient or notice.channel, detail)
+        whom = notice.recipient or notice.channel
+        _logger.warning("%s was not told of an alert: %s", whom, detail)
         if error.is_final or now - notice.made_at >= GIVEN_UP_AFTER:
             self._given_up += 1
             self._end(Delivery.of(notice, State.GIVEN_UP, now, detail))
             return True
-        self._failures += 1
-        self._failing_since, self._detail = self._failing_since or now, detail
+        self._note_failure(detail)
         later = now + round(pause(notice.key, notice.tries) * 1e6)
         again = msgspec.structs.replace(notice, tries=notice.tries + 1, not_before=later, detail=detail)
         self._store.apply([put(OUTBOX, notice.key, encode_notice(again))])
         if self._failures >= _IN_A_ROW:
             self._rests_until = self._elapsed() + pause("", self._failures - _IN_A_ROW)
         return False
+
+    def _note_failure(self, detail: str) -> None:
+        self._failures += 1
+        self._failing_since = self._failing_since or self._clock()
+        self._detail = detail
 
     def _end(self, delivery: Delivery) -> None:
         self._unwritten = delivery
@@ -224,6 +251,12 @@ class Dispatcher:
         """Say that something waits. Does not block."""
         for line in self._lines:
             line.wake()
+
+    def send_at_once(self, notice: Notice) -> None:
+        """Have something sent that is in no outbox, since the store does not work. Does not block."""
+        for line in self._lines:
+            if line.channel.name == notice.channel:
+                line.send_at_once(notice)
 
     def stats(self) -> list[ChannelHealth]:
         """Return how it stands with each channel."""

@@ -17,10 +17,14 @@ from madsci.event_manager.alerts.moment import Moment
 from madsci.event_manager.alerts.notice import Notice, Occasion
 from madsci.event_manager.alerts.records import EVENTS_KEPT, Alert, AlertState, GroupState
 from madsci.event_manager.alerts.rule import Rule, microseconds
-from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
 
 _TOLD_ONE_BY_ONE: Final = 10
 """Events with an alert of their own that people are told of at once, between two summaries."""
+_OPENED_IN_AN_HOUR: Final = 20
+"""Alerts of one rule of which people are told when they open: a network that is down silences all."""
+_HOUR: Final = 3_600_000_000
+_NO_MORE: Final = " More of them are not told one by one within this hour; GET /alerts has all."
 _DOUBLINGS: Final = 4
 """How often the time until people hear of it again is doubled: from an hour to most of a day."""
 _ULID_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -71,7 +75,8 @@ class Life:
         if alert is None:
             alert = self._opened(rule, key, state, firing, moment)
             self._count(alert, firing, moment)
-            self._tell(alert, Occasion.OPENED, moment)
+            if self._may_be_told(alert, moment):
+                self._tell(alert, Occasion.OPENED, moment)
             self._desk.keep_alert(alert)
             return
         if event is not None and event.event_id in alert.shown:
@@ -92,7 +97,9 @@ class Life:
             return
         alert.state = AlertState.RESOLVED
         alert.resolved_at, alert.resolved_by = moment.wall, by
-        if not alert.is_asked_for:
+        if not alert.notices:
+            pass  # nobody has heard of it
+        elif not alert.is_asked_for:
             self._tell(alert, Occasion.RESOLVED, moment)
         elif alert.count > alert.told:
             self._tell(alert, Occasion.AGAIN, moment)
@@ -142,8 +149,8 @@ class Life:
 
     def _again_at(self, rule: Rule, alert: Alert, moment: Moment) -> int | None:
         """Return when people hear of it again, as far as there is something to say."""
-        if alert.state is not AlertState.OPEN:
-            return None  # who has said that he sees to it is not told again
+        if alert.state is not AlertState.OPEN or not alert.notices:
+            return None  # somebody sees to it, or nobody has heard of it
         has_news = alert.count > alert.told
         goes_on = rule.resolve_after is None  # a state, not single events: it is there until it ends
         if not has_news and not goes_on:
@@ -155,6 +162,19 @@ class Life:
         if alert.snoozed_until is not None and alert.snoozed_until > moment.wall:
             due = max(due, moment.watched + alert.snoozed_until - moment.wall)
         return due
+
+    def _may_be_told(self, alert: Alert, moment: Moment) -> bool:
+        """Tell whether people hear of an alert that opens: of so many of a rule in an hour they do."""
+        key = f"opened/{alert.rule}"
+        text = self._desk.text(key)
+        kept = None if text is None else decode_json(text)
+        if kept is None or abs(moment.wall - kept["since"]) >= _HOUR:  # also if it was set back
+            kept = {"since": moment.wall, "told": 0}
+        kept["told"] += 1
+        self._desk.keep_text(key, encode_json(kept))
+        if kept["told"] == _OPENED_IN_AN_HOUR:
+            alert.reason += _NO_MORE
+        return int(kept["told"]) <= _OPENED_IN_AN_HOUR
 
     def _opened(self, rule: Rule, key: str, state: GroupState, firing: Firing, moment: Moment) -> Alert:
         event = firing.event

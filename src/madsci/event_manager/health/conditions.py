@@ -12,6 +12,8 @@ _logger = logging.getLogger(__name__)
 
 CALM: Final = 5.0
 """Seconds after which something has ended: what comes and goes is one condition, not a hundred."""
+LASTING: Final = 60.0
+"""Seconds after which people are told of it: a database that restarts is back by then."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class _Condition:
     finding: Finding
     since: float
     seen: float
+    is_alarmed: bool = False
 
 
 class Conditions:
@@ -61,3 +64,12 @@ class Conditions:
                 _logger.warning(
                     "This is over after %.0f s: %s", known.seen - known.since, known.finding.sentence
                 )
+
+    def lasting(self) -> list[Finding]:
+        """Return what has lasted for so long that people are to be told of it, each once."""
+        now, found = self._clock(), []
+        for known in self._present.values():
+            if not known.is_alarmed and now - known.since >= LASTING:
+                known.is_alarmed = True
+                found.append(known.finding)
+        return found

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
 from madsci.common.types.health import ChannelHealth, EventManagerHealth, FollowerHealth, TaskHealth
-from madsci.event_manager.alerts.dispatcher import Dispatcher
+from madsci.event_manager.alerts.alarm import Alarm
 from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health.conditions import Conditions, Finding
 from madsci.event_manager.health.growth import days_left
@@ -51,7 +51,7 @@ class Monitor:
         writer: Writer,
         runner: TaskRunner,
         followers: Followers,
-        channels: Dispatcher,
+        alarm: Alarm,
         limits: Limits,
         version: str,
     ) -> None:
@@ -59,7 +59,7 @@ class Monitor:
         self._writer = writer
         self._runner = runner
         self._followers = followers
-        self._channels = channels
+        self._alarm = alarm
         self._limits = limits
         self._version = version
         self._looker = Looker(store, writer.commits)
@@ -99,7 +99,7 @@ class Monitor:
     def state(self) -> EventManagerHealth:
         """Return what is known; never waits."""
         look, tasks, followers = self._looker.latest, self._runner.stats(), self._followers.stats()
-        channels = self._channels.stats()
+        channels = self._alarm.channels()
         findings = self._findings(look, tasks, followers, channels)
         troubles = [one.sentence for one in findings if one.is_trouble]
         warnings = [one.sentence for one in findings if not one.is_trouble]
@@ -241,12 +241,15 @@ class Monitor:
                 self._looker.latest,
                 self._runner.stats(),
                 self._followers.stats(),
-                self._channels.stats(),
+                self._alarm.channels(),
             )
             # Also what came and went between two times: somebody's events were refused.
             if self._writer.commits.failed_at > told_at and (failure := self._failure()):
                 findings.append(Finding("writing", failure))
             self._conditions.update(findings)
+            for finding in self._conditions.lasting():
+                if not finding.is_told:  # else whoever it concerns has kept an event of it
+                    self._alarm.give(finding.topic, finding.sentence)
             told_at = began
 
 

@@ -80,6 +80,16 @@ class OwnEvents:
             ) from error
         return event.event_id
 
+    def begin_alarm(self, message: str) -> concurrent.futures.Future[Any]:
+        """Begin to keep an error with an alert; does not wait.
+
+        Raises:
+            MadsciError: it cannot be taken now.
+        """
+        kind, level = EventType.MANAGER_ERROR, EventLogLevel.ERROR
+        event = own_event(self._clock(), self._teller, kind, level, message)
+        return self._writer.submit(msgspec.structs.replace(event, alert=True))
+
 
 def own_event(
     now: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from madsci.event_manager.alerts.records import STATES
 from support.alert_nights import Night
 
 
@@ -84,7 +85,9 @@ def test_a_burst_of_errors_is_one_notice_one_summary_and_the_news_that_it_is_ove
     assert night.notices()[2].subject.count == 500
     night.passes(24 * 3_600)
     assert len(night.told()) == 3
-    assert night.documents() == {"states": 2, "timers": 0}  # the clock, and when it all began
+    states = [key for key, _ in night.store.scan(STATES)]
+    assert states == ["began", "clock", "opened/alerts"]
+    assert night.documents()["timers"] == 0
 
 
 def test_nodes_have_alerts_of_their_own(night):
@@ -166,3 +169,17 @@ def test_a_server_that_was_off_tells_of_what_came_before_it_stopped(night):
     assert night.told() == ["opened"]
     night.passes(1_000)
     assert night.told() == ["opened", "resolved"]
+
+
+def test_of_a_crowd_of_alerts_of_one_rule_people_hear_of_twenty_in_an_hour(night):
+    for number in range(200):
+        night.happens(log_level=40, node=f"n{number}", message="no network")
+    assert night.told() == ["opened"] * 20
+    last = [one for one in night.notices() if "not told one by one" in one.subject.reason]
+    assert len(last) == 1
+    assert len(night.alerts()) == 200
+    night.passes(2_000)
+    assert night.told().count("resolved") == 20
+    night.passes(2_000)
+    night.happens(log_level=40, node="n7", message="no network again")
+    assert night.told()[-1] == "opened"

@@ -81,3 +81,19 @@ def test_topics_begin_and_end_apart_and_warnings_are_no_errors(conditions, clock
         ("ERROR", FULL.sentence), ("WARNING", SOON.sentence),
         ("WARNING", f"This is over after 0 s: {FULL.sentence}"),
     ]  # fmt: skip
+
+
+def test_what_lasts_alarms_people_once(conditions, clock):
+    alarms = []
+    for _ in range(100):
+        conditions.update([FULL])
+        alarms += conditions.lasting()
+        clock.now += 2
+    assert alarms == [FULL]
+
+
+def test_what_is_over_within_a_minute_alarms_nobody(conditions, clock):
+    for number in range(100):
+        conditions.update([FULL] if number % 25 < 20 else [])
+        assert conditions.lasting() == []
+        clock.now += 2
