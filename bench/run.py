@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
+import alerts
 import apsw
 import busy
 import client
@@ -38,6 +39,7 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "reads": reads.measure,
     "busy": busy.measure,
     "follow": follow.measure,
+    "alerts": alerts.measure,
     "large": large.measure,
     "client": client.measure,
     "mongo": mongo.measure,
@@ -53,7 +55,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     groups = options.groups or list(GROUPS)
     code = 0
-    loaded = {"single", "follow"} & set(groups)
+    loaded = {"single", "follow", "alerts"} & set(groups)
     if loaded and not http_load.is_installed():
         print(http_load.HOW_TO_INSTALL, file=sys.stderr)
         groups = [group for group in groups if group not in loaded]

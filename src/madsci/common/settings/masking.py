@@ -85,11 +85,17 @@ class SecretsMasked(BaseModel):
             value = getattr(self, name)
             if not include_defaults and value == _default(info):
                 continue
-            if isinstance(value, SecretsMasked):
-                shown[name] = value.masked()
-            else:
-                shown[name] = mask_member(plain[name], setting_traits(type(self), name))
+            shown[name] = _masked(value, plain[name], setting_traits(type(self), name))
         return shown
+
+
+def _masked(value: Any, plain: Any, traits: SettingTraits) -> Any:
+    """Return the value of a setting, given as it is and as JSON, as JSON that may be shown."""
+    if isinstance(value, SecretsMasked):
+        return value.masked()
+    if isinstance(value, (list, tuple)) and not traits.secret:
+        return [_masked(one, as_json, traits) for one, as_json in zip(value, plain, strict=True)]
+    return mask_member(plain, traits)
 
 
 def _default(info: FieldInfo) -> Any:

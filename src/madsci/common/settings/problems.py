@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from madsci.common.nearest import did_you_mean
 from madsci.common.settings.files import Layer
 from madsci.common.settings.masking import REDACTED, mask_member
-from madsci.common.settings.traits import SettingsModel, holds_secrets, object_model, setting_traits
+from madsci.common.settings.traits import SettingsModel, holds_secrets, member_model, setting_traits
 
 _SHOWN: Final = 80
 
@@ -54,10 +54,12 @@ def _shown(model: type[BaseModel], path: Sequence[str], value: Any) -> str:
     holder = model
     for name in path:
         if holds_secrets(holder, name):
-            inner = object_model(holder.model_fields[name].annotation)
+            inner = member_model(holder.model_fields[name].annotation)
             if inner is None or name == path[-1]:
                 return REDACTED
             holder = inner
+    if holder is not model and path[-1] not in holder.model_fields:
+        return REDACTED  # an object of a list as a whole, or a misspelled member
     value = _plain(value)
     if not isinstance(value, (str, int, float, type(None))):
         return f"a {type(value).__name__}"

@@ -102,6 +102,22 @@ def object_model(annotation: Any) -> type[BaseModel] | None:
     return None
 
 
+def member_model(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a setting's object, or of each object in its list."""
+    found = object_model(annotation)
+    for kind in () if found else _item_types(annotation):
+        found = found or object_model(kind)
+    return found
+
+
+def _item_types(annotation: Any) -> Iterator[Any]:
+    if typing.get_origin(annotation) in (Annotated, typing.Union, types.UnionType):
+        for member in typing.get_args(annotation):
+            yield from _item_types(member)
+    elif typing.get_origin(annotation) in (list, tuple):
+        yield from typing.get_args(annotation)
+
+
 def is_written_as_json(annotation: Any) -> bool:
     """Tell whether a setting of this type is a list or an object, which text holds as JSON."""
     kinds = list(_member_types(annotation))
@@ -109,9 +125,9 @@ def is_written_as_json(annotation: Any) -> bool:
 
 
 def holds_secrets(model: type[BaseModel], name: str) -> bool:
-    """Tell whether a setting, or a member of its object, is a secret."""
+    """Tell whether a setting, or a member of its object or of those in its list, is a secret."""
     info = model.model_fields.get(name)
-    inner = object_model(info.annotation) if info else None
+    inner = member_model(info.annotation) if info else None
     return setting_traits(model, name).secret or (
         inner is not None and any(setting_traits(inner, member).secret for member in inner.model_fields)
     )

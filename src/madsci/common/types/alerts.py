@@ -1,12 +1,28 @@
-"""How alerts reach people by e-mail."""
+"""How alerts reach people: by e-mail, by webhooks, and over services that Apprise knows."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from madsci.common.settings import SecretsMasked, SettingTraits
+from madsci.common.settings.security import request_headers
+
+_PROTECTED: Final = ("host", "webhook-id", "webhook-timestamp", "webhook-signature")
+"""Headers that say where a webhook goes, and that it is ours."""
+_MOST_HEADERS: Final = 50
+"""Of one webhook: servers take some hundred, and a gateway wants one or two."""
+
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+
+
+def _webhook_headers(value: Any) -> Any:
+    headers = request_headers(value)
+    for name in headers if isinstance(headers, dict) else ():
+        if name.lower() in _PROTECTED:
+            raise ValueError(f"it should not have {name}, which each request says for itself")
+    return headers
 
 
 class EmailAlertsConfig(SecretsMasked):
@@ -43,45 +59,48 @@ class EmailAlertsConfig(SecretsMasked):
     )
 
 
-_NAME = r"^[a-z][a-z0-9_-]{0,39}$"
+class _ChannelConfig(SecretsMasked):
+    """One of several ways to people. A misspelled member is refused, for it may be a secret's."""
 
+    model_config = ConfigDict(extra="forbid")
 
-class WebhookConfig(SecretsMasked):
-    """A program that is told of alerts: an address that takes JSON by POST."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    name: str = Field(
-        default="webhook", pattern=_NAME, description="By which routes and the log call it."
+    name: _Name = Field(
+        description="By which routes and messages call it; small letters, digits, _ and -."
     )
+
+
+class WebhookConfig(_ChannelConfig):
+    """A program that gets alerts by HTTP."""
+
+    # Services hand out URLs whose path is the password, so all of it is hidden.
     url: Annotated[str, SettingTraits(secret=True)] = Field(
-        description="Where it is: http:// or https://; often a secret in itself."
+        description="http or https URL that alerts are posted to; user:password@ is sent as basic auth."
     )
     secret: Annotated[str | None, SettingTraits(secret=True)] = Field(
         default=None,
-        description="Signs each message by Standard Webhooks: whsec_ and base64, or any text; none.",
+        description="Signs what is sent, by Standard Webhooks: whsec_ and Base64, or any text.",
     )
-    headers: Annotated[dict[str, str], SettingTraits(secret=True)] = Field(
-        default_factory=dict, max_length=20, description="Further headers, such as Authorization."
+    headers: Annotated[
+        dict[str, str], BeforeValidator(_webhook_headers), SettingTraits(secret=True)
+    ] = Field(
+        default_factory=dict,
+        max_length=_MOST_HEADERS,
+        description="Further headers of each request, such as Authorization; none by default.",
     )
-    template: dict[str, Any] | None = Field(
+    template: Annotated[str | dict[str, Any] | None, SettingTraits(secret=True)] = Field(
         default=None,
-        description="JSON in whose texts $title, $text, $alert.severity… are replaced; the document.",
+        description="JSON to post, with words such as $title in its texts; none for all that is known.",
     )
     allow_private: bool = Field(
         default=False,
-        description="Whether it may be in the lab's own network; off, so that no setting reaches in.",
+        description="Allow hosts of the lab's own network; off, so that nothing reaches in by mistake.",
     )
 
 
-class AppriseConfig(SecretsMasked):
-    """Anything else that the Apprise library reaches: Slack, Teams, Discord, ntfy, SMS."""
+class AppriseConfig(_ChannelConfig):
+    """A service that gets alerts over the library Apprise."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    name: str = Field(
-        default="apprise", pattern=_NAME, description="By which routes and the log call it."
-    )
     url: Annotated[str, SettingTraits(secret=True)] = Field(
-        description="As Apprise writes it, such as slack://TokenA/TokenB/TokenC/#alerts."
+        min_length=1,
+        description="URL of the service as Apprise writes it, such as ntfy://topic; holds its tokens.",
     )

@@ -43,7 +43,7 @@ class Alerting(NamedTuple):
             SettingsError: a rule, a channel or a route cannot be used.
         """
         zone = zone_named(settings.naive_timezone)
-        channels = channels_of(settings)
+        channels = channels_of(settings.email_alerts, settings.alert_webhooks, settings.alert_apprise)
         routes, quiet = settings.alert_routes, settings.alert_quiet_hours
         calendar = Calendar(channels, routes, quiet, settings.alert_maintenance, zone)
         try:

@@ -23,6 +23,8 @@ _TOLD_ONE_BY_ONE: Final = 10
 """Events with an alert of their own that people are told of at once, between two summaries."""
 _OPENED_IN_AN_HOUR: Final = 20
 """Alerts of one rule of which people are told when they open: a network that is down silences all."""
+_ASKED_FOR_IN_AN_HOUR: Final = 200
+"""The same where somebody asks for people, which is not done by accident, but maybe by mistake."""
 _HOUR: Final = 3_600_000_000
 _NO_MORE: Final = " More of them are not told one by one within this hour; GET /alerts has all."
 _DOUBLINGS: Final = 4
@@ -165,16 +167,17 @@ class Life:
 
     def _may_be_told(self, alert: Alert, moment: Moment) -> bool:
         """Tell whether people hear of an alert that opens: of so many of a rule in an hour they do."""
-        key = f"opened/{alert.rule}"
+        most = _ASKED_FOR_IN_AN_HOUR if alert.is_asked_for else _OPENED_IN_AN_HOUR
+        key = f"opened/{alert.rule}{'/asked' if alert.is_asked_for else ''}"
         text = self._desk.text(key)
         kept = None if text is None else decode_json(text)
         if kept is None or abs(moment.wall - kept["since"]) >= _HOUR:  # also if it was set back
             kept = {"since": moment.wall, "told": 0}
         kept["told"] += 1
         self._desk.keep_text(key, encode_json(kept))
-        if kept["told"] == _OPENED_IN_AN_HOUR:
+        if kept["told"] == most:
             alert.reason += _NO_MORE
-        return int(kept["told"]) <= _OPENED_IN_AN_HOUR
+        return int(kept["told"]) <= most
 
     def _opened(self, rule: Rule, key: str, state: GroupState, firing: Firing, moment: Moment) -> Alert:
         event = firing.event

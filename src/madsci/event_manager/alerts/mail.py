@@ -14,6 +14,7 @@ from typing import Final
 
 from madsci.common.clock import utc_now
 from madsci.common.errors import DeliveryError, SettingsError
+from madsci.event_manager.alerts.keys import header_key
 
 _LONGEST_HEADER: Final = 200
 """Characters of a header that events have a part in: what a phone shows is shorter still."""
@@ -75,7 +76,9 @@ class Mail:
         message["To"] = whom
         message["Date"] = format_datetime(utc_now())
         domain = who.domain.encode("idna").decode()
-        message["Message-ID"] = make_msgid(domain=domain) if key is None else f"<{key}@{domain}>"
+        message["Message-ID"] = (
+            make_msgid(domain=domain) if key is None else f"<{header_key(key)}@{domain}>"
+        )
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is to be answered
         message["Importance"] = self.importance.name.capitalize()
         message["X-Priority"] = str(self.importance.value)

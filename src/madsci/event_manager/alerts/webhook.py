@@ -1,209 +1,182 @@
-"""Messages as JSON to a program, by POST, signed by Standard Webhooks (https://www.standardwebhooks.com)."""
+"""Alerts to programs: a signed POST of JSON to a URL."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-import http.client
 import json
-import socket
-import ssl
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
 from typing import Any, Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import urlsplit
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
-from urllib3.util.ssl_match_hostname import CertificateError
-
-from madsci.common.errors import DeliveryError, SettingsError
+from madsci.common.clock import utc_now
+from madsci.common.errors import SettingsError
 from madsci.common.types.alerts import WebhookConfig
-from madsci.common.types.log_level import EventLogLevel
+from madsci.event_manager.alerts.addresses import Resolve, is_private, system_addresses
 from madsci.event_manager.alerts.channel import Message
-from madsci.event_manager.alerts.reachable import Resolve, address_of, resolved
-from madsci.event_manager.alerts.template import Template
+from madsci.event_manager.alerts.posting import SECONDS, Answer, post
+from madsci.event_manager.alerts.quoting import Quoting, pieces_of
+from madsci.event_manager.alerts.receiver import receiver_of
+from madsci.event_manager.alerts.signing import KEY_PREFIX, signature_headers, signing_key
+from madsci.event_manager.alerts.template import Template, shortened
 
-_SECONDS: Final = 10.0
-"""Until a receiver that says nothing is given up, at each step."""
-_SECONDS_IN_ALL: Final = 30.0
-"""Until one that says something, byte by byte, is."""
-_REPLY: Final = 2_000
-"""Bytes of a reply that are looked at, for its reason."""
-_SHOWN: Final = 200
-_AGAIN: Final = frozenset({408, 425, 429})
-"""Statuses below 500 after which another try is of use (RFC 9110, RFC 8470, RFC 6585)."""
-_PREFIX: Final = "whsec_"
-_PORTS: Final = {"http": 80, "https": 443}
+_LARGEST: Final = 1_000_000
+"""Bytes of a body: more is refused nearly everywhere, and events may have sixteen times as much."""
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "User-Agent": "madsci-event-manager",
+    "Accept-Encoding": "identity",
+}
+_TEMPORARY: Final = frozenset({408, 425, 429})
+"""Refusals that are about the moment (RFC 9110, RFC 8470, RFC 6585)."""
+_GONE: Final = 410
+_REDIRECTED: Final = range(300, 400)
+_REFUSED: Final = range(400, 500)
 
 
 class WebhookChannel:
-    """Posts the message's document, with its title, text and key; or what a template makes of them.
+    """Posts messages to one URL. Thread-safe.
 
-    Redirects are not followed, and proxies of the environment not used. Thread-safe.
+    The body is the message's document with four members of its own, which win over those of the same
+    name: ``title`` and ``text`` (each up to 20,000 characters), ``severity`` (the number of the level)
+    and ``key`` (the same whenever a message is sent again). Where that makes more than a megabyte, the
+    document is left out and ``truncated`` is true. With a template the body is that, filled
+    (``alerts.template``).
+
+    Headers are those of Standard Webhooks; ``webhook-id`` is the key, with odd characters as in URLs.
     """
 
-    recipients: Sequence[str] = ("",)
-
     def __init__(
-        self,
-        config: WebhookConfig,
-        resolve: Resolve = resolved,
-        seconds: float = _SECONDS,
-        seconds_in_all: float = _SECONDS_IN_ALL,
+        self, config: WebhookConfig, *, resolve: Resolve = system_addresses, seconds: float = SECONDS
     ) -> None:
-        """Raises ``SettingsError``: the URL, the secret, a header or the template cannot be used."""
-        self.name = config.name
-        self._allow_private = config.allow_private
+        """``seconds`` bound a request from its first connection on; looking up the host comes before.
+
+        Raises:
+            SettingsError: the URL, the secret or the template cannot be used, or the URL has a private
+                address and none is allowed.
+        """
+        self._receiver = receiver_of(config.name, config.url)
+        self._allows_private = config.allow_private
         self._resolve = resolve
         self._seconds = seconds
-        self._seconds_in_all = seconds_in_all
-        self._url = _checked_url(config)
-        self._key = None if config.secret is None else _key_of(config)
-        self._headers = _checked_headers(config)
-        self._template = None
-        if config.template is not None:
-            self._template = Template(config.template, f"the webhook {config.name}")
+        self._secret = None if config.secret is None else signing_key(config.name, config.secret)
+        self._template = None if config.template is None else Template(config.name, config.template)
+        basic = self._receiver.authorization
+        own = {} if basic is None else {"Authorization": basic}
+        self._headers = _merged(_HEADERS, own, config.headers)
+        self._quoting = Quoting(_secrets_of(config, self._headers))
+        self._refuse_private_literals()
 
-    def send(self, message: Message, recipient: str) -> None:
-        """Post a message; see ``Channel``."""
-        del recipient
-        body = json.dumps(self._content(message)).encode()
-        headers = {**self._headers, **self._signed(message.key, body)}
-        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        with self._explained(), self._connection() as (connection, is_over):
-            connection.request("POST", path, body, headers, preload_content=False)
-            with closing(connection.getresponse()) as reply:
-                status, reason = reply.status, _text(reply.read(_REPLY))
-            if is_over.is_set():  # what was cut off looks like an end
-                raise TimeoutError
-        _check(self.name, status, reason)
+    @property
+    def name(self) -> str:
+        """By which it is configured."""
+        return self._receiver.name
 
-    def _content(self, message: Message) -> Any:
-        severity = EventLogLevel.at_or_below(message.severity).name
-        values = {
-            **message.document, "title": message.title, "text": message.text, "severity": severity,
-            "key": message.key, "event_id": message.event_id,
-        }  # fmt: skip
-        return values if self._template is None else self._template.filled(values)
+    @property
+    def recipients(self) -> Sequence[str]:
+        """One empty text: who reads what is posted, only the receiver knows."""
+        return ("",)
 
-    def _signed(self, key: str, body: bytes) -> dict[str, str]:
-        now = str(int(time.time()))
-        headers = {"webhook-id": key, "webhook-timestamp": now}
-        if self._key is not None:
-            signed = hmac.new(self._key, f"{key}.{now}.".encode() + body, hashlib.sha256).digest()
-            headers["webhook-signature"] = f"v1,{base64.b64encode(signed).decode()}"
-        return headers
+    def send(self, message: Message, recipient: str) -> None:  # noqa: ARG002 - there is one only
+        """Post a message; returning, the receiver has answered with a status of 200 to 299.
 
-    @contextmanager
-    def _connection(self) -> Iterator[tuple[HTTPConnection, threading.Event]]:
-        """Connect to the address that was checked; the name goes with it, for TLS and the receiver.
-
-        After all the time that there is the connection is cut, and the event set.
+        Raises:
+            DeliveryError: it was not taken. Refusals (3xx and 4xx, but for 408, 425 and 429), private
+                addresses and templates that do not fit are final.
         """
-        host = self._url.hostname or ""
-        port = self._url.port or _PORTS[self._url.scheme]
-        address = address_of(host, port, allow_private=self._allow_private, resolve=self._resolve)
-        connection: HTTPConnection
-        if self._url.scheme == "https":
-            connection = HTTPSConnection(
-                address, port, timeout=self._seconds, ssl_context=ssl.create_default_context(),
-                server_hostname=host, assert_hostname=host,
-            )  # fmt: skip
-        else:
-            connection = HTTPConnection(address, port, timeout=self._seconds)
-        is_over = threading.Event()
-        with closing(connection):
-            connection.connect()
-            watch = threading.Timer(self._seconds_in_all, _cut, [connection, is_over])
-            watch.daemon = True
-            watch.start()
-            try:
-                yield connection, is_over
-            finally:
-                watch.cancel()
+        body = self._body(message)
+        headers = {
+            **self._headers,
+            **signature_headers(message.key, body, int(utc_now().timestamp()), self._secret),
+        }
+        answer = post(self._receiver, self._addresses(), headers, body, self._seconds)
+        self._judge(answer)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _body(self, message: Message) -> bytes:
+        if self._template is not None:
+            return self._encoded(self._template.filled(message))
+        own = {
+            "title": shortened(message.title),
+            "text": shortened(message.text),
+            "severity": message.severity,
+            "key": message.key,
+        }
+        body = self._encoded({**message.document, **own})
+        return body if len(body) <= _LARGEST else self._encoded({**own, "truncated": True})
+
+    def _encoded(self, value: Any) -> bytes:
         try:
-            yield
-        except (ssl.SSLCertVerificationError, CertificateError) as error:
-            raise DeliveryError(
-                f"The webhook {self.name} has a certificate that is not trusted"
-                f" ({error}). Check its URL, or name its authority with SSL_CERT_FILE."
-            ) from error
-        except (OSError, HTTPError, http.client.HTTPException) as error:
-            is_late = isinstance(error, TimeoutError) or "timed out" in str(error)
-            told = "said nothing in time" if is_late else f"could not be spoken with ({error})"
-            raise DeliveryError(f"The webhook {self.name} {told}.") from error
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._receiver.failure(
+                f"gets JSON only, and this message has what JSON does not ({error})", is_final=True
+            ) from None
+        return text.encode("utf-8", "replace")  # half a character of UTF-16 is in some events
+
+    def _addresses(self) -> list[str]:
+        host, port = self._receiver.host, self._receiver.port
+        try:
+            addresses = list(self._resolve(host, port))
+        except (OSError, UnicodeError) as error:
+            raise self._receiver.failure(
+                f"has a host that cannot be looked up ({error})", "Check its url, and the network."
+            ) from None
+        private = [] if self._allows_private else [one for one in addresses if is_private(one)]
+        if private:
+            raise self._receiver.failure(
+                f"is at the private address {private[0]}", _PRIVATE_REMEDY, is_final=True
+            )
+        return addresses
+
+    def _refuse_private_literals(self) -> None:
+        """Find at the start what would be found with the first alert."""
+        host = self._receiver.host
+        is_address = ":" in host or host.replace(".", "").isdecimal()
+        if is_address and not self._allows_private and is_private(host):
+            raise SettingsError(
+                f"The {self._receiver.shown} is at a private address. {_PRIVATE_REMEDY}"
+            )
+
+    def _judge(self, answer: Answer) -> None:
+        status = answer.status
+        if 200 <= status < 300:  # noqa: PLR2004 - delivered
+            return
+        reason = self._quoting.line(answer.text)
+        what = f"answered {status}" + (f": {reason}" if reason else "")
+        raise self._receiver.failure(what, _remedy(status), is_final=_is_final(status))
 
 
-def _cut(connection: HTTPConnection, is_over: threading.Event) -> None:
-    is_over.set()
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
+_PRIVATE_REMEDY: Final = (
+    "If that machine is meant to get alerts, set allow_private: true for this webhook."
+)
 
 
-def _check(name: str, status: int, reason: str) -> None:
-    if status in range(200, 300):
-        return
-    told = f"The webhook {name} answered {status}{f': {reason}' if reason else ''}."
-    if status in range(300, 400):
-        raise DeliveryError(f"{told} Redirects are not followed: give the URL itself.", is_final=True)
-    raise DeliveryError(told, is_final=status in range(400, 500) and status not in _AGAIN)
+def _is_final(status: int) -> bool:
+    return status in _REDIRECTED or (status in _REFUSED and status not in _TEMPORARY)
 
 
-def _text(reply: bytes) -> str:
-    text = " ".join(reply.decode(errors="replace").split())
-    return "".join(one if one.isprintable() else " " for one in text)[:_SHOWN]
+def _remedy(status: int) -> str:
+    if status in _REDIRECTED:
+        return "Redirects are not followed: set url to where it points."
+    if status == _GONE:
+        return "It wants no messages any more: remove this webhook, or set its new url."
+    if _is_final(status):
+        return "Check its url, secret, headers and template."
+    return ""
 
 
-def _checked_url(config: WebhookConfig) -> SplitResult:
-    try:
-        url = urlsplit(config.url.strip())
-        is_right = url.scheme in _PORTS and url.hostname and (url.port or 1) > 0
-    except ValueError:
-        is_right = False
-    if not is_right or not config.url.strip().isascii() or any(map(str.isspace, config.url.strip())):
-        raise SettingsError(
-            f"The url of the webhook {config.name} is none such as https://example.org/alerts."
-            " Correct it."
-        )
-    return url
+def _merged(*layers: dict[str, str]) -> dict[str, str]:
+    """Return headers of several layers; the later one wins, in any letter case."""
+    merged: dict[str, tuple[str, str]] = {}
+    for layer in layers:
+        merged.update({name.lower(): (name, value) for name, value in layer.items()})
+    return dict(merged.values())
 
 
-def _key_of(config: WebhookConfig) -> bytes:
+def _secrets_of(config: WebhookConfig, headers: dict[str, str]) -> Iterator[str]:
+    parts = urlsplit(config.url)
+    yield from (parts.username or "", parts.password or "", *pieces_of(config.url))
     secret = config.secret or ""
-    if not secret.startswith(_PREFIX):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        raise SettingsError(
-            f"The secret of the webhook {config.name} begins with {_PREFIX}, and is no base64 after it."
-            " Copy it whole."
-        ) from None
-
-
-def _checked_headers(config: WebhookConfig) -> dict[str, str]:
-    url = urlsplit(config.url.strip())
-    headers = {
-        "Content-Type": "application/json",
-        "Host": url.netloc.rpartition("@")[2],
-        "User-Agent": "MADSci-Event-Manager",
-    }
-    if url.username is not None:
-        user = f"{unquote(url.username)}:{unquote(url.password or '')}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(user).decode()}"
-    for name, value in config.headers.items():
-        if not (name.isascii() and name.replace("-", "").isalnum()) or not (
-            value.isascii() and value.isprintable()
-        ):
-            told = f"The header {name!r:.40} of the webhook {config.name}"
-            raise SettingsError(f"{told} is none that HTTP takes. Correct it.")
-        headers[name] = value
-    return headers
+    yield from (secret, secret.removeprefix(KEY_PREFIX))
+    for name, value in headers.items():
+        if name not in _HEADERS:
+            yield value
+            yield from value.split()[1:]  # after Basic or Bearer

@@ -53,7 +53,10 @@ def matches(selector: Selector, document: dict[str, Any]) -> bool:
         QueryTimeoutError: a regular expression takes too many steps.
     """
     if isinstance(selector, And):
-        return all(matches(part, document) for part in selector.parts)
+        for part in selector.parts:  # noqa: SIM110 - a generator costs as much as a leaf
+            if not matches(part, document):
+                return False
+        return True
     if isinstance(selector, Or):
         return any(matches(part, document) for part in selector.parts)
     if isinstance(selector, Not):
@@ -69,9 +72,24 @@ def leaf_holds(leaf: Leaf, value: Any) -> bool:
         # The array itself is meant: arrays at the end of the path are not looked into.
         arrays = _values_at(value, leaf.path, 0, into_last=False)
         return any(_array_holds(leaf, one) for one in arrays if isinstance(one, list))
+    plain = _plain_value(value, leaf.path)
+    if plain is not _SEVERAL:
+        return _TESTS[type(leaf)](leaf, plain)
     found = _values_at(value, leaf.path, 0, into_last=bool(leaf.path))
     holds = _TESTS[type(leaf)]
     return any(holds(leaf, one) for one in found)
+
+
+def _plain_value(value: Any, path: Path) -> Any:
+    """Return what a path reaches where there is no array on it, which is quick; else ``_SEVERAL``."""
+    for name in path:
+        if not isinstance(value, dict):
+            return _SEVERAL if isinstance(value, list) else MISSING
+        value = value.get(name, MISSING)
+    return _SEVERAL if isinstance(value, list) else value
+
+
+_SEVERAL: Final = object()
 
 
 def _array_holds(leaf: HasSize | ElementMatches | ElementPasses, array: list[Any]) -> bool:

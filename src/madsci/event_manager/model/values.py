@@ -26,8 +26,18 @@ class Kind(IntEnum):
     BOOLEAN = 5
 
 
+_KINDS: Final[dict[type, Kind]] = {
+    type(None): Kind.NULL, bool: Kind.BOOLEAN, int: Kind.NUMBER, float: Kind.NUMBER, str: Kind.TEXT,
+    list: Kind.ARRAY, dict: Kind.OBJECT,
+}  # fmt: skip
+"""Of the types that decoded JSON has, which are told at once."""
+
+
 def kind_of(value: Any) -> Kind:
     """Return the kind within which a value is compared; missing counts as null."""
+    kind = _KINDS.get(type(value))
+    if kind is not None:
+        return kind
     if value is None or value is MISSING:
         return Kind.NULL
     if isinstance(value, bool):
