@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from madsci.common.types.event_types import EventManagerSettings
+from madsci.event_manager.alerts.configured import Alerting
 from madsci.event_manager.app import Parts, build_app
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.search.service import Search
@@ -37,7 +38,9 @@ def serve(lab):
             else:
                 writer = Writer(store, max_events=settings.ingest_queue_events)
                 search = Search(store, seconds=settings.query_timeout_seconds)
-                parts = Parts(settings, store, writer, search, "manager")
+                parts = Parts(
+                    settings, store, writer, search, "manager", Alerting.from_settings(settings)
+                )
             app = build_app(parts)
             if middleware is not None:
                 app.add_middleware(middleware)

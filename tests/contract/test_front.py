@@ -85,6 +85,12 @@ def test_every_path_tells_its_methods_and_no_others(client):
             assert reply.json()["code"] == "method-not-allowed"
 
 
+WITHOUT_ALERTS = {
+    "/alerts/acknowledge": 404, "/alerts/snooze": 404, "/alerts/resolve": 404, "/alerts/test": 409,
+}  # fmt: skip
+"""What those say that are about an alert, or about people, where there is none."""
+
+
 def test_post_takes_json_as_curl_sends_it_on_every_route(client):
     for method, path, operation in operations(client):
         if method != "POST":
@@ -94,7 +100,7 @@ def test_post_takes_json_as_curl_sends_it_on_every_route(client):
         text = b"{}" if example is None else json.dumps(example).encode()
         end = {"follow": "false"} if path == "/events/stream" else {}
         reply = client.post(path, content=text, headers=FORM, params=end)
-        assert reply.status_code == 200, (path, reply.text)
+        assert reply.status_code == WITHOUT_ALERTS.get(path, 200), (path, reply.text)
 
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"5", b"true"])

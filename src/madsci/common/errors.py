@@ -14,6 +14,7 @@
     │   ├── RequestTimeoutError     it did not arrive in time
     │   ├── FormatUnavailableError  a library for the format is missing
     │   ├── UnsupportedBodyError    a content encoding that this server does not read
+    │   ├── ConflictError           it cannot be done as things are
     │   ├── OverloadedError         the queue is full or the server is stopping: come back later
     │   └── HeldBackError           it might do harm now: somebody has to look first
     ├── NotFoundError               nothing with that name or id
@@ -150,6 +151,12 @@ class OverloadedError(NotAcceptedError):
     def __init__(self, message: str | None = None, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ConflictError(NotAcceptedError):
+    """It cannot be done as things are."""
+
+    code = "conflict"
 
 
 class HeldBackError(NotAcceptedError):

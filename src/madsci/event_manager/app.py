@@ -154,14 +154,14 @@ class Parts:
         )
 
     def _tasks(self, schedule: Every) -> list[Task]:
-        tasks: list[Task] = [self.alerting.tidying(self.store)]
+        tasks: list[Task] = []
         if self.settings.retention_enabled:
             tasks.append(RetentionTask(self.retention, schedule))
         if self.settings.backup_enabled:
             tasks.append(BackupTask(self.backups, _backup_schedule(self.settings)))
         if self.store.readable_at is not None:
             tasks.append(VerificationTask(self.search, self.store))
-        return tasks
+        return [*tasks, self.alerting.tidying(self.store)]
 
     @classmethod
     def join(cls, settings: EventManagerSettings, follows: Sequence[Follower] = ()) -> Parts:

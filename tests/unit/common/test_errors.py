@@ -9,6 +9,7 @@ import pytest
 
 from madsci.common import errors
 from madsci.common.errors import (
+    AlertNotFoundError,
     EventNotFoundError,
     InvalidInputError,
     MadsciError,
@@ -21,7 +22,9 @@ CLASSES = [
     for one in vars(errors).values()
     if inspect.isclass(one) and issubclass(one, MadsciError) and one.__module__ == errors.__name__
 ]
-PLAIN = [one for one in CLASSES if one not in (EventNotFoundError, ServerRefusedError)]
+PLAIN = [
+    one for one in CLASSES if one not in (AlertNotFoundError, EventNotFoundError, ServerRefusedError)
+]
 
 
 def drawn_tree() -> list[tuple[str, str]]:

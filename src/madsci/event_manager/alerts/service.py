@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from madsci.common.clock import Clock, from_us, now_us
-from madsci.common.errors import AlertNotFoundError, InvalidInputError, NotFoundError
+from madsci.common.errors import AlertNotFoundError, ConflictError, InvalidInputError, NotFoundError
 from madsci.common.ids import new_ulid
 from madsci.common.nearest import did_you_mean
 from madsci.common.types.event_type import EventType
@@ -90,11 +90,12 @@ class Alerts:
 
         Raises:
             AlertNotFoundError: there is none with that id.
-            InvalidInputError: it is over already, or what is to be done cannot be.
+            ConflictError: it is over already.
+            InvalidInputError: it is to be snoozed until a time that has passed.
         """
         alert = self.one(act.alert_id)
         if not alert.is_live:
-            raise InvalidInputError(
+            raise ConflictError(
                 f"The alert {alert.id} is over already, since {from_us(alert.resolved_at or 0)}."
             )
         until = ""
@@ -116,11 +117,11 @@ class Alerts:
         """Keep a rule, in the place of the one with its name.
 
         Raises:
-            InvalidInputError: there are too many.
+            ConflictError: there are too many.
         """
         known = [one.rule.name for one in self.rules()]
         if rule.name not in known and len(known) >= MAX_RULES:
-            raise InvalidInputError(f"There are {MAX_RULES:,} rules already. Remove one first.")
+            raise ConflictError(f"There are {MAX_RULES:,} rules already. Remove one first.")
         self._tables.apply(to_keep(rule, new_ulid()))
         told = f"The rule of alerts {rule.name} was {'changed' if rule.name in known else 'added'}"
         self._teller.keep(EventType.LOG_INFO, EventLogLevel.INFO, told, rule=rule.name)
@@ -130,12 +131,12 @@ class Alerts:
 
         Raises:
             NotFoundError: there is none of that name.
-            InvalidInputError: it is not one that the server was given.
+            ConflictError: it is not one that the server was given.
         """
         listed = {one.rule.name: one.origin for one in self.rules()}
         if listed.get(name) != "api":
             if name in listed:
-                raise InvalidInputError(
+                raise ConflictError(
                     f"The rule {name!r} is one of the {listed[name]}. Put a rule with that name and"
                     ' "enabled": false in its place.'
                 )
@@ -156,10 +157,10 @@ class Alerts:
         """Send a drill to every recipient of every channel; return what was put into the outbox.
 
         Raises:
-            InvalidInputError: there is no channel.
+            ConflictError: there is no channel.
         """
         if not any(channel.recipients for channel in self._channels):
-            raise InvalidInputError(
+            raise ConflictError(
                 "There is nobody to be told. Name somebody in email_alerts.email_addresses, or set"
                 " alert_webhooks or alert_apprise."
             )

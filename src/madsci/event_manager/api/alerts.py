@@ -91,7 +91,7 @@ def _of_alerts(alerts: Alerts, bodies: Bodies) -> Operations:
         path: str, name: str, summary: str, model: type[ActRequest], example: dict[str, Any]
     ) -> Callable[[Handler], Handler]:
         return operations.add(
-            "POST", path, name, summary, Scope.MANAGE, _TAG, (400, 404, 413, 415),
+            "POST", path, name, summary, Scope.MANAGE, _TAG, (400, 404, 409, 413, 415),
             response_model=ActReply, openapi_extra=_body(model.model_json_schema(), example),
         )  # fmt: skip
 
@@ -133,7 +133,7 @@ def _of_rules(alerts: Alerts, search: Search, bodies: Bodies, naive_zone: tzinfo
 
     @operations.add(
         "POST", "/alerts/rules", "put_alert_rule", "Add a rule of alerts, or change one", Scope.MANAGE,
-        _TAG, (400, 413, 415), response_model=RuleReply, response_model_exclude_unset=True,
+        _TAG, (400, 409, 413, 415), response_model=RuleReply, response_model_exclude_unset=True,
         openapi_extra=body,
     )  # fmt: skip
     async def put_alert_rule(request: Request) -> RuleReply:
@@ -147,7 +147,7 @@ def _of_rules(alerts: Alerts, search: Search, bodies: Bodies, naive_zone: tzinfo
 
     @operations.add(
         "DELETE", "/alerts/rules/{name}", "delete_alert_rule", "Remove a rule of alerts", Scope.MANAGE,
-        _TAG, (404,), response_model=RulesReply, response_model_exclude_unset=True,
+        _TAG, (404, 409), response_model=RulesReply, response_model_exclude_unset=True,
     )  # fmt: skip
     def delete_alert_rule(name: str) -> RulesReply:
         """Remove a rule that was added here; what it was in the place of is in force again."""
@@ -189,7 +189,7 @@ def _of_deliveries(alerts: Alerts) -> Operations:
         return DeliveriesReply.model_validate({"deliveries": [*waiting, *ended]})
 
     @operations.add(
-        "POST", "/alerts/test", "test_alerts", "Send a drill to everybody", Scope.MANAGE, _TAG,
+        "POST", "/alerts/test", "test_alerts", "Send a drill to everybody", Scope.MANAGE, _TAG, (409,),
         response_model=DrillReply,
     )  # fmt: skip
     def test_alerts() -> DrillReply:

@@ -33,7 +33,7 @@ _PROBLEMS: Final = {
         "Event with ID 01M84HX3CTDS9P8A5QKCMA1TVT not found",
     ),
     409: _Problem(
-        "It is being done already.",
+        "It is being done already, or cannot be done as things are.",
         "store-in-use",
         "A backup is being made. Ask again when it is done.",
     ),

@@ -29,6 +29,7 @@ _STATUS: Final[dict[type[errors.MadsciError], int]] = {
     errors.AbandonedError: 503,  # which nobody sees
     errors.OverloadedError: 503,
     errors.StoreUnavailableError: 503,
+    errors.ConflictError: 409,
     errors.StoreInUseError: 409,
     errors.MadsciError: 500,
 }

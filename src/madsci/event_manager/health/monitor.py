@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from madsci.common.clock import now_us, parse_instant
 from madsci.common.errors import StoreDamagedError, StoreUnavailableError
 from madsci.common.types.health import ChannelHealth, EventManagerHealth, FollowerHealth, TaskHealth
 from madsci.event_manager.alerts.alarm import Alarm
@@ -138,7 +139,7 @@ class Monitor:
     ) -> list[Finding]:
         """Return all that is not well, the worst first."""
         found = [*self._of_store(look), *self._of_threads(), *_of_tasks(tasks)]
-        found.extend(_of_followers(followers))
+        found.extend(_of_followers(followers, is_well=not found))
         found.extend(_of_channels(channels))
         found.extend(
             Finding(f"store: {one}", one, is_trouble=False, is_told=True) for one in look.troubles
@@ -267,7 +268,8 @@ def _of_tasks(tasks: list[TaskHealth]) -> list[Finding]:
     return found
 
 
-def _of_followers(followers: list[FollowerHealth]) -> list[Finding]:
+def _of_followers(followers: list[FollowerHealth], *, is_well: bool) -> list[Finding]:
+    """Return those that do not go on; where that is only what the store does, it says so itself."""
     return [
         Finding(
             f"follower {one.name}",
@@ -277,7 +279,12 @@ def _of_followers(followers: list[FollowerHealth]) -> list[Finding]:
         )
         for one in followers
         if one.failing_since is not None
+        and (one.event_id is not None or (is_well and _has_lasted(one.failing_since)))
     ]
+
+
+def _has_lasted(since: str) -> bool:
+    return now_us() - parse_instant(since) >= _HANGING * 1_000_000
 
 
 def _of_channels(channels: list[ChannelHealth]) -> list[Finding]:

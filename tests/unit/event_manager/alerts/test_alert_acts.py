@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.common.errors import AlertNotFoundError, InvalidInputError, NotFoundError
+from madsci.common.errors import AlertNotFoundError, ConflictError, InvalidInputError, NotFoundError
 from madsci.event_manager.alerts.acts import ACTS, MEMBER, Act, Deed
 from madsci.event_manager.alerts.records import AlertState
 from madsci.event_manager.alerts.service import Alerts
@@ -88,7 +88,7 @@ def test_what_somebody_ends_is_over_until_the_next_event_of_its_kind(desk):
 
 def test_what_is_over_cannot_be_seen_to(desk):
     desk.does(Deed.RESOLVE)
-    with pytest.raises(InvalidInputError, match="is over already, since"):
+    with pytest.raises(ConflictError, match="is over already, since"):
         desk.does(Deed.ACKNOWLEDGE)
 
 
@@ -145,7 +145,7 @@ def test_a_rule_in_the_place_of_a_default_one_is_in_force_until_it_is_removed(de
 
 
 def test_a_default_rule_cannot_be_removed_and_the_way_to_switch_it_off_is_said(desk):
-    with pytest.raises(InvalidInputError, match=r'one of the default\. Put .* "enabled": false'):
+    with pytest.raises(ConflictError, match=r'one of the default\. Put .* "enabled": false'):
         desk.alerts.remove_rule("stuck-actions")
 
 
@@ -155,5 +155,5 @@ def test_a_rule_that_is_not_there_is_said_with_the_nearest_one(desk):
 
 
 def test_a_drill_without_anybody_says_whom_to_name(desk):
-    with pytest.raises(InvalidInputError, match="email_addresses"):
+    with pytest.raises(ConflictError, match="email_addresses"):
         desk.alerts.drill()

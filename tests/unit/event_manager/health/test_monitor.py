@@ -11,6 +11,7 @@ import pytest
 
 from madsci.common.errors import StoreError, StoreUnavailableError
 from madsci.common.types.health import TaskHealth
+from madsci.event_manager.alerts.alarm import Alarm
 from madsci.event_manager.alerts.channel import Message
 from madsci.event_manager.alerts.dispatcher import Dispatcher
 from madsci.event_manager.feed.follower import Conclusion
@@ -93,7 +94,7 @@ class Server:
             self.writer,
             self.runner,
             self.followers,
-            Dispatcher(store, [], no_message),
+            Alarm(OwnEvents(self.writer, PROGRAM), Dispatcher(store, [], no_message), []),
             Limits(1_000_000_000, 3.0),
             "0.9",
         )
