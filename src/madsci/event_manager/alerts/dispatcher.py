@@ -155,6 +155,8 @@ class Line:
             return
         self._write_down()
         self._waiting = sum(not self._is_ended(notice) for notice in self._notices())
+        if not self._waiting and not self._urgent:
+            self._failures, self._failing_since, self._detail = 0, None, None
 
     def _is_ended(self, notice: Notice) -> bool:
         """Try to send a notice if it is due; tell whether it waits no longer."""

@@ -56,9 +56,8 @@ class AlertFollower:
         """Return the alerts and notices that follow from entries, or from the time."""
         rulebook = self._rules(kept)
         step = _Step(rulebook, self._recipients, kept, now, is_replay=self._is_replay)
-        if rulebook is not self._armed:
-            step.arm()
-            self._armed = rulebook
+        if rulebook is not self._armed and not step.arm():
+            self._armed = rulebook  # what was begun in an earlier step, and so was kept
         for entry in entries:
             step.see(entry)
         if not entries:
@@ -93,13 +92,16 @@ class _Step:
             self._history_until = max(int(began), self._clock.wall - _LATE)
         self._looks = 0
 
-    def arm(self) -> None:
-        """Have rules wait from now on that wait for anything at all."""
+    def arm(self) -> bool:
+        """Have rules wait from now on that wait for anything at all; tell whether one began to."""
+        has_begun = False
         for rule in self._rulebook.rules.values():
             key = f"{rule.name}/{key_of({})}"
             if rule.kind is RuleKind.ABSENCE and not rule.group_by and self._desk.state(key) is None:
                 state = GroupState(rule.name, {}, seen=self._clock.watched)
                 self._settle(Case(rule, key, state, self._moment(), self._desk, self._life))
+                has_begun = True
+        return has_begun
 
     def see(self, entry: Entry) -> None:
         """Show an entry to the rules."""

@@ -199,6 +199,17 @@ def test_after_three_days_of_trying_it_is_given_up(desk):
     ]
 
 
+def test_a_channel_of_which_nothing_waits_any_more_does_not_fail(desk):
+    desk.post.failure = DeliveryError("not now")
+    decide(desk.store, notice(1))
+    desk.line.send_due()
+    assert desk.line.stats().failing_since is not None
+    desk.post.failure = DeliveryError("550 gone", is_final=True)
+    desk.passes(10)
+    health = desk.line.stats()
+    assert (health.failing_since, health.waiting, health.given_up) == (None, 0, 1)
+
+
 def test_a_channel_that_fails_in_an_unexpected_way_is_tried_again(desk, caplog):
     desk.post.failure = KeyError("token")
     decide(desk.store, notice(1))
