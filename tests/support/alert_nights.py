@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -52,7 +53,12 @@ class Night:
         self.store = store or MemoryStore()
         self.now = EVENING
         self.people = Everybody()
-        self.shelf = Shelf(default_rules(40) if defaults else [], [AlertRule(**one) for one in rules])
+        self._looks = count(step=60)  # so that rules are looked at anew each time
+        self.shelf = Shelf(
+            default_rules(40) if defaults else [],
+            [AlertRule(**one) for one in rules],
+            elapsed=lambda: float(next(self._looks)),
+        )
         self.follower = AlertFollower(self.shelf.rulebook, self.people)
         self._made = 0
         self.follow()

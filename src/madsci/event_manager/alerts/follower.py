@@ -25,7 +25,7 @@ from madsci.event_manager.model.matcher import matches
 _logger = logging.getLogger(__name__)
 
 _CLOCK: Final = "clock"
-_BEGAN: Final = "began"
+_MINUTE: Final = 60_000_000
 _LATE: Final = 900_000_000
 """Microseconds by which an entry may have been received before others that were followed already: a
 server that was cut off or killed shows its last ones late. What is older was imported."""
@@ -62,7 +62,7 @@ class AlertFollower:
             step.see(entry)
         if not entries:
             step.go_on_to(now)
-        return step.concluded(is_at_the_end=not entries)
+        return step.concluded()
 
 
 class _Step:
@@ -76,20 +76,15 @@ class _Step:
         self._life = Life(self._desk, recipients)
         self._now = now
         clock = self._desk.text(_CLOCK)
-        self._clock = (
-            WatchClock(now, 0, is_replay)
-            if clock is None
-            else WatchClock.parse(clock, is_continuous=is_replay)
-        )
-        began = self._desk.text(_BEGAN)
-        if began is None:
-            began = "0" if is_replay else str(now)
-            self._desk.keep_text(_BEGAN, began)
+        if clock is None:
+            self._clock = WatchClock(now, 0, 0 if is_replay else now, is_replay)
+        else:
+            self._clock = WatchClock.parse(clock, is_continuous=is_replay)
+        self._kept_at = None if clock is None else self._clock.wall
         if now < self._clock.wall - LONGEST_GAP:  # it was set back, and nothing is old for that
             self._clock.advance(now)
-        self._history_until = 0
-        if not is_replay:
-            self._history_until = max(int(began), self._clock.wall - _LATE)
+        late = 0 if is_replay else self._clock.wall - _LATE
+        self._history_until = max(self._clock.began, late)
         self._looks = 0
 
     def arm(self) -> bool:
@@ -131,20 +126,22 @@ class _Step:
                 break
         return moment
 
-    def concluded(self, *, is_at_the_end: bool) -> Conclusion:
+    def concluded(self) -> Conclusion:
         """Return what is to be kept, and when to go on."""
         moment, due = self._moment(), self._desk.next_due()
-        changes = self._desk.changes()
         wake_at = None
         if due is not None:
             rest = max(0, due - moment.watched)
             if not self._clock.is_continuous:  # which goes on only as long as somebody looks
                 rest = min(rest, LONGEST_GAP // 2)
             wake_at = self._now + rest
-        if changes or due is not None or not is_at_the_end:
+        if due is not None or self._is_old():
             self._desk.keep_text(_CLOCK, self._clock.text())
-            changes = self._desk.changes()
-        return Conclusion(changes, wake_at)
+        return Conclusion(self._desk.changes(), wake_at)
+
+    def _is_old(self) -> bool:
+        """Tell whether the clock is to be kept although nothing waits: to know what comes too late."""
+        return self._kept_at is None or abs(self._clock.wall - self._kept_at) >= _MINUTE
 
     def _moment(self) -> Moment:
         return Moment(self._clock.wall, self._clock.watched)

@@ -35,6 +35,8 @@ class WatchClock(msgspec.Struct):
 
     wall: int
     watched: int = 0
+    began: int = 0
+    """When alerts began, on the wall; what was received before is history."""
     is_continuous: bool = False
 
     def advance(self, wall: int) -> Moment:
@@ -49,10 +51,10 @@ class WatchClock(msgspec.Struct):
 
     def text(self) -> str:
         """Return it as the document that is kept."""
-        return encode_json({"wall": self.wall, "watched": self.watched})
+        return encode_json({"wall": self.wall, "watched": self.watched, "began": self.began})
 
     @classmethod
     def parse(cls, document: str, *, is_continuous: bool) -> WatchClock:
         """Return the clock that such a document tells."""
         kept = decode_json(document)
-        return cls(kept["wall"], kept["watched"], is_continuous)
+        return cls(kept["wall"], kept["watched"], kept["began"], is_continuous)

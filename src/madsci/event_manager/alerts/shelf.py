@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
@@ -19,6 +20,8 @@ RULES: Final = "alert_rules"
 VERSION: Final = "alert_rules_version"
 """The table of one document, another one whenever they have changed."""
 _THE: Final = "the"
+_LOOK: Final = 0.5
+"""Seconds between two looks whether the rules have changed: a database is not asked at each step."""
 MAX_RULES: Final = 2_000
 """Rules that a server takes; each costs every event that it may be about some microseconds."""
 
@@ -38,7 +41,12 @@ class Shelf:
     """
 
     def __init__(
-        self, defaults: Sequence[AlertRule], configured: Sequence[AlertRule], zone: tzinfo | None = None
+        self,
+        defaults: Sequence[AlertRule],
+        configured: Sequence[AlertRule],
+        zone: tzinfo | None = None,
+        *,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises ``InvalidInputError``: a rule cannot be used."""
         self._zone = zone
@@ -48,15 +56,20 @@ class Shelf:
         doubled = next((name for name in names if names.count(name) > 1), None)
         if doubled is not None:
             raise InvalidInputError(f"Two rules of alerts are called {doubled!r}. Rename one of them.")
+        self._elapsed = elapsed
+        self._look_at = 0.0
         self._known: tuple[str | None, Rulebook] | None = None
 
     def rulebook(self, kept: Kept) -> Rulebook:
-        """Return the rules in force as those who follow ask them."""
+        """Return the rules in force as those who follow ask them; a change shows within a second."""
+        known, now = self._known, self._elapsed()
+        if known is not None and now < self._look_at:
+            return known[1]
         version = kept.read(VERSION, _THE)
-        known = self._known
         if known is None or known[0] != version:
             known = version, Rulebook(one.rule for one in self.listed(kept))
             self._known = known
+        self._look_at = now + _LOOK
         return known[1]
 
     def listed(self, kept: Kept) -> list[ListedRule]:
