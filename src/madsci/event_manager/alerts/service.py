@@ -123,6 +123,7 @@ class Alerts:
         if rule.name not in known and len(known) >= MAX_RULES:
             raise ConflictError(f"There are {MAX_RULES:,} rules already. Remove one first.")
         self._tables.apply(to_keep(rule, new_ulid()))
+        self.shelf.changed()
         told = f"The rule of alerts {rule.name} was {'changed' if rule.name in known else 'added'}"
         self._teller.keep(EventType.LOG_INFO, EventLogLevel.INFO, told, rule=rule.name)
 
@@ -142,6 +143,7 @@ class Alerts:
                 )
             raise NotFoundError(f"There is no rule {name!r:.80}.{did_you_mean(name, listed)}")
         self._tables.apply(to_remove(name, new_ulid()))
+        self.shelf.changed()
         told = f"The rule of alerts {name} was removed"
         self._teller.keep(EventType.LOG_INFO, EventLogLevel.INFO, told, rule=name)
 

@@ -61,7 +61,10 @@ class Shelf:
         self._known: tuple[str | None, Rulebook] | None = None
 
     def rulebook(self, kept: Kept) -> Rulebook:
-        """Return the rules in force as those who follow ask them; a change shows within a second."""
+        """Return the rules in force as those who follow ask them.
+
+        What another server was given shows within a second.
+        """
         known, now = self._known, self._elapsed()
         if known is not None and now < self._look_at:
             return known[1]
@@ -71,6 +74,10 @@ class Shelf:
             self._known = known
         self._look_at = now + _LOOK
         return known[1]
+
+    def changed(self) -> None:
+        """Say that the rules have changed, so that this server asks the next event by the new ones."""
+        self._look_at = 0.0
 
     def listed(self, kept: Kept) -> list[ListedRule]:
         """Return the rules in force, by name, those that are switched off among them."""

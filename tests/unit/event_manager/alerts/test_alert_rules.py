@@ -11,9 +11,10 @@ from madsci.common.types.alert_rules import AlertRule, read_length
 from madsci.event_manager.alerts.defaults import default_rules
 from madsci.event_manager.alerts.rule import compiled, read_rule
 from madsci.event_manager.alerts.rulebook import Rulebook, SeenEvent
-from madsci.event_manager.alerts.shelf import Shelf
+from madsci.event_manager.alerts.shelf import Shelf, to_keep
 from madsci.event_manager.model.matcher import matches
 from madsci.event_manager.model.stored_event import encode_json
+from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.testing.samples import event
 
 RULE = {"name": "r", "selector": {"log_level": 40}}
@@ -63,6 +64,19 @@ def test_lengths_of_time_are_read_as_people_write_them(text, seconds):
 def test_two_rules_of_one_name_in_the_settings_are_refused():
     with pytest.raises(InvalidInputError, match="Two rules of alerts are called 'r'"):
         Shelf([], [AlertRule(**RULE), AlertRule(**RULE)])
+
+
+def test_rules_that_this_server_was_given_are_in_force_at_once_and_those_of_others_soon():
+    store, now = MemoryStore(), [0.0]
+    shelf = Shelf([], [], elapsed=lambda: now[0])
+    assert list(shelf.rulebook(store).rules) == []
+    store.apply(to_keep(read_rule(RULE), "1"))
+    assert list(shelf.rulebook(store).rules) == []
+    now[0] = 1.0
+    assert list(shelf.rulebook(store).rules) == ["r"]
+    store.apply(to_keep(read_rule({**RULE, "name": "s"}), "2"))
+    shelf.changed()
+    assert list(shelf.rulebook(store).rules) == ["r", "s"]
 
 
 LEAVES = st.sampled_from([
