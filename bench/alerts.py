@@ -16,7 +16,7 @@ from plan import Plan
 from table import Goal, Row, Series
 
 from madsci.common.types.alert_rules import AlertRule
-from madsci.event_manager.alerts.calendar import Calendar
+from madsci.event_manager.alerts.calendar import Audience, Calendar
 from madsci.event_manager.alerts.defaults import default_rules
 from madsci.event_manager.alerts.follower import AlertFollower
 from madsci.event_manager.alerts.shelf import Shelf
@@ -77,7 +77,7 @@ def _many_rules(events: list[StoredEvent]) -> list[AlertRule]:
 def _share_of_a_core(store: SqliteStore, rules: list[AlertRule], events: list[StoredEvent]) -> float:
     """Return percents: what concluding from the events, and keeping it, took of this thread."""
     shelf = Shelf(default_rules(40), rules)
-    follower = AlertFollower(shelf.rulebook, Calendar([]))
+    follower = AlertFollower(shelf.rulebook, Audience(Calendar(), []))
     follower.conclude([], store, 0)
     first = time.time_ns() // 1_000
     store.append([_received(one, first + number * 1_000) for number, one in enumerate(events)])

@@ -207,7 +207,7 @@ def test_lower_floors_do_not_know_higher_ones(modules, forbidden, exceptions):
 
 
 BROAD = {
-    "madsci.event_manager.alerts.dispatcher": 1,
+    "madsci.event_manager.alerts.line": 1,
     "madsci.event_manager.api.front": 1,
     "madsci.event_manager.feed.course": 1,
     "madsci.event_manager.feed.live": 1,

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import NamedTuple, Protocol
 
 from madsci.common.clock import zone_named
 from madsci.common.errors import InvalidInputError, SettingsError
 from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.alerts.alarm import Alarm, Recorder
-from madsci.event_manager.alerts.calendar import Calendar
+from madsci.event_manager.alerts.calendar import Audience, Calendar
 from madsci.event_manager.alerts.channel import Channel, Message
 from madsci.event_manager.alerts.channels import channels_of
 from madsci.event_manager.alerts.defaults import default_rules
-from madsci.event_manager.alerts.dispatcher import Dispatcher, DispatchStore
-from madsci.event_manager.alerts.evidence import Reader, gather
+from madsci.event_manager.alerts.dispatcher import Dispatcher
+from madsci.event_manager.alerts.evidence import gather
 from madsci.event_manager.alerts.follower import AlertFollower
+from madsci.event_manager.alerts.line import DispatchStore
+from madsci.event_manager.alerts.links import Links
 from madsci.event_manager.alerts.notice import Notice
-from madsci.event_manager.alerts.rendering import Rendering
+from madsci.event_manager.alerts.rendering import render
 from madsci.event_manager.alerts.service import Alerts, Teller
 from madsci.event_manager.alerts.shelf import Shelf
 from madsci.event_manager.alerts.tidying import TidyingTask
-from madsci.event_manager.stores.base import Tables
+from madsci.event_manager.stores.base import EventReader, Tables
 
 
-class AlertStore(DispatchStore, Reader, Protocol):
+class AlertStore(DispatchStore, EventReader, Protocol):
     """Small tables and leases, and the events that messages show."""
 
 
@@ -33,7 +36,8 @@ class Alerting(NamedTuple):
     shelf: Shelf
     channels: list[Channel]
     calendar: Calendar
-    rendering: Rendering
+    links: Links
+    zone: tzinfo | None
 
     @classmethod
     def from_settings(cls, settings: EventManagerSettings) -> Alerting:
@@ -45,23 +49,24 @@ class Alerting(NamedTuple):
         zone = zone_named(settings.naive_timezone)
         channels = channels_of(settings.email_alerts, settings.alert_webhooks, settings.alert_apprise)
         routes, quiet = settings.alert_routes, settings.alert_quiet_hours
-        calendar = Calendar(channels, routes, quiet, settings.alert_maintenance, zone)
+        names = [one.name for one in channels]
+        calendar = Calendar(routes, quiet, settings.alert_maintenance, zone, names)
         try:
             shelf = Shelf(default_rules(settings.alert_level), settings.alert_rules, zone)
         except InvalidInputError as error:
             raise SettingsError(f"alert_rules: {error.message}") from error
-        rendering = Rendering(settings.alert_url or settings.server_url, zone)
-        return cls(shelf, channels, calendar, rendering)
+        links = Links(settings.alert_url or settings.server_url)
+        return cls(shelf, channels, calendar, links, zone)
 
     def follower(self) -> AlertFollower:
         """Return what follows the feed and decides who is told of what."""
-        return AlertFollower(self.shelf.rulebook, self.calendar)
+        return AlertFollower(self.shelf.rulebook, Audience(self.calendar, self.channels))
 
     def dispatcher(self, store: AlertStore) -> Dispatcher:
         """Return what sends it."""
 
         def rendered(notice: Notice) -> Message:
-            return self.rendering.message(notice, gather(store, notice))
+            return render(notice, gather(store, notice), self.links, self.zone)
 
         return Dispatcher(store, self.channels, rendered)
 
@@ -73,6 +78,6 @@ class Alerting(NamedTuple):
         """Return what can be asked."""
         return Alerts(tables, self.shelf, self.channels, teller)
 
-    def tidying(self, tables: Tables) -> TidyingTask:
+    def tidying(self, tables: DispatchStore) -> TidyingTask:
         """Return the task that removes what is old."""
         return TidyingTask(tables, self.channels)

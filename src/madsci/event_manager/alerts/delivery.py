@@ -41,10 +41,10 @@ class Delivery(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, notice: Notice, state: State, ended_at: int, detail: str | None = None) -> Delivery:
-        """Return what became of a notice, which was tried once more."""
+        """Return what became of a notice, which has been tried as often as it says."""
         return cls(
             notice.key, notice.occasion, notice.channel, notice.recipient, notice.subject,
-            notice.made_at, state, notice.tries + 1, ended_at, detail,
+            notice.made_at, state, notice.tries, ended_at, detail,
         )  # fmt: skip
 
 

@@ -63,6 +63,8 @@ class Notice(msgspec.Struct, frozen=True):
     since_last: int = 0
     """Events of the alert since people were told of it the last time."""
     not_before: int = 0
+    """Until when it waits. After a try, when there is another one, for people: who sends counts pauses
+    by a clock that nobody sets."""
     tries: int = 0
     detail: str | None = None
     """Why it could not be sent, the last time."""

@@ -1,224 +1,160 @@
-"""An alert as people read it: first what happened, then why, then what there is to see."""
+"""A notice with its evidence as a message: a title, a text, HTML, and a document for programs.
+
+A message has 60 kB at most, whatever the events hold: where that is not enough, less is shown of texts.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import tzinfo
-from html import escape
 from typing import Any, Final
-from urllib.parse import quote, urlencode
 
-from madsci.common.clock import from_us, iso
-from madsci.common.types.log_level import EventLogLevel
+from madsci.common.clock import iso
+from madsci.event_manager.alerts.account import (
+    Room,
+    account_of,
+    is_to_acknowledge,
+    may_be_asked,
+)
+from madsci.event_manager.alerts.account_html import as_html
+from madsci.event_manager.alerts.account_text import as_text
 from madsci.event_manager.alerts.channel import Message
+from madsci.event_manager.alerts.event_words import level_name, what, who
 from madsci.event_manager.alerts.evidence import Evidence
-from madsci.event_manager.alerts.identity import identity
-from madsci.event_manager.alerts.notice import Notice, Occasion
-from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_event
+from madsci.event_manager.alerts.links import Links
+from madsci.event_manager.alerts.notice import Notice, Occasion, Subject
+from madsci.event_manager.alerts.shortening import cut, one_line, shortened
+from madsci.event_manager.model.stored_event import (
+    StoredEvent,
+    decode_json,
+    encode_event,
+    json_size,
+)
+from madsci.event_manager.model.text_search import message_of
 
-_LONGEST_TITLE: Final = 160
-_LONGEST_LINE: Final = 300
-_LONGEST_EVENT: Final = 12_000
-_LONGEST_TRACEBACK: Final = 6_000
-"""Characters: all of a message stays below what mail servers and phones take, whatever events hold."""
-_MINUTE: Final = 60_000_000
-_AHEAD: Final = {
-    Occasion.OPENED: "ALERT", Occasion.AGAIN: "STILL", Occasion.RESOLVED: "RESOLVED",
-    Occasion.DRILL: "DRILL",
-}  # fmt: skip
-_MESSAGE: Final = identity("message")
-_SENDER: Final = identity("sender")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of a message; ``is_code`` where its lines are shown as they are."""
-
-    heading: str
-    lines: list[str]
-    is_code: bool = False
+LARGEST: Final = 60_000
+"""Bytes of title, text, HTML and document together: mail programs cut what is larger."""
+LONGEST_TITLE: Final = 150
+"""Characters of a title: what lists of mails and notifications show is shorter still."""
+_SHARES: Final = (1.0, 0.5, 0.25, 0.1, 0.03)
+"""How much of the texts of events is shown: the first that is small enough; else next to nothing."""
+_MAX_NAMES: Final = 20
+"""Names of ids: those of the event itself, and some of what is around it."""
 
 
-class Rendering:
-    """Makes messages. ``url`` is where people reach the server; times are in ``zone`` and in UTC."""
+def render(notice: Notice, evidence: Evidence, links: Links, zone: tzinfo | None = None) -> Message:
+    """Return the message; ``zone`` is that of the people told, by default that of this machine."""
+    for share in _SHARES:
+        message = _rendered(notice, evidence, links, zone, Room(share))
+        if _size(message) <= LARGEST:
+            return message
+    return _rendered(notice, evidence, links, zone, Room(0.0))
 
-    def __init__(self, url: str, zone: tzinfo | None = None) -> None:
-        self._url = url.rstrip("/") + "/"
-        self._zone = zone
 
-    def message(self, notice: Notice, evidence: Evidence) -> Message:
-        """Return the message about an alert."""
-        sections = list(self._sections(notice, evidence))
-        title = title_of(notice, evidence)
-        return Message(
-            notice.key,
-            title,
-            _as_text(sections),
-            _as_html(title, sections),
-            notice.subject.severity,
-            notice.subject.event_id,
-            self._document(notice, evidence),
-        )
+def _size(message: Message) -> int:
+    texts = (message.title, message.text, message.html or "")
+    return sum(len(one.encode(errors="replace")) for one in texts) + json_size(message.document)
 
-    def _sections(self, notice: Notice, evidence: Evidence) -> Iterator[Section]:
-        yield Section("", self._summary(notice))
-        if notice.occasion is Occasion.DRILL:
-            return
-        yield Section("Where", _places(notice, evidence))
-        event = evidence.event
-        if event is not None:
-            traceback = _traceback(event)
-            if traceback:
-                yield Section("Traceback", traceback, is_code=True)
-        if evidence.around:
-            yield Section("Before", [self._line(one) for one in evidence.around], is_code=True)
-        yield Section("Links", self._links(notice, evidence))
-        if event is not None:
-            yield Section("Event", _pretty(event).splitlines(), is_code=True)
 
-    def _summary(self, notice: Notice) -> list[str]:
-        subject = notice.subject
-        lines = [subject.title, "", subject.reason, "", f"When: {self._when(subject.opened_at)}"]
-        if notice.occasion is Occasion.AGAIN and notice.since_last:
-            lines.append(
-                f"Since the last message: {notice.since_last:,} more, {subject.count:,} in all"
-            )
-        if notice.occasion is Occasion.RESOLVED and subject.resolved_at is not None:
-            minutes = max(1, (subject.resolved_at - subject.opened_at) // _MINUTE)
-            lines.append(f"Over since: {self._when(subject.resolved_at)}, after {minutes:,} min")
-            lines.append(f"Events of it: {subject.count:,}")
-        if subject.acknowledged_by is not None:
-            lines.append(f"Seen to by: {subject.acknowledged_by}")
-        return lines
-
-    def _when(self, moment: int) -> str:
-        utc = from_us(moment)
-        return f"{utc.astimezone(self._zone):%a %Y-%m-%d %H:%M:%S %Z} ({utc:%H:%M:%S} UTC)"
-
-    def _line(self, event: StoredEvent) -> str:
-        document = event.document()
-        level = EventLogLevel.at_or_below(event.log_level).name
-        moment = from_us(event.event_timestamp).astimezone(self._zone)
-        who = _SENDER.of(document) or ""
-        text = f"{moment:%H:%M:%S} {level} {who} {event.event_type}: {_MESSAGE.of(document) or ''}"
-        return _one_line(text, _LONGEST_LINE)
-
-    def _links(self, notice: Notice, evidence: Evidence) -> list[str]:
-        links = self._addresses(notice, evidence)
-        lines = [f"{name}: {url}" for name, url in links.items()]
-        if evidence.selector:
-            lines.append(f"All of it: POST {self._url}events/query {json.dumps(evidence.selector)}")
-        if notice.occasion is not Occasion.RESOLVED:
-            act = json.dumps({"alert_id": notice.subject.alert_id, "by": "your name"})
-            lines.append(f"To see to it: POST {self._url}alerts/acknowledge {act}")
-        return lines
-
-    def _addresses(self, notice: Notice, evidence: Evidence) -> dict[str, str]:
-        subject, links = notice.subject, {}
-        if subject.event_id is not None:
-            links["Event"] = f"{self._url}event/{quote(subject.event_id, safe='')}"
-        at = subject.opened_at if evidence.event is None else evidence.event.event_timestamp
-        span = {"start_time": iso(at - 10 * _MINUTE), "end_time": iso(at + _MINUTE)}
-        links["What happened then"] = f"{self._url}events?{urlencode(span)}"
-        links["Alert"] = f"{self._url}alert/{subject.alert_id}"
-        return links
-
-    def _document(self, notice: Notice, evidence: Evidence) -> dict[str, Any]:
-        subject = notice.subject
-        severity = EventLogLevel.at_or_below(subject.severity).name
-        event = evidence.event
-        return {
-            "type": f"alert.{notice.occasion.value}",
-            "timestamp": iso(notice.made_at),
-            "alert": {
-                "alert_id": subject.alert_id, "rule": subject.rule, "severity": severity,
-                "title": subject.title, "reason": subject.reason, "group": subject.group,
-                "opened_at": iso(subject.opened_at), "count": subject.count,
-                "since_last": notice.since_last, "acknowledged_by": subject.acknowledged_by,
-                "resolved_at": None if subject.resolved_at is None else iso(subject.resolved_at),
-            },
-            "event": _for_programs(event),
-            "names": dict(evidence.names),
-            "links": self._addresses(notice, evidence),
-        }  # fmt: skip
+def _rendered(
+    notice: Notice, evidence: Evidence, links: Links, zone: tzinfo | None, room: Room
+) -> Message:
+    account = account_of(notice, evidence, links, zone, room)
+    return Message(
+        notice.key,
+        title_of(notice, evidence),
+        as_text(account),
+        as_html(account),
+        notice.subject.severity,
+        notice.subject.event_id,
+        _document(notice, evidence, links, room),
+    )
 
 
 def title_of(notice: Notice, evidence: Evidence) -> str:
-    """Return the line by which people know what it is about."""
-    subject, event = notice.subject, evidence.event
-    level = EventLogLevel.at_or_below(subject.severity).name
-    ahead = f"{_AHEAD[notice.occasion]} ({level}): "
-    if event is None or notice.occasion is Occasion.DRILL:
-        return _one_line(ahead + subject.title, _LONGEST_TITLE)
-    document = event.document()
-    who = evidence.names.get(str(event.source.get("node_id"))) or _SENDER.of(document)
-    said = _MESSAGE.of(document)
-    more = f" ({notice.since_last:,} more)" if notice.occasion is Occasion.AGAIN else ""
-    parts = [str(one) for one in (who, said) if one]
-    return _one_line(f"{ahead}{event.event_type}{more} - {': '.join(parts)}", _LONGEST_TITLE)
+    """Return the title: why somebody is told, how serious it is, and what it is, in one line."""
+    subject = notice.subject
+    level = level_name(subject.severity)
+    if notice.occasion is Occasion.RESOLVED:
+        return one_line(f"RESOLVED: {subject.title}", LONGEST_TITLE)
+    if notice.occasion is Occasion.DRILL:
+        return one_line(f"DRILL: {subject.title}", LONGEST_TITLE)
+    if notice.occasion is Occasion.AGAIN:
+        more = f", {notice.since_last:,} more" if notice.since_last else ""
+        return one_line(f"STILL ({level}): {subject.title}", LONGEST_TITLE - len(more)) + more
+    if evidence.event is None or subject.count > 1:
+        return one_line(f"ALERT ({level}): {subject.title}", LONGEST_TITLE)
+    return _of_one_event(f"ALERT ({level})", evidence.event, evidence)
 
 
-def _places(notice: Notice, evidence: Evidence) -> list[str]:
+def _of_one_event(before: str, event: StoredEvent, evidence: Evidence) -> str:
+    by = who(event, evidence.names, 40)
+    said = one_line(message_of(decode_json(event.event_data)), LONGEST_TITLE)
+    rest = ": ".join(one for one in (by, said) if one)
+    title = f"{before}: {one_line(event.event_type, 60)}"
+    return cut(f"{title} - {rest}" if rest else title, LONGEST_TITLE)
+
+
+def _document(notice: Notice, evidence: Evidence, links: Links, room: Room) -> dict[str, Any]:
     event = evidence.event
-    ids: dict[str, Any] = {name: value for name, value in notice.subject.group.items() if value}
-    if event is not None:
-        ids.update(event.source)
-        sender = None if event.sender is None else decode_json(event.sender)
-        ids.update({f"sender {name}": value for name, value in (sender or {}).items()})
-    return [
-        _one_line(f"{name}: {evidence.names.get(str(value), '')} {value}", _LONGEST_LINE)
-        for name, value in ids.items()
-    ]
+    return {
+        "type": f"alert.{notice.occasion.value}",
+        "key": notice.key,
+        "made_at": iso(notice.made_at),
+        "alert": _alert(notice.subject, notice.since_last, room),
+        "event": None if event is None else _as_rest_shows(event, room),
+        "around": [_in_short(one, evidence, room) for one in evidence.around],
+        "names": _names(evidence, room),
+        "query": evidence.query if may_be_asked(evidence) else None,
+        "links": _addresses(notice, evidence, links),
+    }
 
 
-def _traceback(event: StoredEvent) -> list[str]:
-    data = decode_json(event.event_data)
-    text = data.get("traceback") if isinstance(data, dict) else None
-    return text[-_LONGEST_TRACEBACK:].splitlines() if isinstance(text, str) else []
+def _alert(subject: Subject, since_last: int, room: Room) -> dict[str, Any]:
+    return {
+        "alert_id": subject.alert_id,
+        "rule": cut(subject.rule, room.of(200)),
+        "severity": subject.severity,
+        "severity_name": level_name(subject.severity),
+        "title": cut(subject.title, room.of(500)),
+        "reason": cut(subject.reason, room.of(1_000)),
+        "group": shortened(subject.group, room.of(2_000)),
+        "opened_at": iso(subject.opened_at),
+        "resolved_at": None if subject.resolved_at is None else iso(subject.resolved_at),
+        "count": subject.count,
+        "since_last": since_last,
+        "event_id": subject.event_id,
+        "acknowledged_by": subject.acknowledged_by and cut(subject.acknowledged_by, room.of(200)),
+    }
 
 
-def _for_programs(event: StoredEvent | None) -> Any:
-    if event is None:
-        return None
-    encoded = encode_event(event)
-    if len(encoded) > _LONGEST_EVENT:
-        return {"event_id": event.event_id, "event_type": event.event_type, "is_cut": True}
-    return decode_json(encoded)
+def _as_rest_shows(event: StoredEvent, room: Room) -> Any:
+    return shortened(decode_json(encode_event(event)), room.of(10_000))
 
 
-def _pretty(event: StoredEvent) -> str:
-    text = json.dumps(decode_json(encode_event(event)), indent=2, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_EVENT else text[:_LONGEST_EVENT] + "\n… (cut)"
+def _in_short(event: StoredEvent, evidence: Evidence, room: Room) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "event_timestamp": iso(event.event_timestamp),
+        "event_type": cut(event.event_type, room.of(60)),
+        "log_level": event.log_level,
+        "who": who(event, evidence.names, room.of(60)),
+        "what": what(event, room.of(200)),
+    }
 
 
-def _one_line(text: str, longest: int) -> str:
-    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
+def _names(evidence: Evidence, room: Room) -> dict[str, str]:
+    own = [] if evidence.event is None else list(evidence.event.source.values())
+    kept = sorted(evidence.names, key=lambda one: one not in own)[:_MAX_NAMES]
+    return {one: cut(evidence.names[one], room.of(100)) for one in kept}
 
 
-def _as_text(sections: list[Section]) -> str:
-    parts = []
-    for section in sections:
-        heading = [section.heading, "-" * len(section.heading)] if section.heading else []
-        parts.append("\n".join([*heading, *section.lines]))
-    return "\n\n".join(parts) + "\n"
-
-
-_PAGE: Final = "font-family:system-ui,sans-serif;line-height:1.45;max-width:44em"
-_CODE: Final = (
-    "font-family:ui-monospace,monospace;font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere"
-)
-
-
-def _as_html(title: str, sections: list[Section]) -> str:
-    parts = [f'<!doctype html><title>{escape(title)}</title><div style="{_PAGE}">']
-    for section in sections:
-        if section.heading:
-            parts.append(f"<h3>{escape(section.heading)}</h3>")
-        text = escape("\n".join(section.lines))
-        style = f' style="{_CODE}"' if section.is_code else ' style="white-space:pre-line"'
-        parts.append(f"<div{style}>{text}</div>")
-    parts.append("</div>")
-    return "\n".join(parts)
+def _addresses(notice: Notice, evidence: Evidence, links: Links) -> dict[str, str]:
+    subject, event = notice.subject, evidence.event
+    last = notice.made_at if event is None else event.event_timestamp
+    first = evidence.around[0].event_timestamp if evidence.around else last
+    addresses = {"around": links.around(first, last), "query": links.query()}
+    if subject.event_id:
+        addresses["event"] = links.event(subject.event_id)
+    if is_to_acknowledge(notice):
+        addresses["acknowledge"] = links.acknowledge()
+    return addresses

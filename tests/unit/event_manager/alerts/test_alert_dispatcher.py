@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,84 +12,19 @@ from hypothesis import strategies as st
 
 from madsci.common.errors import DeliveryError, StoreUnavailableError
 from madsci.event_manager.alerts.channel import Message
-from madsci.event_manager.alerts.delivery import GIVEN_UP_AFTER, State, decode_delivery, pause
-from madsci.event_manager.alerts.dispatcher import Dispatcher, Line
-from madsci.event_manager.alerts.notice import (
-    DELIVERIES,
-    OUTBOX,
-    Notice,
-    Occasion,
-    Subject,
-    encode_notice,
-)
-from madsci.event_manager.model.tables import put_if_absent
-from madsci.event_manager.stores.local_leases import LocalLeases
+from madsci.event_manager.alerts.delivery import GIVEN_UP_AFTER, State, pause
+from madsci.event_manager.alerts.dispatcher import Dispatcher
+from madsci.event_manager.alerts.line import Line
+from madsci.event_manager.alerts.notice import OUTBOX
 from madsci.event_manager.stores.memory import MemoryStore
-from support.server import wait_until
-
-EVENING = 1_800_000_000_000_000
-SUBJECT = Subject("a", "errors", 40, "stuck", "It fired.", {}, EVENING)
+from support.alert_posts import EVENING, ClockedStore, Clocks, Post, decide, ended, notice, rendered
+from support.server import PATIENCE, wait_until
 
 
-class Clocks:
-    """The clock on the wall and the one of the process, which tests move."""
+class Faulty(ClockedStore):
+    """A store that cannot be written for as long as it is told."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def wall(self) -> int:
-        return EVENING + round(self.seconds * 1e6)
-
-    def elapsed(self) -> float:
-        return self.seconds
-
-
-class Post:
-    """A channel that keeps what it gets, and fails as it is told."""
-
-    def __init__(self, name: str = "post", *recipients: str) -> None:
-        self.name = name
-        self.recipients = recipients or ("anna", "ben")
-        self.taken: list[tuple[str, str]] = []
-        self.tries = 0
-        self.failure: Exception | None = None
-        self.refused: dict[str, Exception] = {}
-
-    def send(self, message: Message, recipient: str) -> None:
-        self.tries += 1
-        failure = self.failure or self.refused.get(recipient)
-        if failure is not None:
-            raise failure
-        self.taken.append((message.key, recipient))
-
-
-def rendered(notice: Notice) -> Message:
-    return Message(notice.key, "title", "text", None, 40)
-
-
-def notice(number: int, recipient: str = "anna", channel: str = "post", **members) -> Notice:
-    key = f"{EVENING + number:016d}-{recipient}"
-    return Notice(key, Occasion.OPENED, channel, recipient, SUBJECT, EVENING, **members)
-
-
-def decide(store, *notices: Notice) -> None:
-    store.apply([put_if_absent(OUTBOX, one.key, encode_notice(one)) for one in notices])
-
-
-def ended(store):
-    return [decode_delivery(text) for _, text in store.scan(DELIVERIES)]
-
-
-class Faulty(MemoryStore):
-    """A store that cannot be written for as long as it is told, and leases by the clock of tests."""
-
-    def __init__(self, clocks: Clocks) -> None:
-        super().__init__()
-        self.is_full = False
-        self._clocked = LocalLeases(clocks.elapsed)
-
-    def hold(self, name, holder, seconds):
-        return self._clocked.hold(name, holder, seconds)
+    is_full = False
 
     def apply(self, changes, step=None):
         if self.is_full:
@@ -201,13 +138,13 @@ def test_after_three_days_of_trying_it_is_given_up(desk):
 
 def test_a_channel_of_which_nothing_waits_any_more_does_not_fail(desk):
     desk.post.failure = DeliveryError("not now")
-    decide(desk.store, notice(1))
-    desk.line.send_due()
+    decide(desk.store, notice(1), notice(2, "ben"))
+    desk.passes(3)
     assert desk.line.stats().failing_since is not None
     desk.post.failure = DeliveryError("550 gone", is_final=True)
-    desk.passes(10)
+    desk.passes(300)
     health = desk.line.stats()
-    assert (health.failing_since, health.waiting, health.given_up) == (None, 0, 1)
+    assert (health.failing_since, health.waiting, health.given_up) == (None, 0, 2)
 
 
 def test_a_channel_that_fails_in_an_unexpected_way_is_tried_again(desk, caplog):
@@ -249,7 +186,7 @@ def test_a_channel_that_hangs_holds_up_no_other_and_not_the_end_for_long():
 
     class Hanging(Post):
         def send(self, message: Message, recipient: str) -> None:
-            self.tries += 1
+            self.tried.append((message.key, recipient))
             never.wait()
 
     hanging = Hanging("hanging")
@@ -299,3 +236,107 @@ def test_whatever_fails_each_is_sent_and_once_unless_a_process_ended_before_it_c
     assert set(keys) == {notice(number).key for number in range(4)}
     assert len(keys) - 4 <= repeatable
     assert len(ended(store)) == 4
+
+
+@pytest.fixture
+def dispatch():
+    """Start dispatchers, which are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(store, *channels, **named) -> Dispatcher:
+            made = Dispatcher(store, channels, rendered, **named)
+            made.start()
+            stack.callback(made.close, 10)
+            return made
+
+        yield make
+
+
+def test_what_another_server_has_decided_is_sent_without_being_told(dispatch):
+    store, post = MemoryStore(), Post()
+    dispatch(store, post)
+    decide(store, notice(1))
+    wait_until(lambda: post.taken, "the message")
+
+
+def test_of_two_dispatchers_over_one_store_none_sends_what_the_other_has_sent(dispatch):
+    store, post = MemoryStore(), Post()
+    first, second = dispatch(store, post), dispatch(store, post)
+    for number in range(0, 100, 10):
+        decide(store, *(notice(number + at) for at in range(10)))
+        first.wake()
+        second.wake()
+    wait_until(lambda: len(post.taken) == 100, "the messages")
+    assert first.close(10)
+    decide(store, notice(100))
+    wait_until(lambda: len(post.taken) == 101, "the message that the second one sends")
+    assert len({key for key, _ in post.taken}) == 101
+    assert sum(one.stats()[0].delivered for one in (first, second)) == 101
+
+
+def test_a_store_that_is_away_for_a_while_ends_no_thread(dispatch):
+    class Away(MemoryStore):
+        error: Exception | None = None
+
+        def scan(self, *arguments, **named):
+            if self.error is not None:
+                asked.set()
+                raise self.error
+            return super().scan(*arguments, **named)
+
+    store, post, asked = Away(), Post(), threading.Event()
+    store.error = StoreUnavailableError("The database is away.")
+    dispatcher = dispatch(store, post)
+    decide(store, notice(1))
+    dispatcher.wake()
+    assert asked.wait(PATIENCE)
+    store.error = None
+    wait_until(lambda: post.taken, "the message")
+
+
+def test_the_end_does_not_wait_for_pauses(dispatch):
+    store, post = MemoryStore(), Post()
+    post.failure = DeliveryError("no")
+    decide(store, notice(1), notice(2, "ben"))
+    dispatcher = dispatch(store, post)
+    wait_until(lambda: dispatcher.stats()[0].failing_since, "the failure")
+    began = time.monotonic()
+    assert dispatcher.close(10)
+    assert time.monotonic() - began < 5
+
+
+def test_figures_are_read_while_others_change_them(dispatch):
+    store, post = MemoryStore(), Post()
+    post.failure = KeyError("never mind")
+    decide(store, *(notice(number, f"p{number}") for number in range(50)))
+    clocks = Clocks()
+    dispatcher = dispatch(store, post, clock=clocks.wall, elapsed=clocks.elapsed)
+
+    def looked_at() -> bool:
+        clocks.seconds += 100
+        dispatcher.wake()
+        (health,) = dispatcher.stats()
+        return health.waiting == 50 and post.tries > 20
+
+    wait_until(looked_at, "some tries")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_has_stopped_by_a_mistake_of_ours_is_told(dispatch):
+    class Mistaken(MemoryStore):
+        def scan(self, *arguments, **named):
+            raise ZeroDivisionError
+
+    dispatcher = dispatch(Mistaken(), Post())
+    wait_until(lambda: dispatcher.stats()[0].failing_since, "the end of the thread")
+    assert dispatcher.stats()[0].detail == "What sends over it has stopped. Restart the server."
+    assert dispatcher.close(1)
+
+
+def test_a_dispatcher_without_channels_begins_and_ends():
+    dispatcher = Dispatcher(MemoryStore(), [], rendered)
+    dispatcher.start()
+    dispatcher.wake()
+    assert dispatcher.stats() == []
+    assert dispatcher.close(1)
+    assert Dispatcher(MemoryStore(), [Post()], rendered).close(1)
