@@ -80,7 +80,7 @@ def test_the_missions_paragraph_about_alerts(tmp_path, store):
         client.alert(debug)  # logged first, then alerted on, as the mission's example does
         client.flush(20)
         wait_until(lambda: len(subjects(mails)) == 2, "the mail that was asked for")
-        assert subjects(mails)[1] == "STILL (ERROR): node_create (1 more) - arm: Come and see"
+        assert subjects(mails)[1] == "STILL (ERROR): node_create (DEBUG) from arm: Come and see, 1 more"
 
         body = {"event_id": "posted-5-times", "log_level": 50, "source": {"node_id": "other"}}
         for _ in range(5):

@@ -24,7 +24,7 @@ SHOWN = [repr, str, lambda config: json.dumps(config.masked())]
 
 
 class Lab(MadsciSettings):
-    sources: ClassVar = SettingsSources(prefix="LAB_", dotenv_names=(), file_stems=())
+    sources: ClassVar[SettingsSources] = SettingsSources(prefix="LAB_", dotenv_names=(), file_stems=())
 
     webhooks: list[WebhookConfig] = Field(default_factory=list, description="x")
     services: list[AppriseConfig] | None = Field(default=None, description="x")

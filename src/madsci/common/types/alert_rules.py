@@ -55,7 +55,7 @@ Length = Annotated[
         {
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_SECONDS},
-                {"type": "string", "pattern": "^[1-9][0-9]{0,2}(s|m|h|d)$"},
+                {"type": "string", "pattern": "^[1-9][0-9]{0,1}(s|m|h|d)$"},
             ],
             "examples": ["10m", 90],
         }

@@ -20,7 +20,7 @@ that nobody takes. What is tried next tells them apart, by these rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -66,6 +66,8 @@ class Blame:
         self._channel: _Trouble | None = None
         self._recipients: dict[str, _Trouble] = {}
         self._messages: dict[str, _Trouble] = {}
+        self._worked_at = float("-inf")
+        """When something was sent the last time."""
         self._doubts: set[str] = set()
         """Who failed for the first time since something was sent."""
         self._asked: dict[str, int] = {}
@@ -140,6 +142,7 @@ class Blame:
 
     def worked(self, notice: Notice) -> bool:
         """Note that a message was sent; tell whether others may be tried now that were left alone."""
+        self._worked_at = self._elapsed()
         self._doubts.clear()
         self._messages.pop(notice.key, None)
         recipient = self._recipients.pop(notice.recipient, None)
@@ -162,18 +165,16 @@ class Blame:
         )
         return None if trouble is None else trouble.since
 
-    def failing_since(self, recipients: Collection[str]) -> float | None:
-        """Return since when the channel works for none of its recipients; ``None`` while it does.
+    def failing_since(self) -> float | None:
+        """Return since when every try has failed; ``None`` while messages are sent, or none is tried.
 
         For any thread.
         """
         channel = self._channel
         if channel is not None:
             return channel.since
-        known = [self._recipients.get(one) for one in recipients]
-        return (
-            max((one.since for one in known if one is not None), default=None) if all(known) else None
-        )
+        known = [one.since for one in list(self._recipients.values())]
+        return min((since for since in known if since > self._worked_at), default=None)
 
     def next_try(self) -> float | None:
         """Return when the next pause is over; ``None`` where nobody is left alone. For any thread."""

@@ -175,7 +175,7 @@ class Line:
 
     def stats(self) -> ChannelHealth:
         """Return how it stands with the channel, as this server knows it."""
-        since, rest = self._blame.failing_since(self.channel.recipients), self.rest()
+        since, rest = self._blame.failing_since(), self.rest()
         return ChannelHealth(
             name=self.channel.name,
             waiting=self._waiting,

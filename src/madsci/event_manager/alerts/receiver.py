@@ -83,7 +83,10 @@ def receiver_of(name: str, url: str) -> Receiver:
 def _parts(url: str) -> SplitResult:
     if len(url) > _LONGEST or not url.isprintable() or " " in url:
         raise ValueError
-    return urlsplit(url)
+    parts = urlsplit(url)
+    if "[" in parts.netloc and ":" not in (parts.hostname or ""):  # which older Pythons let pass
+        raise ValueError
+    return parts
 
 
 def _ascii(host: str) -> str:
