@@ -195,6 +195,7 @@ def test_a_channel_fails_as_long_as_nothing_was_sent_since_a_try_failed(office):
     office.send()
     assert office.line.stats().failing_since is None  # it is Anna's mailbox
     office.post.refused["ben"] = BUSY
+    office.passes(1)
     office.decide(notice(3, "ben"))
     office.send()
     health = office.line.stats()
