@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -129,8 +128,3 @@ class Night:
         """How many documents there are of those that come and go."""
         tables = {"states": STATES, "timers": TIMERS}
         return {name: len(self.store.scan(table, limit=10_000)) for name, table in tables.items()}
-
-
-def shown(notice: Notice) -> str:
-    """A notice as text, for failures of tests."""
-    return json.dumps(msgspec.to_builtins(notice), indent=1)

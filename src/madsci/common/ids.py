@@ -54,7 +54,7 @@ class UlidFactory:
             self._start()
         with self._lock:
             if self._is_making:
-                return _text(now, 10) + _text(self._random.getrandbits(_RANDOM_BITS), 16)
+                return ulid_of(now, self._random.getrandbits(_RANDOM_BITS))
             self._is_making = True
             try:
                 tail = self._tail + 1
@@ -78,6 +78,11 @@ def _text(value: int, length: int) -> str:
     """Return the low five bits times ``length`` of a number in base 32; the length is even."""
     pairs = _PAIRS
     return "".join([pairs[(value >> shift) & 1023] for shift in range(5 * length - 10, -1, -10)])
+
+
+def ulid_of(millisecond: int, tail: int) -> str:
+    """Return the ULID of a Unix time in milliseconds and the 80 bits that are random in others."""
+    return _text(millisecond, 10) + _text(tail, 16)
 
 
 def is_ulid(text: str) -> bool:

@@ -17,7 +17,6 @@ from pydantic import (
     ValidationError,
 )
 
-from madsci.common.clock import zone_named
 from madsci.common.errors import SettingsError
 from madsci.common.settings import (
     FileSearch,
@@ -33,6 +32,7 @@ from madsci.common.settings import (
     unknown_settings,
 )
 from madsci.common.types.alert_settings import AlertSettings
+from madsci.common.types.alert_times import ZoneName
 from madsci.common.types.backup_settings import BackupSettings
 from madsci.common.types.connection_settings import ConnectionSettings
 from madsci.common.types.health_settings import HealthSettings
@@ -80,14 +80,6 @@ def _store_url(url: str | None) -> str | None:
             f"it should begin with one of {known} (sqlite:///path/of/events.db names a file)"
         )
     return url.strip()
-
-
-def _known_zone(name: str | None) -> str | None:
-    try:
-        zone_named(name)
-    except SettingsError as error:
-        raise ValueError(error.message.rstrip(".")) from error
-    return name
 
 
 class EventManagerDefinition(BaseModel):
@@ -227,7 +219,7 @@ class EventManagerSettings(
         default=False,
         description="Show only ULIDs in source, for clients 0.7 and 0.8; off, since ids are free text.",
     )
-    naive_timezone: Annotated[str | None, AfterValidator(_known_zone)] = Field(
+    naive_timezone: ZoneName = Field(
         default=None, description="IANA zone of times without an offset; none for the machine's own."
     )
 

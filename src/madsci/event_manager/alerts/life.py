@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from madsci.common.ids import ulid_of
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.alerts.acts import Act, Deed
 from madsci.event_manager.alerts.desk import Desk
@@ -29,7 +30,6 @@ _HOUR: Final = 3_600_000_000
 _NO_MORE: Final = " More of them are not told one by one within this hour; GET /alerts has all."
 _DOUBLINGS: Final = 4
 """How often the time until people hear of it again is doubled: from an hour to most of a day."""
-_ULID_ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Recipients(Protocol):
@@ -229,5 +229,4 @@ def _severity(rule: Rule, firing: Firing) -> int:
 def _id_at(wall: int, cause: Sequence[Any]) -> str:
     """Return a ULID of a time that is made of a cause: the same when it is concluded again."""
     digest = hashlib.blake2b(repr(cause).encode(), digest_size=10).digest()
-    number = (max(0, wall // 1000) & (1 << 48) - 1) << 80 | int.from_bytes(digest, "big")
-    return "".join(_ULID_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return ulid_of(max(0, wall // 1000), int.from_bytes(digest, "big"))

@@ -21,10 +21,6 @@ class Moment:
     wall: int
     watched: int
 
-    def wall_at(self, watched: int) -> int:
-        """Return what the clock on the wall will show at a time of the other, if all goes well."""
-        return self.wall + max(0, watched - self.watched)
-
 
 class WatchClock(msgspec.Struct):
     """Counts the time in which somebody looked; rules that wait for something go by it.

@@ -23,13 +23,13 @@ from madsci.event_manager.alerts.notice import (
     decode_notice,
     encode_notice,
 )
+from madsci.event_manager.alerts.outbox import rows
 from madsci.event_manager.alerts.records import ALERTS, Alert, AlertState, read_alert
 from madsci.event_manager.alerts.rule import Rule
 from madsci.event_manager.alerts.shelf import MAX_RULES, ListedRule, Shelf, to_keep, to_remove
 from madsci.event_manager.model.tables import put, put_if_absent
 from madsci.event_manager.stores.base import Tables
 
-_PAGE: Final = 1_000
 _DEEDS: Final = {
     Deed.ACKNOWLEDGE: "sees to",
     Deed.SNOOZE: "does not want to hear of",
@@ -67,7 +67,9 @@ class Alerts:
     ) -> list[Alert]:
         """Return alerts, the last opened first, those in a state and of a rule if that is said."""
         found = [
-            alert for text in self._all(ALERTS) if _is_wanted(alert := read_alert(text), state, rule)
+            alert
+            for _, text in rows(self._tables, ALERTS)
+            if _is_wanted(alert := read_alert(text), state, rule)
         ]
         return found[-1 : -number - 1 : -1]
 
@@ -149,11 +151,13 @@ class Alerts:
 
     def waiting(self, number: int) -> list[Notice]:
         """Return what waits to be sent, the last decided first."""
-        return [decode_notice(text) for text in self._all(OUTBOX)[-1 : -number - 1 : -1]]
+        found = list(rows(self._tables, OUTBOX))
+        return [decode_notice(text) for _, text in found[-1 : -number - 1 : -1]]
 
     def ended(self, number: int) -> list[Delivery]:
         """Return what was sent or given up, the last decided first."""
-        return [decode_delivery(text) for text in self._all(DELIVERIES)[-1 : -number - 1 : -1]]
+        found = list(rows(self._tables, DELIVERIES))
+        return [decode_delivery(text) for _, text in found[-1 : -number - 1 : -1]]
 
     def drill(self) -> list[Notice]:
         """Send a drill to every recipient of every channel; return what was put into the outbox.
@@ -181,16 +185,6 @@ class Alerts:
         ]
         self._tables.apply([put_if_absent(OUTBOX, one.key, encode_notice(one)) for one in notices])
         return notices
-
-    def _all(self, table: str) -> list[str]:
-        found: list[str] = []
-        after: str | None = None
-        while True:
-            page = self._tables.scan(table, after=after, limit=_PAGE)
-            found.extend(text for _, text in page)
-            if len(page) < _PAGE:
-                return found
-            after = page[-1][0]
 
 
 def _is_wanted(alert: Alert, state: AlertState | None, rule: str | None) -> bool:
