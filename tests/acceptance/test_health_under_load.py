@@ -54,6 +54,7 @@ def test_many_slow_questions_hold_up_no_answer_about_health(tmp_path):
 def test_a_program_that_locks_the_file_is_told(server):
     """It holds SQLite's lock, as a careless tool would; nothing can be written until it lets go."""
     with closing(apsw.Connection(str(server.database))) as other:
+        other.set_busy_timeout(20_000)  # ms: the server writes by itself, too
         other.execute("BEGIN IMMEDIATE")
         refused = threading.Thread(target=lambda: server.post("event", {}))
         refused.start()

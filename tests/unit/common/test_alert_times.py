@@ -24,7 +24,7 @@ UTC = timezone.utc
 
 
 class Bell(MadsciSettings):
-    sources: ClassVar = SettingsSources("BELL_", (), ())
+    sources: ClassVar[SettingsSources] = SettingsSources("BELL_", (), ())
 
     routes: list[AlertRoute] = Field(default_factory=list)
     quiet: list[QuietHours] = Field(default_factory=list)
