@@ -48,6 +48,7 @@ from madsci.event_manager.feed.live import Live
 from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.feed.watching import Watching
 from madsci.event_manager.health.monitor import Limits, Monitor
+from madsci.event_manager.health.punctuality import Punctuality
 from madsci.event_manager.ingest.admission import Admission
 from madsci.event_manager.ingest.intake import Intake
 from madsci.event_manager.ingest.own_events import PROGRAM, OwnEvents, Teller, tell_of_troubles
@@ -116,9 +117,9 @@ class Parts:
         self.followers = Followers(self.store, [alerting.follower(), *self.follows])
         self.alerts = alerting.service(self.store, self.own_events)
         self.dispatcher = alerting.dispatcher(self.store)
-        self.writer.when_committed(self.followers.wake)
+        self.writer.when_committed(lambda _: self.followers.wake())
         self.live = Live(self.store, self.search.ask_beside)
-        self.writer.when_committed(self.live.wake)
+        self.writer.when_committed(lambda _: self.live.wake())
         self.watching = Watching(self.store, self.live, self.search.answer)
         address = _address(settings)
         self.upkeep = None if address.is_in_memory else open_upkeep(address)
@@ -142,12 +143,15 @@ class Parts:
             self.own_events,
             ends_on_failure={RetentionTask.name} if settings.fail_on_retention_error else (),
         )
+        punctuality = Punctuality()
+        self.writer.when_committed(punctuality.see)
         limits = Limits(settings.disk_warning_bytes, settings.disk_warning_days)
         self.monitor = Monitor(
             self.store,
             self.writer,
             self.runner,
             self.followers,
+            punctuality,
             alerting.alarm(self.own_events, self.dispatcher),
             limits,
             package_version(),

@@ -65,6 +65,17 @@ def default_rules(alert_level: int) -> list[AlertRule]:
             same=["workflow"],
             alike=["workflow_name"],
         ),
+        AlertRule(
+            name="lost-events",
+            description="Its spool was full or damaged, and the record of it has a gap.",
+            severity=EventLogLevel.ERROR,
+            group_by=["sender"],
+            selector={
+                "event_type": "log_warning",
+                "event_data.lost_events": {"$gt": 0},
+                "$nor": [at_level],  # of which people hear anyway
+            },
+        ),
     ]
 
 

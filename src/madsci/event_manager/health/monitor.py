@@ -1,4 +1,4 @@
-"""How the server is now: from the last look at the store, from the writer, and from the tasks.
+"""How the server is now: from the last look at the store, from the writer, the tasks and the senders.
 
 Two threads: one touches the store, and hangs where the disk hangs; the other tells the log when trouble
 begins and ends, and never waits for a disk. Whoever asks reads what is known, which takes no time.
@@ -21,6 +21,7 @@ from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health.conditions import Conditions, Finding
 from madsci.event_manager.health.growth import days_left
 from madsci.event_manager.health.looking import PERIOD, Look, Looker
+from madsci.event_manager.health.punctuality import Punctuality
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.tasks.runner import TaskRunner
@@ -52,6 +53,7 @@ class Monitor:
         writer: Writer,
         runner: TaskRunner,
         followers: Followers,
+        punctuality: Punctuality,
         alarm: Alarm,
         limits: Limits,
         version: str,
@@ -60,6 +62,7 @@ class Monitor:
         self._writer = writer
         self._runner = runner
         self._followers = followers
+        self._punctuality = punctuality
         self._alarm = alarm
         self._limits = limits
         self._version = version
@@ -147,6 +150,7 @@ class Monitor:
         if look.damaged:
             found.append(self._of_damage(look.damaged))
         found.extend(self._of_space(look))
+        found.extend(self._punctuality.findings())
         return found
 
     def _of_store(self, look: Look) -> list[Finding]:

@@ -115,7 +115,7 @@ class Writer:
 
     def __init__(self, store: EventStore, *, max_events: int) -> None:
         self._store = store
-        self._told: list[Callable[[], None]] = []
+        self._told: list[Callable[[Sequence[StoredEvent]], None]] = []
         self._room = Room(max_events)
         self._part = min(_PART, max(1, max_events // 4))
         self._queue: queue.SimpleQueue[list[_Submission] | None] = queue.SimpleQueue()
@@ -127,8 +127,11 @@ class Writer:
         self.stats = WriterStats()
         self.commits = Commits()
 
-    def when_committed(self, tell: Callable[[], None]) -> None:
-        """Have something called after each transaction, by the writer's thread: it is not to wait."""
+    def when_committed(self, tell: Callable[[Sequence[StoredEvent]], None]) -> None:
+        """Have something called with the events of each transaction, by the writer's thread.
+
+        It is not to wait. Some of the events may have been there before.
+        """
         self._told.append(tell)
 
     def start(self) -> None:
@@ -286,7 +289,7 @@ class Writer:
         else:
             commits.kept_at, commits.began_at = time.monotonic(), None
             for tell in self._told:
-                tell()
+                tell(events)
             return outcomes
         commits.failure, commits.failed_at, commits.began_at = failure, time.monotonic(), None
         return failure

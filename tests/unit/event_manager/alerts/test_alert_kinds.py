@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import pairwise
 
 import pytest
 
+from madsci.client.spool import losses_event
+from madsci.client.spool.losses import Losses
 from support.alert_nights import SECOND, Night
 
 RATE = {"name": "many", "kind": "rate", "selector": {"log_level": 30}, "more_than": 5, "within": "10m"}
@@ -190,3 +193,11 @@ def test_a_step_that_fails_at_the_level_of_alerts_is_told_once():
     night = Night()
     night.happens("workflow_step_failed", log_level=40, workflow_id="w1", message="No tips left")
     assert night.told() == ["opened"]
+
+
+def test_a_sender_that_lost_events_is_told_of_with_how_many():
+    night = Night()
+    told = json.loads(losses_event(Losses(3, night.now - SECOND, night.now)))
+    night.happens(told["event_type"], log_level=told["log_level"], **told["event_data"])
+    assert [one.subject.rule for one in night.notices()] == ["lost-events"]
+    assert "3 events were lost before they could be sent" in titles(night)[0]

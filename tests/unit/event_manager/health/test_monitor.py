@@ -18,6 +18,7 @@ from madsci.event_manager.feed.follower import Conclusion
 from madsci.event_manager.feed.runner import Followers
 from madsci.event_manager.health import looking, monitor
 from madsci.event_manager.health.monitor import Limits, Monitor
+from madsci.event_manager.health.punctuality import Punctuality
 from madsci.event_manager.ingest.own_events import PROGRAM, OwnEvents
 from madsci.event_manager.ingest.writer import Writer
 from madsci.event_manager.model.stored_event import StoredEvent
@@ -89,16 +90,20 @@ class Server:
         self.runner = TaskRunner(store, [], "holder", OwnEvents(self.writer, PROGRAM))
         self.runner.start()
         self.followers = Followers(store, [Failing()])
+        self.minutes = 0
+        self.punctuality = Punctuality(lambda: self.minutes * 60.0)
         self.monitor = Monitor(
             store,
             self.writer,
             self.runner,
             self.followers,
+            self.punctuality,
             Alarm(OwnEvents(self.writer, PROGRAM), Dispatcher(store, [], no_message), []),
             Limits(1_000_000_000, 3.0),
             "0.9",
         )
-        self.writer.when_committed(self.followers.wake)
+        self.writer.when_committed(lambda _: self.followers.wake())
+        self.writer.when_committed(self.punctuality.see)
         self.followers.start()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -251,6 +256,18 @@ def test_damaged_events_are_counted_and_warned_of(server, monkeypatch):
     state = server.ask()
     assert (state.healthy, state.damaged_events) == (True, 13)
     assert state.warnings[0].startswith("13 events of memory")
+
+
+def test_a_sender_whose_clock_is_wrong_is_a_warning(server):
+    late = StoredEvent("a", "log", 20, False, 0, 3_600_000_000, {}, "{}", sender='{"name":"arm"}')
+    server.writer.submit(late).result(30)
+    assert server.ask().warnings == []
+    server.minutes = 11
+    server.writer.submit(late).result(30)
+    state = server.ask()
+    assert state.healthy
+    (warning,) = state.warnings
+    assert warning.startswith("Events of arm come 60 min after their time")
 
 
 @pytest.mark.parametrize(
