@@ -9,10 +9,12 @@ import threading
 from contextlib import ExitStack, closing
 
 import pytest
+import trustme
 
 from madsci.client.event_client import EventClient
 from madsci.common.types.event_types import Event, EventLogLevel, EventType
-from support.mail_server import mail_server
+from support.certificates import tls_of
+from support.mail_server import PASSWORD, USER, mail_server
 from support.server import ServerProcess, free_port, running_server, wait_until
 from support.webhook_receiver import webhook_receiver
 
@@ -89,7 +91,19 @@ def test_the_missions_paragraph_about_alerts(tmp_path, store):
         assert len(subjects(mails)) == 3
 
 
-def test_what_is_wrong_with_a_channel_is_said_and_nothing_stops(tmp_path):
+def reasons(server: ServerProcess) -> dict[str, dict]:
+    """Have a drill sent; return what is known of it by recipient or channel, once all were tried."""
+    assert server.post("alerts/test", {}).status == 200
+
+    def deliveries() -> dict[str, dict]:
+        listed = server.get("alerts/deliveries")["deliveries"]
+        return {one["recipient"] or one["channel"]: one for one in listed}
+
+    wait_until(lambda: all(one["detail"] for one in deliveries().values()), "a reason for each")
+    return deliveries()
+
+
+def test_what_is_wrong_with_a_channel_is_said_and_nothing_stops(tmp_path, store):
     nowhere = free_port()
     hooks = [
         {"name": "unknown", "url": "http://nowhere.invalid/"},
@@ -97,16 +111,10 @@ def test_what_is_wrong_with_a_channel_is_said_and_nothing_stops(tmp_path):
     ]
     config = email(nowhere, email_addresses=["not an address", "anna@lab.org"])
     with running_server(
-        tmp_path, EVENT_EMAIL_ALERTS=config, EVENT_ALERT_WEBHOOKS=json.dumps(hooks)
+        tmp_path, EVENT_EMAIL_ALERTS=config, EVENT_ALERT_WEBHOOKS=json.dumps(hooks), **store
     ) as server:
-        assert len(server.post("alerts/test", {}).json["deliveries"]) == 4
-
-        def deliveries() -> dict[str, dict]:
-            listed = server.get("alerts/deliveries")["deliveries"]
-            return {one["recipient"] or one["channel"]: one for one in listed}
-
-        wait_until(lambda: all(one["detail"] for one in deliveries().values()), "a reason for each")
-        found = deliveries()
+        found = reasons(server)
+        assert len(found) == 4
         assert found["not an address"]["state"] == found["inside"]["state"] == "given_up"
         assert "is no address of a mail" in found["not an address"]["detail"]
         assert "is at the private address" in found["inside"]["detail"]
@@ -118,6 +126,49 @@ def test_what_is_wrong_with_a_channel_is_said_and_nothing_stops(tmp_path):
         told = {one.partition(";")[0] for one in health["warnings"]}
         assert told == {f"People are not told of alerts over {one}" for one in ("email", "unknown")}
         assert server.post("event", {"event_data": "still taken"}).status == 200
+
+
+def test_wrong_credentials_certificates_and_templates_are_said_and_mended_without_a_loss(tmp_path):
+    """What waits for another password is sent after a restart with the right one."""
+    known = trustme.CA()
+    known.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with (
+        mail_server(tls=tls_of(known), login=True) as mails,
+        webhook_receiver(tls=tls_of(trustme.CA())) as secure,
+        webhook_receiver() as plain,
+    ):
+        hooks = [
+            {"name": "secure", "url": secure.url(), "allow_private": True},
+            {"name": "plain", "url": plain.url(), "allow_private": True,
+             "template": {"plate": "${event.event_data.plate}"}},
+        ]  # fmt: skip
+        wrong, right = (
+            email(
+                mails.port, use_tls=True, smtp_username=USER, smtp_password=one,
+                email_addresses=ADDRESSES[:1],
+            )
+            for one in ("not-this-one", PASSWORD)
+        )  # fmt: skip
+        channels = {
+            "EVENT_EMAIL_ALERTS": wrong,
+            "EVENT_ALERT_WEBHOOKS": json.dumps(hooks),
+            "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
+        }
+        with running_server(tmp_path, **channels) as server:
+            assert server.post("event", {"log_level": 40, "event_data": {"volume": 3}}).status == 200
+            found = reasons(server)
+            assert f"refused the user '{USER}'" in found[ADDRESSES[0]]["detail"]
+            assert "certificate that is not trusted" in found["secure"]["detail"]
+            assert "asks for $event.event_data.plate" in found["plain"]["detail"]
+            states = [found[one]["state"] for one in (ADDRESSES[0], "secure", "plain")]
+            assert states == ["waiting", "waiting", "given_up"]
+            health = server.get("health")
+            assert health["healthy"]
+            assert {"email", "secure"} <= {one["name"] for one in health["alert_channels"]}
+            assert "not-this-one" not in json.dumps([found, health]) + server.log.read_text()
+        assert (mails.mails, plain.requests) == ([], [])
+        with running_server(tmp_path, **{**channels, "EVENT_EMAIL_ALERTS": right}):
+            wait_until(lambda: len(subjects(mails)) == 2, "the alert and the drill", seconds=120)
 
 
 def test_a_webhook_is_told_by_the_rule_that_it_was_given(tmp_path, store):

@@ -8,7 +8,6 @@ import hmac
 import json
 import re
 import socket
-import ssl
 import sys
 import time
 from contextlib import closing
@@ -21,6 +20,7 @@ from madsci.common.errors import DeliveryError, SettingsError
 from madsci.common.types.alerts import WebhookConfig
 from madsci.event_manager.alerts.channel import Message
 from madsci.event_manager.alerts.webhook import WebhookChannel
+from support.certificates import tls_of
 from support.server import free_port
 from support.webhook_receiver import Peer, Request, answer, webhook_receiver
 
@@ -393,12 +393,6 @@ def authority():
 def trusted(authority, tmp_path, monkeypatch):
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-
-
-def tls_of(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
-    return context
 
 
 def at_this_machine(*_):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from contextlib import closing
 
 import pytest
@@ -14,6 +13,7 @@ from madsci.common.types.alerts import EmailAlertsConfig
 from madsci.event_manager.alerts import smtp
 from madsci.event_manager.alerts.mail import Mail
 from madsci.event_manager.alerts.smtp import MailServer
+from support.certificates import tls_of
 from support.mail_server import PASSWORD, USER, MailServerOfTests, mail_server
 from support.server import free_port
 
@@ -30,12 +30,6 @@ def trusted(authority, tmp_path, monkeypatch):
     """The system trusts the authority."""
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-
-
-def tls_of(authority: trustme.CA, name: str = "127.0.0.1") -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
-    return context
 
 
 def config(server: MailServerOfTests | None = None, **members) -> EmailAlertsConfig:
