@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from madsci.event_manager.alerts.identity import who
-from madsci.event_manager.alerts.kinds.kind import length_text
+from madsci.event_manager.alerts.time_words import duration
 from madsci.event_manager.health.conditions import Finding
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
@@ -122,10 +122,10 @@ def _has_come_closer(known: _Sender, lateness: int) -> bool:
 def _sentence(one: _Sender) -> str:
     if one.last < 0:
         return (
-            f"Events of {one.name} are from the future, by {length_text(-one.last)}: its clock, or that"
+            f"Events of {one.name} are from the future, by {duration(-one.last)}: its clock, or that"
             " of this server, is wrong. Have both set by a time server."
         )
-    late = f"Events of {one.name} come {length_text(one.last)} after their time"
+    late = f"Events of {one.name} come {duration(one.last)} after their time"
     if one.last > one.first + _CHANGED:
         return (
             f"{late}, and ever later: it makes more than it gets sent. Look at its network, and at how"

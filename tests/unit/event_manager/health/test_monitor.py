@@ -267,7 +267,7 @@ def test_a_sender_whose_clock_is_wrong_is_a_warning(server):
     state = server.ask()
     assert state.healthy
     (warning,) = state.warnings
-    assert warning.startswith("Events of arm come 60 min after their time")
+    assert warning.startswith("Events of arm come 1 h after their time")
 
 
 @pytest.mark.parametrize(

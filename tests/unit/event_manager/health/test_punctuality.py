@@ -61,13 +61,13 @@ def test_a_clock_that_is_behind_is_told_after_ten_minutes(lab):
 def test_a_clock_that_is_ahead_is_told(lab):
     lab.go_on(12, late=-1440 * 3)
     (sentence,) = lab.told()
-    assert sentence.startswith("Events of arm are from the future, by 3 days: its clock")
+    assert sentence.startswith("Events of arm are from the future, by 3 d: its clock")
 
 
 def test_a_spool_that_grows_is_told_with_how_late_it_is_now(lab):
     lab.go_on(12, late=6, by=0.5)
     (sentence,) = lab.told()
-    assert "come 11.5 min after their time, and ever later" in sentence
+    assert "come 11 min 30 s after their time, and ever later" in sentence
 
 
 def test_a_spool_that_is_worked_off_is_not_told_however_long_that_takes(lab):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from madsci.event_manager.alerts.identity import who
-from madsci.event_manager.alerts.kinds.kind import Case, Sight, length_text
+from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.life import Firing
 from madsci.event_manager.alerts.records import GroupState
 from madsci.event_manager.alerts.rule import Rule
+from madsci.event_manager.alerts.time_words import duration
 
 
 class Absence:
@@ -44,7 +45,7 @@ class Absence:
 
 
 def _firing(rule: Rule, state: GroupState) -> Firing:
-    length = length_text(rule.within)
+    length = duration(rule.within)
     whom = state.who or "anybody"
     last = f" The last one was {state.seen_id}." if state.seen_id else " There was none at all."
     return Firing(

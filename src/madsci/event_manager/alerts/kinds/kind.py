@@ -57,12 +57,3 @@ class Kind(Protocol):
     def is_idle(self, state: GroupState) -> bool:
         """Tell whether the state says nothing, so that it may be forgotten."""
         ...
-
-
-def length_text(microseconds: float) -> str:
-    """Return a length of time as people say it: ``90 s``, ``12 min``, ``3.5 h``, ``2 days``."""
-    seconds = microseconds / 1_000_000
-    for unit, size, least in (("days", 86_400, 172_800), ("h", 3_600, 7_200), ("min", 60, 120)):
-        if seconds >= least:
-            return f"{round(seconds / size, 1):g} {unit}"
-    return f"{round(seconds, 1):g} s"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from madsci.event_manager.alerts.identity import who
-from madsci.event_manager.alerts.kinds.kind import Case, Sight, length_text
+from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.life import Firing
 from madsci.event_manager.alerts.records import GroupState
+from madsci.event_manager.alerts.time_words import duration
 
 
 class Rate:
@@ -43,7 +44,7 @@ class Rate:
 
 def _firing(case: Case, sight: Sight) -> Firing:
     rule, most = case.rule, case.rule.spec.more_than or 0
-    length = length_text(rule.within)
+    length = duration(rule.within)
     return Firing(
         f"More than {most:,} events within {length} from {who(sight.document)}: {rule.name}",
         rule.spec.description or f"The rule {rule.name} allows {most:,} within {length}.",

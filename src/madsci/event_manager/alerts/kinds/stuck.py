@@ -6,10 +6,11 @@ import math
 from typing import Final
 
 from madsci.event_manager.alerts.identity import group_of, key_of
-from madsci.event_manager.alerts.kinds.kind import Case, Sight, length_text
+from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.kinds.unfinished import LONGEST, begin, unended
 from madsci.event_manager.alerts.records import GroupState
 from madsci.event_manager.alerts.rule import Rule
+from madsci.event_manager.alerts.time_words import duration
 from madsci.event_manager.model.stored_event import decode_json, encode_json
 
 _LAST: Final = 200
@@ -57,7 +58,7 @@ class Stuck:
             state.seen = None
         elif is_late and limit is not None:
             reason = (
-                f"The rule {case.rule.name} takes it for stuck after {length_text(limit)}:"
+                f"The rule {case.rule.name} takes it for stuck after {duration(limit)}:"
                 f" {case.rule.times:g} times as long as 99 of 100 took before."
             )
             case.life.fire(case.rule, case.key, state, unended(case, reason), case.moment)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from madsci.event_manager.alerts.identity import who
-from madsci.event_manager.alerts.kinds.kind import Case, Sight, length_text
+from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.kinds.match import said
 from madsci.event_manager.alerts.life import Firing
 from madsci.event_manager.alerts.records import GroupState
+from madsci.event_manager.alerts.time_words import duration
 
 LONGEST: Final = 366 * 86_400_000_000
 """Microseconds after which what was begun is no longer known: its end will never come."""
@@ -36,7 +37,7 @@ class Unfinished:
         if watched >= seen + LONGEST:
             case.state.seen = None
         elif case.state.alert is None and watched >= seen + case.rule.within:
-            length = length_text(case.rule.within)
+            length = duration(case.rule.within)
             reason = f"The rule {case.rule.name} lets it take {length}, and no event ended it."
             case.life.fire(case.rule, case.key, case.state, unended(case, reason), case.moment)
 
@@ -64,7 +65,7 @@ def begin(case: Case, sight: Sight) -> None:
 def unended(case: Case, reason: str) -> Firing:
     """Return the firing of what has not ended."""
     began = case.state.seen or 0
-    length = length_text(case.moment.watched - began)
+    length = duration(case.moment.watched - began)
     return Firing(
         f"Not finished after {length}: {case.state.who}",
         f"{case.rule.spec.description or reason} It began with the event {case.state.seen_id}.",
