@@ -80,13 +80,13 @@ def _model_names(value: Any, kind: type[BaseModel]) -> list[str]:
 
 
 def _structure(value: Any, kind: type) -> dict[str, Any] | None:
+    if not any(base.__name__ in _STRUCTURES and base.__module__ == "_ctypes" for base in kind.__mro__):
+        return None
     members: list[tuple[str, Any]] = []
     is_structure = False
     for base in reversed(kind.__mro__):
         is_structure |= base.__module__ == "_ctypes" and base.__name__ in _STRUCTURES
         members.extend(field[:2] for field in vars(base).get("_fields_", ()) if is_structure)
-    if not is_structure:
-        return None
     return {
         # The address of a text may be wrong, and reading there ends the program.
         name: str(of) if getattr(of, "_type_", None) in TEXT_POINTERS else getattr(value, name)
