@@ -31,7 +31,7 @@ from support.peers import (
 )
 from support.server import ServerProcess, free_port, wait_until
 
-FEW, ALL = 1_000, 10_000
+FEW, ALL = 500, 10_000
 
 # Arguments: URL, directory, origin, how many, pause after each hundred, what else to do, and how to
 # become the process that logs.

@@ -56,7 +56,7 @@ def test_a_server_that_is_killed_and_started_again_shows_all_of_it_once(tmp_path
         with Load(server, 4, pause=0.05) as load:
             for _ in range(3):
                 before = len(load.acknowledged)
-                wait_until(lambda before=before: len(load.acknowledged) > before + 500, "new events")
+                wait_until(lambda before=before: len(load.acknowledged) > before + 100, "new events")
                 wait_until(lambda: all(one.is_live for one in watchers), "the streams")
                 server.kill()
                 server.start()

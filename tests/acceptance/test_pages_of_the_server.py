@@ -56,16 +56,17 @@ def foreign(page, url):
 TRIED = ["events-query_events", "events-count_query", "events-facets_query", "events-count_events"]
 
 
-@pytest.mark.parametrize("name", TRIED)
-def test_an_operation_is_shown_and_succeeds_when_it_is_tried(page, url, name):
+def test_operations_are_shown_and_succeed_when_they_are_tried(page, url):
     page.goto(f"{url}docs")
-    operation = page.locator(f"#operations-{name}")
-    operation.locator(".opblock-summary-control").click()
-    operation.get_by_role("button", name="Try it out").click()
-    operation.get_by_role("button", name="Execute").click()
-    status = operation.locator(".live-responses-table .response-col_status").nth(1)
-    status.wait_for()
-    assert status.inner_text().split()[0] == "200"
+    for name in TRIED:
+        operation = page.locator(f"#operations-{name}")
+        operation.locator(".opblock-summary-control").click()
+        operation.get_by_role("button", name="Try it out").click()
+        operation.get_by_role("button", name="Execute").click()
+        status = operation.locator(".live-responses-table .response-col_status").nth(1)
+        status.wait_for()
+        assert status.inner_text().split()[0] == "200", name
+        operation.locator(".opblock-summary-control").click()
     assert foreign(page, url) == []
 
 

@@ -27,7 +27,7 @@ from madsci.event_manager.stores.mongo.store import MongoStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.questions import events, orders, selectors
 
-slow_to_open = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+slow_to_open = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def in_order(listed: list[StoredEvent]) -> list[StoredEvent]:

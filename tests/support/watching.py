@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -33,6 +35,7 @@ class Watcher:
         self.failure: BaseException | None = None
         self._selector = quote(selector)
         self._over = threading.Event()
+        self._socket: socket.socket | None = None
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -41,7 +44,10 @@ class Watcher:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(60)  # until the next line, which a heartbeat is
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it is closed already
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join(60)
         assert self.failure is None, self.failure
 
     def _run(self) -> None:
@@ -60,6 +66,8 @@ class Watcher:
     def _read(self, server: ServerProcess) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
         try:
+            connection.connect()
+            self._socket = connection.sock
             connection.request(
                 "GET",
                 f"/events/stream?since={quote(self.position)}&selector={self._selector}",
