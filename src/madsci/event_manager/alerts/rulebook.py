@@ -77,16 +77,16 @@ class Rulebook:
 
     def candidates(self, seen: SeenEvent) -> list[Filed]:
         """Return the rules that may be about an event, each once in each of its two ways."""
-        found: dict[tuple[str, bool], Filed] = {}
+        found: dict[int, Filed] = {}  # by identity: one is filed under several signs
         for path, of_path in self._by_value.items():
             for value in seen.values(path):
                 if isinstance(value, (str, int, float)):
                     for filed in of_path.get((kind_of(value), value), ()):
-                        found[filed[0].name, filed[1]] = filed
+                        found[id(filed)] = filed
         for floor, filed in self._floors:
             if floor > seen.event.log_level:
                 break
-            found[filed[0].name, filed[1]] = filed
+            found[id(filed)] = filed
         return [*found.values(), *self._others]
 
 

@@ -82,7 +82,13 @@ def whole_number(value: Any) -> int | None:
 
 def is_same(left: Any, right: Any) -> bool:
     """Tell whether two values are equal: 1 and 1.0 are, 1 and true are not."""
+    if type(left) in _AS_PYTHON and type(left) is type(right):
+        return bool(left == right)
     return kind_of(left) == kind_of(right) and compare(left, right) == 0
+
+
+_AS_PYTHON: Final = frozenset({str, int, bool})
+"""Types whose values are equal where Python says so."""
 
 
 def compare(left: Any, right: Any) -> int:
