@@ -32,6 +32,8 @@ from support.peers import (
 from support.server import ServerProcess, free_port, wait_until
 
 FEW, ALL = 500, 10_000
+ONE_BY_ONE = 2_500
+"""As many as a server without batches gets at most: each costs a request, and a sync."""
 
 # Arguments: URL, directory, origin, how many, pause after each hundred, what else to do, and how to
 # become the process that logs.
@@ -117,8 +119,10 @@ def life(request):
 
 
 @pytest.fixture
-def count(life):
-    return life[0]
+def count(life, request):
+    chosen = request.node.callspec.params
+    has_batches = chosen.get("server") != "one by one" and chosen.get("has_batches", True)
+    return life[0] if has_batches else min(life[0], ONE_BY_ONE)
 
 
 class Clients:

@@ -28,7 +28,8 @@ from support import mongo_servers
 from support.older_files import make_older
 from support.server import ServerProcess, running_server
 
-KILLS = 30
+KILLS = {"sqlite": 30, "mongodb": 12}
+"""For each engine; the MongoDB server of the tests takes its time."""
 EVENTS = 5_000
 UPGRADES = 20
 """Kills of the first start with a large file of an earlier version; how large, ``--stored`` says."""
@@ -37,12 +38,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
-def place(request):
+def engine(request):
+    return request.param
+
+
+@pytest.fixture
+def kills(engine):
+    return KILLS[engine]
+
+
+@pytest.fixture
+def place(request, engine):
     """Settings of a server on each engine, for a database of its own each time."""
     made = []
 
     def settings(folder: Path) -> dict[str, str]:
-        if request.param == "sqlite":
+        if engine == "sqlite":
             return {"EVENT_DB_URL": f"sqlite:///{folder / 'events.db'}"}
         made.append(f"killed_{uuid.uuid4().hex}")
         return {
@@ -70,12 +81,12 @@ def kill_within(process: subprocess.Popen, seconds: float) -> None:
     process.wait(10)
 
 
-def test_first_starts_that_are_killed_are_in_nobodys_way(tmp_path, place):
+def test_first_starts_that_are_killed_are_in_nobodys_way(tmp_path, place, kills):
     chance = random.Random(1)
     server = ServerProcess(tmp_path, **place(tmp_path))
     whole = seconds_of(server.start)
     server.stop()
-    for number in range(KILLS):
+    for number in range(kills):
         folder = tmp_path / str(number)
         folder.mkdir()
         server = ServerProcess(folder, **place(folder))
@@ -131,7 +142,7 @@ def test_upgrades_that_are_killed_are_done_by_the_next_start(tmp_path, version):
     put_back()
     whole = seconds_of(lambda: open_elsewhere(path).wait(60))
     chance = random.Random(version)
-    for _ in range(KILLS):
+    for _ in range(KILLS["sqlite"]):
         put_back()
         kill_within(open_elsewhere(path), chance.uniform(0.0, 1.0) * whole)
         with closing(SqliteStore(path)) as store:
@@ -217,8 +228,8 @@ def followed(store: SqliteStore) -> Iterator[str]:
         part = store.since(part.next, 5_000)
 
 
-def test_imports_that_are_killed_can_be_repeated(tmp_path, place, request):
-    size = 200 if "mongodb" in request.node.name else EVENTS  # the test server takes its time
+def test_imports_that_are_killed_can_be_repeated(tmp_path, place, engine, kills):
+    size = 200 if engine == "mongodb" else EVENTS
     server = ServerProcess(tmp_path, **place(tmp_path)).start()
     acknowledged: set[int] = set()
 
@@ -237,9 +248,9 @@ def test_imports_that_are_killed_can_be_repeated(tmp_path, place, request):
         names = {"$gte": f"event-{number}-", "$lt": f"event-{number}."}
         return server.post("events/count", {"_id": names}).json["count"]
 
-    whole = seconds_of(lambda: send(KILLS))
+    whole = seconds_of(lambda: send(kills))
     chance = random.Random(3)
-    for number in range(KILLS):
+    for number in range(kills):
         sender = threading.Thread(target=send_if_possible, args=(number,))
         sender.start()
         kill_within(server.process, chance.uniform(0.0, 1.3) * whole)
@@ -250,7 +261,7 @@ def test_imports_that_are_killed_can_be_repeated(tmp_path, place, request):
         reply = send(number)
         assert (reply["stored"], reply["duplicate"]) == (size - found, found)
         assert count(number) == size
-    assert server.get("events/count")["count"] == size * (KILLS + 1)
+    assert server.get("events/count")["count"] == size * (kills + 1)
     server.stop()
 
 
