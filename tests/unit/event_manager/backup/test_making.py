@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,3 +99,11 @@ def test_closing_ends_also_a_process_that_hangs(database, part):
     assert makers() == []
     with pytest.raises(OverloadedError, match="the server is stopping"):
         making.make(part, unseen)
+
+
+def test_the_process_ends_with_its_server_and_not_with_its_work(database, part):
+    """Else it would go on writing into a folder that the next server clears away."""
+    command = [sys.executable, "-m", "madsci.event_manager.backup.maker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.communicate(pickle.dumps((database.place, part)), PATIENCE)
+    assert process.returncode == 1
