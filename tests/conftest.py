@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import uuid
 from pathlib import Path
 
@@ -16,6 +17,10 @@ settings.register_profile("tests", deadline=None, derandomize=bool(os.environ.ge
 # With --hypothesis-profile=thorough: some hours.
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("tests")
+
+# Else each of the thousands of processes that tests start would compile anew what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 OWN = ("EVENT_", "MADSCI_", "MONGO_DB_URL", "DB_URL")
 """Beginnings of the variables by which whoever runs the tests has set up a server or clients."""
