@@ -13,13 +13,19 @@ LINES = "application/x-ndjson"
 def before_load_schema(_: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """Leave out bodies of lines: for OpenAPI 3.1 they are any text, and most texts are no events.
 
-    And have the streams end that would go on for ever.
+    And leave it to the next hook to have streams end.
     """
     for methods in raw_schema["paths"].values():
         for operation in methods.values():
             content = operation.get("requestBody", {}).get("content", {})
             if len(content) > 1:
                 content.pop(LINES, None)
-            for parameter in operation.get("parameters", []):
-                if parameter["name"] == "follow":
-                    parameter.update(required=True, schema={"const": False})
+            parameters = operation.get("parameters", [])
+            parameters[:] = [one for one in parameters if one["name"] != "follow"]
+
+
+@schemathesis.hook
+def before_call(_: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+    """Have the streams end that would go on for ever."""
+    if case.operation.path.endswith("/events/stream"):
+        case.query = {**(case.query or {}), "follow": "false"}

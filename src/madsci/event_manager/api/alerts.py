@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Query, Request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from madsci.common.clock import iso, now_us
@@ -44,7 +44,12 @@ _TAG: Final = "alerts"
 Request_ = TypeVar("Request_", bound=BaseModel)
 
 Many = Annotated[int, Query(ge=1, le=1_000, description="How many at most.")]
-State = Annotated[AlertState | None, OR_NONE, Query(description="Only those in this state.")]
+State = Annotated[
+    AlertState | None,
+    OR_NONE,
+    WithJsonSchema({"type": "string", "enum": [*(one.value for one in AlertState), ""]}),
+    Query(description="Only those in this state."),
+]
 RuleName = Annotated[str | None, OR_NONE, Query(description="Only those of the rule with this name.")]
 
 

@@ -95,7 +95,7 @@ Cursor = Annotated[
 Order = Annotated[
     str | None,
     OR_NONE,
-    WithJsonSchema({"type": "string", "pattern": ORDER_PATTERN, "examples": ["-committed"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^({ORDER_PATTERN})?$", "examples": ["-committed"]}),
     Query(
         description="A path to sort by, with `-` before it for descending; or `-committed` for what"
         " came in last, whatever its time."

@@ -24,15 +24,23 @@ def _of_paths(value: dict[str, Any], **bounds: int) -> dict[str, Any]:
     return {"type": "object", "propertyNames": names, "additionalProperties": value, **bounds}
 
 
-ORDER_PATTERN: Final = f"^-?({FIELD}|committed)$"
+ORDER_PATTERN: Final = f"-?({FIELD}|committed)"
 """A path, or the order in which events were committed."""
-_ORDER: Final = {"type": "string", "pattern": ORDER_PATTERN}
+_ORDER: Final = {"type": "string", "pattern": f"^{ORDER_PATTERN}$"}
+_ORDER_OF_ONE: Final = {"type": "string", "pattern": f"^-?{FIELD}$"}
+"""One of several: beside the order of commits there is no other."""
 _DIRECTION: Final = {"enum": [1, -1]}
 _PART: Final = _of_paths(_DIRECTION, minProperties=1, maxProperties=1)
 _SORT: Final = [
     _ORDER,
     _of_paths(_DIRECTION, minProperties=1, maxProperties=MAX_KEYS),
-    {"type": "array", "items": {"anyOf": [_ORDER, _PART]}, "minItems": 1, "maxItems": MAX_KEYS},
+    {"type": "array", "items": _ORDER, "minItems": 1, "maxItems": 1},
+    {
+        "type": "array",
+        "items": {"anyOf": [_ORDER_OF_ONE, _PART]},
+        "minItems": 1,
+        "maxItems": MAX_KEYS,
+    },
 ]
 QUESTION_SCHEMAS: Final[dict[str, Any]] = {
     "Selector": {
