@@ -54,6 +54,18 @@ def pytest_addoption(parser):
         parser.addoption(name, type=int, default=number, help=what)
 
 
+HANGS = 900
+"""Seconds after which a slow drill hangs, unless it says more: machines differ, and two run at once."""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        said = item.get_closest_marker("timeout")
+        if item.get_closest_marker("slow") and (said is None or said.args[0] < HANGS):
+            how = {} if said is None else said.kwargs
+            item.add_marker(pytest.mark.timeout(HANGS, **how), append=False)
+
+
 def pytest_collection_finish(session):
     """Build the MongoDB test server before the clock of a test runs: the first build takes long."""
     wanted = any("mongo" in item.nodeid or "mongo_url" in item.fixturenames for item in session.items)

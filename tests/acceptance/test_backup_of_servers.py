@@ -20,7 +20,7 @@ from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.load import Load
 from support.server import ServerProcess, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 STOPPED = (0, -signal.SIGTERM)
 ASK = "import sys, urllib.request as web; web.urlopen(sys.argv[1], b'')"

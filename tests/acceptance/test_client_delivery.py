@@ -106,7 +106,7 @@ if __name__ == "__main__":
 LIVES = [
     (FEW, "itself"),
     *(
-        pytest.param(life, marks=[pytest.mark.slow, pytest.mark.timeout(300)])
+        pytest.param(life, marks=pytest.mark.slow)
         for life in [(ALL, "itself"), (FEW, "fork"), (FEW, "forkserver"), (FEW, "spawn")]
     ),
 ]

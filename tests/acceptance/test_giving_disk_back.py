@@ -57,7 +57,7 @@ def test_a_server_that_is_killed_amid_it_loses_nothing(tmp_path):
     server = ServerProcess(tmp_path).start()
     chance = random.Random(30)
     with Load(server, threads=3, pause=0.3) as load:
-        for number in range(30):
+        for number in range(15):
             fill(server, f"old{number}", 2_000)
 
             def delete() -> None:

@@ -29,7 +29,6 @@ runpy.run_module("madsci.event_manager.event_server", run_name="__main__", alter
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
 ]
 

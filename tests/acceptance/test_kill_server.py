@@ -36,6 +36,5 @@ def test_three_blows_lose_nothing(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_twenty_blows_lose_nothing(tmp_path):
     drill(tmp_path, 20)

@@ -34,7 +34,7 @@ EVENTS = 5_000
 UPGRADES = 20
 """Kills of the first start with a large file of an earlier version; how large, ``--stored`` says."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])

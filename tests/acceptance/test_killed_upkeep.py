@@ -28,7 +28,7 @@ from madsci.event_manager.stores.factory import StoreAddress, open_store, open_u
 from madsci.event_manager.stores.mongo.turns import TURNS
 from support.server import ServerProcess, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.slow
 
 SCHEMA = Path(madsci.event_manager.stores.__file__).parents[1] / "schema.json"
 KILLS = {"sqlite": 30, "mongodb": 12}

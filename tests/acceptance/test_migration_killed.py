@@ -105,7 +105,6 @@ def lab(tmp_path, mongo_server):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_a_migration_that_is_killed_thirty_times_ends_well_and_names_its_first_backup(lab):
     before, moments = lab.events(), random.Random(7)
     wanted = lab.migrated(before)

@@ -78,7 +78,6 @@ def test_what_is_wrong_is_said_in_a_sentence_by_the_server_and_the_tool(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows stops no processes")
 def test_a_server_that_stood_still_for_a_minute_looks_who_has_the_database_before_it_writes(
     tmp_path, mongo_server

@@ -75,7 +75,6 @@ def test_examples_of_each_operation(fuzzed, request):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_operations_one_after_another(fuzzed):
     """What one reply says is used in the next request."""
     run_schemathesis(fuzzed, "--max-examples=100", "--phases=stateful", "--no-shrink")

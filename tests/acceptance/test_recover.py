@@ -101,7 +101,6 @@ def test_what_a_start_with_a_damaged_log_leaves_out_is_saved_by_the_command_it_p
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_recovery_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
     path = tmp_path / "events.db"
     store = SqliteStore(path)

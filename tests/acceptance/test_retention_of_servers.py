@@ -21,7 +21,7 @@ from support.load import Load
 from support.server import ServerProcess, wait_until
 
 STOPPED = (0, -signal.SIGTERM)
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 DAY = 86_400_000_000
 POLICY = {

@@ -15,7 +15,7 @@ from madsci.event_manager.stores.mongo.store import MongoStore
 from support.load import Load
 from support.server import ServerProcess, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from madsci.common.clock import iso, now_us
 from support.clocks import DAY, HOUR, STEPS, TEN_YEARS, SetClock
 from support.server import ServerProcess, running_server, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.slow
 
 STOPPED = (0, -signal.SIGTERM)
 SET, FUTURE, HELD = "The clock of this server was set", "lies in the future", "Retention is held back"

@@ -22,7 +22,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 """Seconds: for what never comes true on a busy machine either. It measures nothing."""
 
 

@@ -146,7 +146,6 @@ def test_each_page_alone_may_be_destroyed(files, name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_each_page_of_all_may_be_destroyed(files, tmp_path):
     check_each_page(files["whole"], 1, tmp_path)
 
@@ -285,7 +284,6 @@ def test_random_damage(files, trial, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_much_random_damage(files, tmp_path):
     for trial in range(100, 300):
         check_random(files, trial, tmp_path / str(trial))
