@@ -142,3 +142,19 @@ def test_a_full_disk_of_the_mongodb_server_is_told_as_that_and_is_over_when_it_i
             subprocess.run(["mount", "-o", "remount,size=60m", str(small_disk)], check=True)
             assert refused() is None
             assert {one["_id"] for one in server.query({"event_data": "x" * 50_000})} == set(taken)
+
+
+def test_a_stop_beside_a_database_that_hangs_takes_the_time_that_it_is_given(tmp_path, mongo_server):
+    """All parts that wait for the database share it; an operator, or Docker, would kill it else."""
+    settings = {"EVENT_DB_URL": mongo_server.url, "EVENT_SHUTDOWN_TIMEOUT_SECONDS": "6"}
+    with running_server(tmp_path, **settings) as server:
+        assert server.post("event", {"event_id": "kept"}).status == 200
+        mongo_server.stand_still()
+        try:
+            wait_until(lambda: server.request("GET", "health").status == 503, "the trouble")
+            server.process.terminate()
+            assert server.process.wait(20) is not None
+        finally:
+            mongo_server.go_on()
+        server.start()
+        assert server.get("event/kept")["event_id"] == "kept"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -32,9 +32,10 @@ def two_servers(tmp_path, mongo_url, mongo_database):
         }
         servers.append(ServerProcess(folder, **settings))
     yield servers
-    for server in servers:
-        if server.process is not None:
-            server.stop()
+    with ExitStack() as stopping:
+        for server in servers:
+            if server.process is not None:
+                stopping.callback(server.stop)
 
 
 def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_url, mongo_database):

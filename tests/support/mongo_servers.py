@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -157,6 +158,18 @@ class FerretDB:
         assert self._process is not None
         self._process.kill()
         self._settle()
+
+    def stand_still(self) -> None:
+        """Have it answer nobody, until it goes on."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it answer again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def stop(self) -> None:
         """End it in order; nothing happens if it has ended."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -69,6 +70,9 @@ from madsci.event_manager.tasks.schedule import Every
 from madsci.event_manager.tasks.task import Task
 
 _logger = logging.getLogger(__name__)
+
+_LEAST: Final = 0.5
+"""Seconds that each part has to end in, also where those before it took all the time there is."""
 
 
 def package_version() -> str:
@@ -206,33 +210,38 @@ class Parts:
         """Tell who watches where to go on; called on the event loop, before requests are waited for."""
         self.watching.end("The server stops.")
 
-    def stop_tasks(self) -> None:
-        """Leave off what is not a request, while its events can still be written."""
-        if not self.monitor.close(self.settings.shutdown_timeout_seconds):
+    def stop_tasks(self, deadline: float) -> None:
+        """Leave off what is not a request by the monotonic time, while its events can be written."""
+        if not self.monitor.close(_until(deadline)):
             _logger.error("The event store does not answer; the server stops without waiting for it")
         self.making.close()
         self.retention.close()
-        if not self.runner.close(self.settings.shutdown_timeout_seconds):
+        if not self.runner.close(_until(deadline)):
             _logger.error("A task did not leave off in time; it is done again after the next start")
 
-    def close(self) -> None:
-        """Write what was accepted, then close the store."""
-        if self.writer.started and not self.writer.close(self.settings.shutdown_timeout_seconds):
+    def close(self, deadline: float) -> None:
+        """Write what was accepted by the monotonic time, then close the store."""
+        if self.writer.started and not self.writer.close(_until(deadline)):
             _logger.error(
                 "%d events still waited to be written when the time for stopping was over;"
                 " they were not acknowledged",
                 self.writer.stats.queued,
             )
-        if not self.followers.close(self.settings.shutdown_timeout_seconds):
+        if not self.followers.close(_until(deadline)):
             _logger.error("A follower did not leave off in time; it goes on after the next start")
-        if not self.live.close(self.settings.shutdown_timeout_seconds):
+        if not self.live.close(_until(deadline)):
             _logger.error("The feed is still being read; the server stops without waiting for it")
-        if not self.dispatcher.close(self.settings.shutdown_timeout_seconds):
+        if not self.dispatcher.close(_until(deadline)):
             _logger.error("A message was still being sent; it is sent again if that fails")
         self.search.close()
         if self.upkeep is not None:
             self.upkeep.close()
         self.store.close()
+
+
+def _until(deadline: float) -> float:
+    """Return how many seconds are left: all who are waited for share them, and each has some."""
+    return max(_LEAST, deadline - time.monotonic())
 
 
 def _name_of(settings: EventManagerSettings) -> str:
@@ -286,10 +295,11 @@ def build_app(parts: Parts) -> FastAPI:
         try:
             yield
         finally:
+            seconds, now = settings.shutdown_timeout_seconds, time.monotonic()
             parts.end_streams()
-            await run_in_threadpool(parts.stop_tasks)
+            await run_in_threadpool(parts.stop_tasks, now + seconds / 2)
             parts.writer.refuse()
-            await run_in_threadpool(parts.close)
+            await run_in_threadpool(parts.close, now + seconds)
 
     return Application(
         _operations(parts),

@@ -10,6 +10,7 @@ import ipaddress
 import logging
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -75,7 +76,7 @@ class EventManager:
         try:
             sockets = bind(self.settings.host, self.settings.port, self.settings.server_url)
         except SettingsError:
-            self.parts.close()
+            self.parts.close(time.monotonic())
             raise
         config = uvicorn.Config(
             self.create_server(),

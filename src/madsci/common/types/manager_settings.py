@@ -257,7 +257,7 @@ class EventManagerSettings(
         default=30.0,
         ge=0,
         allow_inf_nan=False,
-        description="How long stopping waits for accepted requests.",
+        description="How long stopping waits for requests, and then for what works at the store.",
     )
     integrity_check_seconds: Annotated[float, _SECONDS] = Field(
         default=5.0,
