@@ -58,7 +58,7 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
             wait_until(lambda done=done: events.find_one(done), f"an event with {done}")
         for _ in range(3):
             before = len(load.acknowledged)
-            wait_until(lambda before=before: len(load.acknowledged) > before + 200, "new events")
+            wait_until(lambda before=before: len(load.acknowledged) > before + 80, "new events")
             one.kill()
             gone_on = len(other_load.acknowledged)
             wait_until(
