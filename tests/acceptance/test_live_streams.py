@@ -133,7 +133,7 @@ def test_servers_that_share_a_database_show_the_events_of_both(two_servers):
         at_one = watching.enter_context(Watcher([one]))
         at_other = watching.enter_context(Watcher([other]))
         wandering = watching.enter_context(Watcher([one, other]))
-        with Load(one, 2, "one-", 0.05) as load, Load(other, 2, "other-", 0.05) as other_load:
+        with Load(one, 2, "one-", 0.5) as load, Load(other, 2, "other-", 0.5) as other_load:
             for loads in (load, other_load):
                 wait_until(lambda loads=loads: len(loads.acknowledged) > 200, "events")
             one.kill()

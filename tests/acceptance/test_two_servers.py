@@ -49,8 +49,8 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
         server.environment |= {"EVENT_RETENTION_ENABLED": "true", "EVENT_BACKUP_ENABLED": "true"}
         server.start()
     with (
-        Load(one, 3, "one-", 0.1) as load,
-        Load(other, 3, "other-", 0.1) as other_load,
+        Load(one, 3, "one-", 1.0) as load,
+        Load(other, 3, "other-", 1.0) as other_load,
         closing(connect(mongo_url)) as client,
     ):
         events = client[mongo_database]["events"]
@@ -73,7 +73,7 @@ def test_a_kill_under_load_loses_nothing_and_doubles_nothing(two_servers, mongo_
     ids = Counter(event["_id"] for event in stored)
     assert acknowledged - set(ids) == set(), "acknowledged events are missing"
     assert max(ids.values()) == 1
-    assert len(acknowledged) > 1_000
+    assert len(acknowledged) > 500
     assert {event["_id"] for event in stored if event["archived"]} == set(old)
     assert [event["event_type"] for event in stored].count("backup_create") == 1
     assert [event["event_data"].get("task") for event in stored].count("retention") == 1
