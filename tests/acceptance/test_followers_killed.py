@@ -151,7 +151,7 @@ def test_servers_and_a_database_that_are_killed_repeat_nothing_for_followers(
             server.start()
         with ExitStack() as sending:
             loads = [
-                sending.enter_context(Load(server, 2, f"{number}-", 0.3, repeats=True))
+                sending.enter_context(Load(server, 2, f"{number}-", 1.5, repeats=True))
                 for number, server in enumerate(lab.servers)
             ]
             for number in range(max(len(blows), kills // SLOWER)):
