@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from support.load import Load
 from support.server import ServerProcess, running_server, wait_until
 
+THREADS = 3
 SECONDS = 4.0
 """Until the server says that it is not well: one second, and what a busy machine adds."""
 
@@ -70,17 +72,26 @@ def go_through(tmp_path: Path, fault: Callable[[Path], None]) -> None:
             assert told["alert"]
 
 
+def by_thread(load: Load) -> list[int]:
+    """How many events each thread has sent; it sends the next when the last were answered."""
+    threads = Counter(name.partition("-")[0] for name in load.sent.copy())
+    return [threads[str(number)] for number in range(THREADS)]
+
+
 def load_through(server: ServerProcess, folder: Path, fault: Callable[[Path], None]) -> set[str]:
     """Send events while the fault happens; return those that were acknowledged."""
-    with Load(server, threads=3) as load:
+    with Load(server, threads=THREADS) as load:
         wait_until(lambda: len(load.acknowledged) > 200, "some events")
         fault(folder)
         health = wait_until(
             lambda: (reply := server.request("GET", "health")).status == 503 and reply.json,
             "an unhealthy state", seconds=SECONDS,
         )  # fmt: skip
-        begun = len(load.sent)
-        wait_until(lambda: len(load.sent) > begun + 200, "replies to what was under way")
+        begun = by_thread(load)
+        wait_until(
+            lambda: all(now > then for now, then in zip(by_thread(load), begun, strict=True)),
+            "replies to what was under way",
+        )
         acknowledged = set(load.acknowledged)
         begun = len(load.sent)
         wait_until(lambda: len(load.sent) > begun + 200, "more events")

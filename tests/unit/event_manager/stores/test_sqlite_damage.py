@@ -286,7 +286,7 @@ class TestAtStart:
         with closing(SqliteStore(path, integrity_seconds=0)) as again:
             assert again.is_checked  # as far as it was wanted
         monkeypatch.undo()
-        with closing(SqliteStore(path)) as again:
+        with closing(SqliteStore(path, integrity_seconds=60)) as again:
             assert again.is_checked
 
     def test_where_indexes_are_known_to_be_wrong_a_large_file_is_checked_first(
