@@ -111,16 +111,15 @@ def _pandas_rows(values: Any, room: int) -> list[Any]:
     total = len(values)
     if total > room:
         values = values[: room - 1]
-    if (
-        type(values).__name__ in _OF_NUMPY
-    ):  # whose own list is of numpy's scalars: a hundred times slower
+    if type(values).__name__ in _OF_NUMPY:
         values = values.to_numpy()
     rows = list(values.tolist())
     return rows if total <= room else _cut(rows, total, "a column")
 
 
 _OF_NUMPY: Final = ("NumpyExtensionArray", "PandasArray")
-"""What pandas calls its wrapper of a numpy array, now and before 2.1."""
+"""What pandas calls its wrapper of a numpy array, now and before 2.1. Its own ``tolist`` is of numpy's
+scalars, each of which costs fifty times what a number of Python does."""
 
 
 def _has_labels(index: Any) -> bool:
