@@ -106,15 +106,16 @@ class _Step:
         seen = SeenEvent(event)
         for act in acts_in(event, self._desk):
             self._do(act, moment)
-        for rule, is_end in self._rulebook.candidates(seen):
-            selector = rule.ended_by if is_end else rule.selector
+        for filed in self._rulebook.candidates(seen):
             try:
-                if selector is None or not matches(selector, seen.document):
+                if not matches(filed.rest, seen.document):
                     continue
             except QueryTimeoutError as error:
-                _logger.warning("The rule %s passes over an event: %s", rule.name, error.message)
+                name = filed.rule.name
+                _logger.warning("The rule %s passes over an event: %s", name, error.message)
                 continue
-            self._show(rule, Sight(event, seen.document, is_history), moment, is_end=is_end)
+            sight = Sight(event, seen.document, is_history)
+            self._show(filed.rule, sight, moment, is_end=filed.is_end)
 
     def go_on_to(self, wall: int) -> Moment:
         """Let time pass, and look at all whose time has come meanwhile."""

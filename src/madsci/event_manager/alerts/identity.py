@@ -56,7 +56,7 @@ class Identity:
 def _value_at(document: Mapping[str, Any], place: tuple[str, ...]) -> str | int | float | bool | None:
     value: Any = document
     for name in place:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        value = value.get(name) if isinstance(value, dict) else None
     if isinstance(value, str):
         return value[:_LONGEST]
     return value if isinstance(value, (int, float)) else None

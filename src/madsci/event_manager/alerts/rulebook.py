@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,8 +13,6 @@ from madsci.event_manager.model.selector import And, Compare, Equals, In, Or, Pa
 from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.model.values import Kind, kind_of
 
-Filed = tuple[Rule, bool]
-"""A rule, and whether it is its ``ended_by`` that an event may match."""
 _Value = tuple[Kind, Any]
 _Place = tuple[Path, _Value]
 _LEVEL: Final = ("log_level",)
@@ -23,6 +22,17 @@ _COMMON: Final[dict[Path, int]] = {
 """How many events are likely to share a value: the fewer, the better it files."""
 _USUAL: Final = 1
 _ANY_ABOVE: Final = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Filed:
+    """A selector of a rule, found by a sign that an event bears."""
+
+    rule: Rule
+    is_end: bool
+    """Whether it is its ``ended_by``."""
+    rest: Selector
+    """What has to hold beside the sign."""
 
 
 class SeenEvent:
@@ -61,11 +71,12 @@ class Rulebook:
         for rule in self.rules.values():
             for selector, is_end in ((rule.selector, False), (rule.ended_by, True)):
                 if selector is not None:
-                    self._file(selector, (rule, is_end))
+                    self._file(rule, selector, is_end=is_end)
         self._floors.sort(key=lambda one: one[0])
 
-    def _file(self, selector: Selector, filed: Filed) -> None:
-        signs = _signs(selector)
+    def _file(self, rule: Rule, selector: Selector, *, is_end: bool) -> None:
+        signs, rest = _split(selector)
+        filed = Filed(rule, is_end, rest)
         for sign in signs or ():
             if isinstance(sign, tuple):
                 path, value = sign
@@ -77,17 +88,29 @@ class Rulebook:
 
     def candidates(self, seen: SeenEvent) -> list[Filed]:
         """Return the rules that may be about an event, each once in each of its two ways."""
-        found: dict[int, Filed] = {}  # by identity: one is filed under several signs
+        found: dict[Filed, None] = {}  # one is filed under several signs
         for path, of_path in self._by_value.items():
             for value in seen.values(path):
                 if isinstance(value, (str, int, float)):
-                    for filed in of_path.get((kind_of(value), value), ()):
-                        found[id(filed)] = filed
+                    found.update(dict.fromkeys(of_path.get((kind_of(value), value), ())))
         for floor, filed in self._floors:
             if floor > seen.event.log_level:
                 break
-            found[id(filed)] = filed
-        return [*found.values(), *self._others]
+            found[filed] = None
+        return [*found, *self._others]
+
+
+def _split(selector: Selector) -> tuple[list[_Place | float] | None, Selector]:
+    """Return signs as ``_signs`` does, the best there are, and what has to hold beside them."""
+    parts = list(conjuncts(selector))
+    known = [(signs, part) for part in parts if (signs := _signs(part)) is not None]
+    if not known:
+        return None, selector
+    signs, sign = min(known, key=lambda one: _weight(one[0]))
+    if not isinstance(sign, (Equals, In)):  # others say more than their signs
+        return signs, selector
+    rest = [part for part in parts if part is not sign]
+    return signs, rest[0] if len(rest) == 1 else And(tuple(rest))
 
 
 def _signs(selector: Selector) -> list[_Place | float] | None:

@@ -52,6 +52,9 @@ def matches(selector: Selector, document: dict[str, Any]) -> bool:
     Raises:
         QueryTimeoutError: a regular expression takes too many steps.
     """
+    holds = _TESTS.get(type(selector))
+    if holds is not None:  # most are leaves
+        return _reaches(holds, selector, document)
     if isinstance(selector, And):
         for part in selector.parts:  # noqa: SIM110 - a generator costs as much as a leaf
             if not matches(part, document):
@@ -72,12 +75,14 @@ def leaf_holds(leaf: Leaf, value: Any) -> bool:
         # The array itself is meant: arrays at the end of the path are not looked into.
         arrays = _values_at(value, leaf.path, 0, into_last=False)
         return any(_array_holds(leaf, one) for one in arrays if isinstance(one, list))
+    return _reaches(_TESTS[type(leaf)], leaf, value)
+
+
+def _reaches(holds: Callable[[Any, Any], bool], leaf: Any, value: Any) -> bool:
     plain = _plain_value(value, leaf.path)
     if plain is not _SEVERAL:
-        return _TESTS[type(leaf)](leaf, plain)
-    found = _values_at(value, leaf.path, 0, into_last=bool(leaf.path))
-    holds = _TESTS[type(leaf)]
-    return any(holds(leaf, one) for one in found)
+        return holds(leaf, plain)
+    return any(holds(leaf, one) for one in _values_at(value, leaf.path, 0, into_last=bool(leaf.path)))
 
 
 def _plain_value(value: Any, path: Path) -> Any:
