@@ -157,6 +157,23 @@ def test_readers_that_come_and_go_do_not_hold_the_log(path, store, reader):
     assert holders.named == ""
 
 
+def test_only_who_reads_an_old_state_for_longer_than_a_copy_takes_holds_the_log(path):
+    def read_again() -> None:
+        file.execute("COMMIT; BEGIN; SELECT count(*) FROM events").fetchall()
+
+    with closing(SqliteStore(path)) as store, closing(apsw.Connection(str(path))) as file:
+        log, held = store._checkpointer, []
+        file.execute("BEGIN")
+        for number, before in enumerate((read_again, lambda: None, read_again, lambda: None)):
+            before()
+            store.append(crowd(str(number)))
+            log.copy()
+            held.append(log.is_held)
+        file.execute("COMMIT")
+        assert log.copy() == log._pages
+    assert held == [False, True, False, True]
+
+
 def test_where_nothing_tells_who_it_is_another_program_is(tmp_path):
     holders = LogHolders(tmp_path / "nowhere.db")
     holders.look()

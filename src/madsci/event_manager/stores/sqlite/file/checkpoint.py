@@ -214,8 +214,8 @@ class Checkpointer:
     def copy(self) -> int | None:
         """Copy what can be copied, in the thread of the caller and beside the writer.
 
-        Return how many pages the log had if all of it was copied. ``is_held`` tells whether it was not
-        because somebody reads.
+        Return how many pages of the log are copied, ``None`` where that is not nearly all. ``is_held``
+        tells whether somebody who reads an old state keeps all that is left from being copied.
         """
         try:
             with self._opened() as connection:
@@ -227,15 +227,13 @@ class Checkpointer:
         if copied is None:
             return None
         in_log, in_file = copied
-        self._note_pace(in_file, time.monotonic() - began)
-        self.is_held = in_file < in_log
-        return None if self.is_held else in_log
-
-    def _note_pace(self, in_file: int, seconds: float) -> None:
         fresh = in_file - (self._in_file if in_file >= self._in_file else 0)
         self._in_file = in_file
-        if fresh >= self._limit // _FINISHED_BY_WRITER:
-            self._pages_per_second = fresh / max(seconds, 0.001)
+        if self._is_much(fresh):
+            self._pages_per_second = fresh / max(time.monotonic() - began, 0.001)
+        # Those who read for a moment, and each commit while it is made, are met anywhere: they go on.
+        self.is_held = in_file < in_log and not fresh
+        return None if self.is_held or self._is_much(in_log - in_file) else in_file
 
     def cut(self, writer: apsw.Connection) -> bool:
         """Copy all of the log and give its room back; tell whether that was done.
