@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import Annotated, Any, Final
 
@@ -17,35 +16,14 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from madsci.common.lengths import MAX_SECONDS, read_length
 from madsci.common.nearest import did_you_mean
 from madsci.common.settings import LevelSetting
 from madsci.common.types.log_level import EventLogLevel
 
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
-_PART: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|m|h|d|w)", re.ASCII)
-_WHOLE: Final = re.compile(rf"\s*(?:{_PART.pattern}\s*){{1,6}}", re.ASCII)
-MAX_SECONDS: Final = 366 * 86_400.0
-"""The longest time that a rule may wait for: what has not come for a year is no longer waited for."""
 MAX_COUNT: Final = 1_000
 """The greatest number that a rule of a rate may have: the times of so many events are kept."""
 _MAX_PATHS: Final = 5
-
-
-def read_length(value: Any) -> float:
-    """Return seconds: of a number, or of a text such as ``90s``, ``10m``, ``1h30m`` or ``2d``.
-
-    Raises:
-        ValueError: it is none, or longer than a year.
-    """
-    if isinstance(value, str) and _WHOLE.fullmatch(value.lower()):
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value.lower()))
-    elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        raise ValueError("it should be a time such as 90s, 10m, 1h30m or 2d")
-    if not 0 < seconds <= MAX_SECONDS:
-        raise ValueError("it should be a time greater than 0, and at most a year")
-    return seconds
 
 
 Length = Annotated[

@@ -12,13 +12,14 @@ from datetime import tzinfo
 from shlex import quote
 from typing import Any, Final
 
+from madsci.common.lengths import duration
 from madsci.common.types.ownership_ids import OWNERSHIP_IDS
 from madsci.event_manager.alerts.event_words import level_name, traceback_in, what, who
 from madsci.event_manager.alerts.evidence import Evidence
 from madsci.event_manager.alerts.links import Links
 from madsci.event_manager.alerts.notice import Notice, Occasion, Subject
 from madsci.event_manager.alerts.shortening import last_lines, lines_of, one_line
-from madsci.event_manager.alerts.time_words import duration, time_beside, times
+from madsci.event_manager.alerts.time_words import time_beside, times
 from madsci.event_manager.model.stored_event import (
     StoredEvent,
     decode_json,
@@ -150,7 +151,7 @@ class _Teller:
         if abs(happened - subject.opened_at) > _SECOND:
             yield Fact("Open since", times(subject.opened_at, self._zone))
         if subject.resolved_at is not None:
-            lasted = duration(subject.resolved_at - subject.opened_at)
+            lasted = duration(max(0, subject.resolved_at - subject.opened_at))
             yield Fact("Resolved", [*times(subject.resolved_at, self._zone), f"after {lasted}"])
         where = list(self._where())
         if where:

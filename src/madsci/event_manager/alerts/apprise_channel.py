@@ -20,7 +20,7 @@ from typing_extensions import Self
 from madsci.common.errors import DeliveryError, SettingsError
 from madsci.common.types.alerts import AppriseConfig
 from madsci.event_manager.alerts.channel import Message
-from madsci.event_manager.alerts.mail import one_line
+from madsci.event_manager.alerts.mail import header_text
 from madsci.event_manager.alerts.quoting import Quoting, pieces_of
 
 SECONDS: Final = 60.0
@@ -95,7 +95,7 @@ class AppriseChannel:
         return bool(
             self._service.notify(
                 body=message.text,
-                title=one_line(message.title),
+                title=header_text(message.title),
                 notify_type=_kind(message.severity),
                 body_format="text",
             )

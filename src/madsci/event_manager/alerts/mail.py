@@ -71,7 +71,7 @@ class Mail:
         """
         whom, who = address(recipient), address(sender)
         message = EmailMessage(_POLICY)
-        message["Subject"] = one_line(self.subject)
+        message["Subject"] = header_text(self.subject)
         message["From"] = who
         message["To"] = whom
         message["Date"] = format_datetime(utc_now())
@@ -83,14 +83,14 @@ class Mail:
         message["Importance"] = self.importance.name.capitalize()
         message["X-Priority"] = str(self.importance.value)
         for name, value in self.headers.items():
-            message[name] = one_line(value)
+            message[name] = header_text(value)
         message.set_content(_sendable(self.text))
         if self.html is not None:
             message.add_alternative(_sendable(self.html), subtype="html")
         return message
 
 
-def one_line(text: str) -> str:
+def header_text(text: str) -> str:
     """Return a text that a header may have: without a line break of any kind, and not too long."""
     line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= _LONGEST_HEADER else line[: _LONGEST_HEADER - 1] + "…"

@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from madsci.common.settings import REDACTED
-from madsci.event_manager.alerts.mail import one_line
+from madsci.event_manager.alerts.mail import header_text
 
 _SHORTEST_PIECE: Final = 4
 """Characters of a part of a URL that may be a secret: shorter ones are words such as ``v1`` and
@@ -32,7 +32,7 @@ class Quoting:
 
     def line(self, text: str) -> str:
         """Return a text as one line of a length that is read."""
-        return one_line(self._secret.sub(REDACTED, text) if self._is_needed else text)
+        return header_text(self._secret.sub(REDACTED, text) if self._is_needed else text)
 
 
 def pieces_of(url: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Instants and lengths of time for people. Instants are microseconds since the Unix epoch.
+"""Instants for people, given as microseconds since the Unix epoch.
 
 ``zone`` is that of the people, ``None`` for that of this machine.
 """
@@ -6,11 +6,8 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from typing import Final
 
 from madsci.common.clock import from_us
-
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def times(at_us: int, zone: tzinfo | None) -> list[str]:
@@ -27,17 +24,6 @@ def time_beside(at_us: int, other_us: int, zone: tzinfo | None) -> str:
     """Return the time of day, behind the date where that is another one than the other's."""
     at, other = (_local(from_us(one), zone) or from_us(one) for one in (at_us, other_us))
     return f"{at:%H:%M:%S}" if at.date() == other.date() else _clock(at)
-
-
-def duration(microseconds: int) -> str:
-    """Return a length of time in its two largest units: ``2 h 5 min``."""
-    left = max(0, microseconds) // 1_000_000
-    parts: list[str] = []
-    for seconds, unit in _UNITS:
-        number, left = divmod(left, seconds)
-        if number or (parts and len(parts) < 2):  # noqa: PLR2004
-            parts.append(f"{number} {unit}")
-    return " ".join(one for one in parts[:2] if not one.startswith("0 ")) or "less than a second"
 
 
 def _local(utc: datetime, zone: tzinfo | None) -> datetime | None:

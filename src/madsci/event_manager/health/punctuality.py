@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from madsci.common.lengths import duration
 from madsci.event_manager.alerts.identity import who
-from madsci.event_manager.alerts.time_words import duration
 from madsci.event_manager.health.conditions import Finding
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
@@ -122,7 +122,7 @@ def _has_come_closer(known: _Sender, lateness: int) -> bool:
 def _sentence(one: _Sender) -> str:
     if one.last < 0:
         return (
-            f"Events of {one.name} are from the future, by {duration(-one.last)}: its clock, or that"
+            f"Events of {one.name} are from the future, by {duration(one.last)}: its clock, or that"
             " of this server, is wrong. Have both set by a time server."
         )
     late = f"Events of {one.name} come {duration(one.last)} after their time"

@@ -11,12 +11,12 @@ from typing import Final
 
 from madsci.common.clock import Clock, iso, now_us, parse_instant
 from madsci.common.errors import HeldBackError
+from madsci.common.lengths import duration
 from madsci.event_manager.model.query import Query
 from madsci.event_manager.model.selector import And, Compare, Or
 from madsci.event_manager.model.tables import FACTS, fact_of
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.stores.facts import remember
-from madsci.event_manager.tasks.clock_watch import span
 from madsci.event_manager.tasks.turn import last_done, note_done
 
 _DAY_US: Final = 86_400_000_000
@@ -70,8 +70,8 @@ class ClockGuard:
         )
         raise HeldBackError(
             f"Retention is held back: this server's clock says {iso(now)}, and nothing is known of the"
-            f" {span(missing)} since {iso(known)}. Events would be deleted too early if the clock is"
-            " ahead. Nothing was archived or deleted. If the clock is wrong, set it right. If it is"
+            f" {duration(missing)} since {iso(known)}. Events would be deleted too early if the clock"
+            " is ahead. Nothing was archived or deleted. If the clock is wrong, set it right. If it is"
             f" right, confirm that with POST /retention/confirm.{later}"
         )
 

@@ -16,7 +16,6 @@ SKEW_US: Final = 5 * 60 * 1_000_000
 was done; what is said to have been done later than that was done by a clock that was ahead."""
 _STEP_US: Final = 10 * 1_000_000
 """From here on the clock was set. What keeps clocks right moves them by less at once."""
-_UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 class ClockWatch:
@@ -38,16 +37,3 @@ class ClockWatch:
 
     def _difference(self) -> int:
         return self._clock() - int(self._elapsed() * 1_000_000)
-
-
-def span(microseconds: int) -> str:
-    """Return a length of time for people, in its two largest units: ``1 day 2 hours``."""
-    rest = abs(microseconds) // 1_000_000
-    parts: list[str] = []
-    for width, unit in _UNITS:
-        number, rest = divmod(rest, width)
-        if number:
-            parts.append(f"{number:,} {unit}{'s' * (number != 1)}")
-        elif parts:
-            break
-    return " ".join(parts[:2]) or "0 seconds"

@@ -10,11 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from madsci.common.clock import Clock, iso, now_us
 from madsci.common.errors import HeldBackError, MadsciError, StoreError
+from madsci.common.lengths import duration
 from madsci.common.types.event_type import EventType
 from madsci.common.types.health import TaskHealth
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.ingest.own_events import Recorder
-from madsci.event_manager.tasks.clock_watch import ClockWatch, Elapsed, span
+from madsci.event_manager.tasks.clock_watch import ClockWatch, Elapsed
 from madsci.event_manager.tasks.task import Pauses, Task, TaskState, sentence
 from madsci.event_manager.tasks.turn import Turn, TurnStore, horizon, last_done
 
@@ -105,7 +106,7 @@ class TaskRunner:
         direction = "forward" if step > 0 else "back"
         slept = ", or this machine slept" if step > 0 else ""
         self._warn(
-            f"The clock of this server was set {direction} by {span(step)}{slept}: it is"
+            f"The clock of this server was set {direction} by {duration(step)}{slept}: it is"
             f" {iso(self._clock())} now. Times of events from before and after that do not compare.",
             clock_step_seconds=step / 1_000_000,
         )

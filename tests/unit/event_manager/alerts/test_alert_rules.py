@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.common.errors import InvalidInputError
-from madsci.common.types.alert_rules import AlertRule, read_length
+from madsci.common.types.alert_rules import AlertRule
 from madsci.event_manager.alerts.defaults import default_rules
 from madsci.event_manager.alerts.rule import compiled, read_rule
 from madsci.event_manager.alerts.rulebook import Rulebook, SeenEvent
@@ -52,13 +52,6 @@ def test_what_is_wrong_with_a_rule_is_said(document, sentence):
     with pytest.raises(InvalidInputError) as caught:
         read_rule(document)
     assert sentence in caught.value.message
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("1h30m", 5_400), ("2d", 172_800), (" 1.5H ", 5_400), (0.5, 0.5)]
-)
-def test_lengths_of_time_are_read_as_people_write_them(text, seconds):
-    assert read_length(text) == seconds
 
 
 def test_two_rules_of_one_name_in_the_settings_are_refused():

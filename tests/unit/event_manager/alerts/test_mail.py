@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.common.errors import DeliveryError, SettingsError
-from madsci.event_manager.alerts.mail import Importance, Mail, address, one_line
+from madsci.event_manager.alerts.mail import Importance, Mail, address, header_text
 
 SENDER = "lab@example.org"
 
@@ -62,9 +62,9 @@ def test_no_text_makes_another_header_or_another_recipient(text, headers):
     assert not read.defects
 
 
-def test_a_header_is_one_line_of_a_length_that_is_read():
-    assert one_line(" a\r\n b\t\x00c\u2028d\u202ee ") == "a b c d e"
-    assert one_line("x" * 500) == "x" * 199 + "…"
+def test_a_header_is_header_text_of_a_length_that_is_read():
+    assert header_text(" a\r\n b\t\x00c\u2028d\u202ee ") == "a b c d e"
+    assert header_text("x" * 500) == "x" * 199 + "…"
 
 
 @pytest.mark.parametrize(

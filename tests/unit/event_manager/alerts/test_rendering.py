@@ -21,7 +21,6 @@ from madsci.event_manager.alerts.evidence import Evidence
 from madsci.event_manager.alerts.links import Links
 from madsci.event_manager.alerts.notice import Notice, Occasion, Subject
 from madsci.event_manager.alerts.rendering import LARGEST, LONGEST_TITLE, render
-from madsci.event_manager.alerts.time_words import duration
 from madsci.event_manager.model.stored_event import encode_json, json_size
 from madsci.event_manager.testing.samples import event
 from support.hostile import NAUGHTY
@@ -312,6 +311,7 @@ def test_data_of_any_form_can_be_told(data):
     check_safe(rendered(notice(group={"event_data.a": data}), evidence(one, one)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ['"', "<", "ä", "😀", "\0", "\\", "line\n", "word "])
 def test_a_huge_event_is_told_in_a_bounded_message(text):
     much = text * 200_000
@@ -343,14 +343,3 @@ def test_a_message_keeps_its_lines():
     told = rendered(None, Evidence(failed_step(event_data=data)))
     assert "\n\none\ntwo\n\tthree\n\n" in told.text
     assert html.escape("one\ntwo\n\tthree") in (told.html or "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "less than a second"), (59, "59 s"), (60, "1 min"), (3_661, "1 h 1 min"),
-        (86_400, "1 d"), (90_000, "1 d 1 h"), (-5, "less than a second"),
-    ],
-)  # fmt: skip
-def test_lengths_of_time_have_two_units(seconds, text):
-    assert duration(seconds * 1_000_000) == text

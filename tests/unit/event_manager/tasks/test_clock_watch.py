@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.event_manager.tasks.clock_watch import ClockWatch, span
+from madsci.event_manager.tasks.clock_watch import ClockWatch
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
@@ -50,20 +50,3 @@ def test_what_keeps_clocks_right_is_no_step(machine, watch):
         machine.go_on(2)
         machine.clock += SECOND // 2
         assert watch.step() == 0
-
-
-@pytest.mark.parametrize(
-    ("microseconds", "words"),
-    [
-        (0, "0 seconds"),
-        (999_999, "0 seconds"),
-        (SECOND, "1 second"),
-        (-61 * SECOND, "1 minute 1 second"),
-        (3600 * SECOND, "1 hour"),
-        (DAY + 3 * SECOND, "1 day"),
-        (DAY + 7200 * SECOND + 5, "1 day 2 hours"),
-        (3660 * DAY, "3,660 days"),
-    ],
-)
-def test_a_span_is_said_in_its_two_largest_units(microseconds, words):
-    assert span(microseconds) == words
