@@ -78,6 +78,7 @@ def count(server: ServerProcess, selector: object) -> int:
     return int(reply.json["count"])
 
 
+@pytest.mark.slow
 def test_questions_whose_askers_left_are_ended_and_leave_no_work_behind(lab):
     """As many as a forgotten dashboard sends; the running ones end, and so do those that wait."""
     with askers(lab, 200, "events/count", HOPELESS):
@@ -149,6 +150,7 @@ def test_readers_that_stop_hold_up_no_other_export(tmp_path):
         wait_until(lambda: exported(server) == EVENTS, "an export beside readers that stopped")
 
 
+@pytest.mark.slow
 def test_an_export_whose_reader_leaves_ends(lab):
     with askers(lab, 4, "events/export") as leaving:
         for one in leaving:

@@ -171,6 +171,7 @@ def test_wrong_credentials_certificates_and_templates_are_said_and_mended_withou
             wait_until(lambda: len(subjects(mails)) == 2, "the alert and the drill", seconds=120)
 
 
+@pytest.mark.slow
 def test_a_webhook_is_told_by_the_rule_that_it_was_given(tmp_path, store):
     with (
         webhook_receiver() as hook,

@@ -69,6 +69,7 @@ def test_pages_of_large_events_take_little_memory_and_lead_to_all_of_them(tmp_pa
             assert all(peak_memory_of(child) < 300_000_000 for child in children(pid))
 
 
+@pytest.mark.slow
 def test_a_store_is_copied_by_export_and_import(full_server, tmp_path):
     with running_server(tmp_path) as other:
         source = EventClient(name="source", event_server=full_server.url, log_dir=tmp_path / "logs")

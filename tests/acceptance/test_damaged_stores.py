@@ -73,6 +73,7 @@ def flip(path, text: bytes) -> int:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [False, True], ids=["after a stop", "after kill -9"])
 def test_one_damaged_byte_in_one_of_a_thousand_events(tmp_path, killed):
     server = ServerProcess(tmp_path).start()

@@ -14,6 +14,7 @@ from support.server import ServerProcess, wait_until
 from support.trouble import becomes_healthy, becomes_unhealthy, gets, has_all, takes_events, tells
 
 
+@pytest.mark.slow
 def test_events_are_taken_again_after_io_errors(tmp_path):
     """A limit to the size of files makes writes fail, as a bad disk does."""
     server = ServerProcess(tmp_path).start()

@@ -163,6 +163,7 @@ def assert_quiet(ended: subprocess.CompletedProcess[str]) -> None:
     assert "Error in" not in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_logged_last_arrives_or_waits(tmp_path, ending):
     with running_peer(BadPeer()) as peer:
@@ -174,6 +175,7 @@ def test_what_is_logged_last_arrives_or_waits(tmp_path, ending):
             assert "last" in arrived(peer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_with_the_server_away_the_program_ends_in_its_time_and_everything_waits(tmp_path, ending):
     started = time.monotonic()
@@ -270,6 +272,7 @@ for _ in range(3):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("way", CHILDREN)
 def test_what_children_logged_has_arrived_when_the_program_has_ended(tmp_path, way):

@@ -101,6 +101,7 @@ def load_through(server: ServerProcess, folder: Path, fault: Callable[[Path], No
     return acknowledged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_was_acknowledged_is_found_or_named_by_the_next_start(tmp_path, fault):
     go_through(tmp_path, fault)

@@ -39,6 +39,7 @@ def size(server: ServerProcess) -> int:
     return sum(file.stat().st_size for file in files)
 
 
+@pytest.mark.slow
 def test_the_room_of_deleted_events_is_given_back_under_load(server):
     with Load(server, threads=2, pause=0.02) as load:
         for name in "ab":

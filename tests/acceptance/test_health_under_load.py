@@ -9,6 +9,7 @@ import time
 from contextlib import closing, suppress
 
 import apsw
+import pytest
 
 from support.server import running_server, wait_until
 
@@ -23,6 +24,7 @@ def answered(server) -> dict:
     return reply.json
 
 
+@pytest.mark.slow
 def test_many_slow_questions_hold_up_no_answer_about_health(tmp_path):
     """More of them than there are threads, answered in the server itself."""
     with running_server(tmp_path, EVENT_QUERY_PROCESSES="0", EVENT_QUERY_TIMEOUT_SECONDS="8") as server:
@@ -51,6 +53,7 @@ def test_many_slow_questions_hold_up_no_answer_about_health(tmp_path):
             thread.join(60)
 
 
+@pytest.mark.slow
 def test_a_program_that_locks_the_file_is_told(server):
     """It holds SQLite's lock, as a careless tool would; nothing can be written until it lets go."""
     with closing(apsw.Connection(str(server.database))) as other:

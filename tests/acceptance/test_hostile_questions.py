@@ -145,6 +145,7 @@ def ask_in_two_threads(asked_server, count: int) -> None:
     assert server.get("health")["total_events"] == EVENTS
 
 
+@pytest.mark.slow
 def test_1_000_hostile_selectors_find_what_they_mean_or_are_refused(asked_server):
     ask_in_two_threads(asked_server, 1_000)
 
@@ -203,6 +204,7 @@ def test_every_string_is_kept_as_it_is(naughty_server):
         assert events[name]["event_data"] == {"named": {text: 1}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", ["$eq", "$in"])
 def test_every_string_is_found_by_itself_and_no_other_is(naughty, operator):
     for text in NAUGHTY:
@@ -234,6 +236,7 @@ def test_every_string_is_found_as_a_name(naughty):
             assert set(reply.json) == (set() if "." in text else names_of(NAMES, text)), text
 
 
+@pytest.mark.slow
 def test_every_string_is_searched_for_as_words(naughty):
     documents = {name: {"event_data": {"message": text}} for name, text in MESSAGES.items()}
     for text in NAUGHTY:
@@ -292,6 +295,7 @@ def test_every_string_may_be_chosen_as_a_field(naughty):
             assert len(text) > 900 or not all(text.strip().split(".")), text
 
 
+@pytest.mark.slow
 def test_every_string_may_stand_in_a_url(naughty):
     for text in NAUGHTY:
         selector = quote(json.dumps({"event_data.value": text}))
@@ -430,6 +434,7 @@ def test_patterns_that_take_for_ever_are_stopped_and_hold_nobody_up(hurried_serv
     assert any("$text" in problem["detail"] for problem in stopped)
 
 
+@pytest.mark.slow
 def test_a_pattern_that_cannot_be_interrupted_costs_its_process_only(hurried_server):
     with ThreadPoolExecutor(2) as threads:  # all processes have begun
         assert all(threads.map(lambda _: hurried_server.get("events/count"), range(8)))
@@ -477,6 +482,7 @@ def test_more_questions_than_places_are_answered_or_told_to_come_back(hurried_se
             assert int(reply.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.slow
 def test_a_scan_beyond_its_budget_is_told_what_to_narrow(tmp_path):
     """It would take a third of a minute; what is found by an index takes nothing of three seconds."""
     events = [{"_id": f"e{number}", "event_data": {"message": "a" * 200}} for number in range(20_000)]

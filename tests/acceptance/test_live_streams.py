@@ -32,6 +32,7 @@ def see_all(watchers, acknowledged, seconds=PATIENCE):
         assert watcher.missed == 0
 
 
+@pytest.mark.slow
 def test_the_past_then_what_comes_as_curl_sees_it(tmp_path):
     with running_server(tmp_path) as server:
         server.post("event", {"event_id": "one", "log_level": "ERROR"})
@@ -50,6 +51,7 @@ def test_the_past_then_what_comes_as_curl_sees_it(tmp_path):
         assert server.request("HEAD", "events/stream").status == 200
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_started_again_shows_all_of_it_once(tmp_path):
     with running_server(tmp_path) as server, contextlib.ExitStack() as watching:
         watchers = [watching.enter_context(Watcher([server])) for _ in range(5)]
@@ -75,6 +77,7 @@ def test_a_server_that_stops_says_so_and_waits_for_no_stream(tmp_path):
         assert watcher.ends[0] == "The server stops."
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_stopped_costs_the_others_nothing(tmp_path):
     large = [{"event_data": "x" * 100_000} for _ in range(100)]
     with (
@@ -92,6 +95,7 @@ def test_a_reader_that_has_stopped_costs_the_others_nothing(tmp_path):
         assert server.get("health")["healthy"]
 
 
+@pytest.mark.slow
 def test_a_page_of_the_lab_watches_with_what_browsers_have(tmp_path):
     """EventSource connects again by itself, with the id of the last event."""
     watch = """url => {

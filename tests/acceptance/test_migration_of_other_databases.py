@@ -146,6 +146,7 @@ class TestNames:
             assert done.returncode in (1, 2)
             assert "secret77" not in done.stdout + done.stderr
 
+    @pytest.mark.slow
     def test_a_server_that_does_not_answer_is_an_error_and_no_migration(self, tool):
         url = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200"
         for action in ("--check-version", "--backup-only", "--validate-schema", "--dry-run"):
@@ -153,6 +154,7 @@ class TestNames:
             assert done.returncode == 1, action
             assert "No MongoDB server answers" in done.stderr
 
+    @pytest.mark.slow
     def test_a_collection_that_has_another_name_is_migrated_when_it_is_named(self, tool, mongo_server):
         with closing(connect(mongo_server.url)) as client:
             client["madsci_events"]["madsci_events"].insert_one(

@@ -127,6 +127,7 @@ def test_the_commands_and_the_refusal_are_those_of_the_document():
     assert all(line in lines for line in REFUSAL.splitlines())
 
 
+@pytest.mark.slow
 def test_an_old_database_is_refused_migrated_and_served(lab):
     refused = lab.server()
     assert refused.launch().wait(60) == 1
@@ -167,6 +168,7 @@ def test_an_old_database_is_refused_migrated_and_served(lab):
 MANAGER_ID = "01M84HX35TQK31S9TKPTJ9VS1M"
 
 
+@pytest.mark.slow
 def test_every_command_of_the_document_does_what_it_says(lab):
     before = lab.content()
     assert lab.run(COMMANDS["check in Docker"]).returncode == 1
@@ -212,6 +214,7 @@ def test_a_wrong_flag_never_touches_the_database(lab):
     assert lab.made_backups() == []
 
 
+@pytest.mark.slow
 def test_underscores_and_values_are_taken_as_earlier_releases_did(lab):
     command = f"{TOOL} --db_url {lab.url} --database madsci_events"
     assert lab.run(command, "--check_version", "true").returncode == 1
@@ -247,6 +250,7 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(lab):
     assert lab.content() == before
 
 
+@pytest.mark.slow
 def test_a_second_migration_and_a_running_server_are_in_the_way(lab):
     assert turns.hold(lab.database, "exclusive", "somebody", 60)
     refused = lab.run(COMMANDS["migrate"])
@@ -271,6 +275,7 @@ def test_a_second_migration_and_a_running_server_are_in_the_way(lab):
     assert lab.run(COMMANDS["migrate"]).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_version_that_cannot_be_read_is_not_taken_for_a_fresh_database(lab):
     assert lab.run(COMMANDS["migrate"]).returncode == 0
     lab.database["schema_versions"].update_many({}, {"$set": {"version": 2}})
@@ -290,6 +295,7 @@ def test_a_newer_database_is_left_alone(lab):
     assert "newer than 2.1.0" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_lab_that_says_version_1_sees_the_lines_of_the_document_and_its_commands_work(lab):
     """So do databases that releases 0.7 and 0.8 made."""
     lab.database["schema_versions"].insert_one(
@@ -320,6 +326,7 @@ def test_a_lab_that_says_version_1_sees_the_lines_of_the_document_and_its_comman
     assert "ABORTED" not in restored.stdout + restored.stderr
 
 
+@pytest.mark.slow
 def test_what_an_earlier_release_writes_after_the_migration_is_noticed_and_mended(lab):
     assert lab.run(COMMANDS["migrate"]).returncode == 0
     late = {
@@ -349,6 +356,7 @@ def test_what_an_earlier_release_writes_after_the_migration_is_noticed_and_mende
     assert "no migration is needed" in lab.run(COMMANDS["migrate"]).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_migration_that_is_asked_to_end_is_undone_and_says_so(empty_lab, number):

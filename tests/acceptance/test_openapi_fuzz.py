@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from support.behind_middleware import MARK
-from support.server import ServerProcess, running_server
+from support.server import ServerProcess
+
+pytestmark = pytest.mark.slow
 
 TESTS = Path(__file__).resolve().parents[1]
 REPEATABLE = ["--generation-deterministic"] if os.environ.get("CI") else []
@@ -57,14 +59,6 @@ def run_schemathesis(server, *arguments):
     assert int(tested[1]) > 0
 
 
-def test_a_few_examples_of_each_operation(tmp_path):
-    with running_server(tmp_path) as server:
-        run_schemathesis(
-            server, "--max-examples=10", "--phases=examples,coverage,fuzzing", "--no-shrink"
-        )
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_examples_of_each_operation(fuzzed, request):
     """``--examples 1500`` takes half an hour."""
@@ -74,7 +68,6 @@ def test_examples_of_each_operation(fuzzed, request):
     )
 
 
-@pytest.mark.slow
 def test_operations_one_after_another(fuzzed):
     """What one reply says is used in the next request."""
     run_schemathesis(fuzzed, "--max-examples=100", "--phases=stateful", "--no-shrink")

@@ -251,6 +251,7 @@ def test_a_page_of_a_configured_origin_reads_the_cursor_of_the_next_page(opened,
     assert Lab(opened).visit(page, f"http://{FOREIGN_NAME}:{port}/", script)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITES)
 def test_a_page_of_the_server_itself_may_do_everything(closed, page, name):
     lab = Lab(closed)

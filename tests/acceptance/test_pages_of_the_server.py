@@ -70,6 +70,7 @@ def test_operations_are_shown_and_succeed_when_they_are_tried(page, url):
     assert foreign(page, url) == []
 
 
+@pytest.mark.slow
 def test_the_reference_page_asks_no_foreign_host(page, url):
     page.goto(f"{url}redoc")
     page.get_by_text("Get one event").first.wait_for(state="attached")

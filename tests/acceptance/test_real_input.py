@@ -134,6 +134,7 @@ def test_a_time_range_comes_back_in_order(loaded):
     assert [event["_id"] for event in server.query(selector)] == expected(chosen)
 
 
+@pytest.mark.slow
 def test_a_time_range_comes_back_by_get_events_and_its_cursor(loaded):
     server, sent, _ = loaded
     times = sorted(map(moment_of, sent))

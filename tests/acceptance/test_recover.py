@@ -54,6 +54,7 @@ def run(server: ServerProcess, command: list[str]) -> subprocess.CompletedProces
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_a_damaged_file_goes_on_after_the_command_it_advises(tmp_path):
     server = ServerProcess(tmp_path).start()
     send(server, 0, 400)
@@ -74,6 +75,7 @@ def test_a_server_that_refuses_a_damaged_file_goes_on_after_the_command_it_advis
         server.stop()
 
 
+@pytest.mark.slow
 def test_what_a_start_with_a_damaged_log_leaves_out_is_saved_by_the_command_it_prints(tmp_path):
     """The server was killed, its log damaged amid, and it took new events before anybody looked."""
     server = ServerProcess(tmp_path).start()

@@ -181,6 +181,7 @@ def test_endless_heads_take_no_memory(server):
     assert sender.peak - before < 60
 
 
+@pytest.mark.slow
 def test_slow_heads_and_idle_connections_are_closed(server):
     with sending(server):
         slow = [open_socket(server, b"GET /health HT") for _ in range(200)]
@@ -203,6 +204,7 @@ def test_stalled_bodies_shut_nobody_out_and_are_dropped(server):
                 assert answer(one).startswith((b"HTTP/1.1 408", b"HTTP/1.1 503"))
 
 
+@pytest.mark.slow
 def test_a_reader_that_stops_is_closed(server):
     server.post("events", [{"event_data": "x" * 100_000} for _ in range(100)])
     question = b"GET /events?number=100 HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -216,6 +218,7 @@ def test_a_reader_that_stops_is_closed(server):
                 assert len(answer(one)) < 10_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [b"{}\n" * 1_000_000, b"[" + b"{}," * 1_000_000 + b"{}]", b" " * 67_000_000, b"{}" * 30_000_000],
@@ -281,6 +284,7 @@ def test_with_few_open_files_two_thousand_idle_connections_shut_nobody_out(tmp_p
         server.stop()
 
 
+@pytest.mark.slow
 def test_batches_beside_other_senders_are_not_turned_away(tmp_path):
     body = b'{"event_data":{"message":"one of many"}}\n' * 5_000
     with running_server(tmp_path, EVENT_INGEST_QUEUE_EVENTS="6000") as server:

@@ -75,6 +75,7 @@ def test_a_wrong_setting_is_answered_by_its_name_value_and_remedy(tmp_path):
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_password_in_the_database_url_is_shown_nowhere(tmp_path):
     server = ServerProcess(tmp_path, EVENT_DB_URL="mongodb://lab:s3cret@db.invalid/events")
     assert server.launch().wait(30) == 1

@@ -64,6 +64,7 @@ class Watcher(threading.Thread):
         return self.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["kill", "stop"])
 def test_a_server_that_ends_and_comes_again_leaves_no_gap_and_no_repetition(tmp_path, end):
     server = ServerProcess(tmp_path).start()
@@ -84,6 +85,7 @@ def test_a_server_that_ends_and_comes_again_leaves_no_gap_and_no_repetition(tmp_
         server.stop()
 
 
+@pytest.mark.slow
 def test_a_server_killed_amid_a_long_history_goes_on_with_it(tmp_path):
     server = ServerProcess(tmp_path).start()
     try:
@@ -176,6 +178,7 @@ def test_asynchronous_programs_watch_beside_their_other_work(server):
         assert asyncio.run(run(client)) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_the_terminal_view_shows_what_matches_and_survives_its_server(tmp_path):
     server = ServerProcess(tmp_path).start()
     flags = ["--level", "warning", "--text", "Plate", "--since", "1h"]

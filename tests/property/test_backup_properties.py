@@ -84,6 +84,7 @@ def mongo_client(mongo_url):
         yield client
 
 
+@pytest.mark.slow
 @some
 @given(st.lists(events, min_size=1, max_size=8), st.lists(values, max_size=8))
 def test_a_restored_mongodb_database_holds_the_same_events(mongo_url, mongo_client, listed, data):

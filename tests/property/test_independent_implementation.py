@@ -379,6 +379,7 @@ questions = document_selectors.filter(lambda selector: "$regularExpression" not 
 """montydb has no extended JSON."""
 
 
+@pytest.mark.slow
 @without_looking_for_less
 @given(questions, st.lists(plain_documents, min_size=1, max_size=4))
 def test_it_agrees_about_every_question_but_for_the_known_differences(selector, documents):
@@ -397,6 +398,7 @@ def test_it_confirms_what_our_corpora_expect_but_for_the_known_differences():
     assert confirmed > 0.7 * sum(len(case["docs"]) for case in CORPUS)
 
 
+@pytest.mark.slow
 def test_most_random_questions_lie_outside_the_known_differences():
     """So that the table cannot grow until nothing is compared any more."""
     compared: list[bool] = []
@@ -414,6 +416,7 @@ def test_most_random_questions_lie_outside_the_known_differences():
     assert sum(one is True for one in compared) > 0.08 * len(compared)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", DIFFERENCES, ids=lambda row: row.source.rsplit("/", 2)[-2])
 def test_each_known_difference_is_still_there(row):
     assert differing(row.selector, row.document) == [row]

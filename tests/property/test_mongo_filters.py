@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from madsci.event_manager.stores.mongo.compile import compile_selector
 from support.questions import events, selectors
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(events, min_size=1, max_size=6), st.lists(selectors, min_size=1, max_size=10))
 def test_the_filter_finds_what_the_selector_means(listed, questions):

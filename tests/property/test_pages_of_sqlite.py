@@ -102,6 +102,7 @@ sorts = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(
     deadline=None,
     max_examples=60,

@@ -6,6 +6,7 @@ import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def test_a_run_does_what_each_events_rule_says_and_a_second_one_nothing(events, 
             assert content(store) == after
 
 
+@pytest.mark.slow
 @slow_to_open
 @given(histories(), policies, st.integers(1, 4), days)
 def test_no_request_deletes_what_is_held_or_not_archived(events, chosen, batch, older_than):

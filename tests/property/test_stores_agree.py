@@ -81,6 +81,7 @@ def test_matcher_and_stores_agree_about_every_question(mongo, listed, questions)
                 assert found == expected, (store.engine, question)
 
 
+@pytest.mark.slow
 @slow_to_open
 @given(st.lists(events, min_size=1, max_size=8), st.lists(selectors, min_size=1, max_size=5), orders)
 def test_stores_agree_about_every_order_page_and_count(mongo, listed, questions, order):
@@ -101,6 +102,7 @@ def test_stores_agree_about_every_order_page_and_count(mongo, listed, questions,
                     assert all(one == counts[0] for one in counts), (question, grouping, buckets)
 
 
+@pytest.mark.slow
 @slow_to_open
 @given(st.lists(events, min_size=1, max_size=8), orders)
 def test_the_json_of_events_is_the_same_from_every_store(mongo, listed, order):
@@ -165,6 +167,7 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unknown_member", [False, True], ids=["fast path", "patient path"])
 @slow_to_open
 @given(listed=st.lists(json_values, min_size=1, max_size=10), ascii_only=st.booleans())

@@ -114,6 +114,7 @@ class TestHealthCheck:
             assert check(url.replace("127.0.0.1", "0.0.0.0")) == 0
         assert check(url) != 0
 
+    @pytest.mark.slow
     def test_tells_a_server_that_cannot_use_its_database(self, check, tmp_path, mongo_server):
         impatient = mongo_server.url + "?serverSelectionTimeoutMS=500"
         with running_server(tmp_path, EVENT_DB_URL=impatient) as server:

@@ -160,6 +160,7 @@ def run_without(hidden, question, peer):
     return run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_what_is_not_installed_is_done_without_or_named(peer):
     assert "polars.dataframe" in run_without(["pandas"], "type(client.to_dataframe())", peer)
     assert "pip install pandas" in run_without(["pandas", "polars"], "client.to_dataframe()", peer)

@@ -78,6 +78,7 @@ def test_one_or_two_handlers_at_any_place_of_an_append_lose_nothing(spool):
     assert spool.last_trouble is None
 
 
+@pytest.mark.slow
 def test_a_handler_at_any_place_of_the_very_first_append_loses_nothing(tmp_path):
     place = passed = 1
     while place <= passed:
@@ -105,6 +106,7 @@ def test_an_exception_out_of_a_handler_leaves_what_was_written_whole(spool):
     assert spool.stats().lost == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1_200, 4_000])
 def test_handlers_at_any_place_while_the_spool_is_full_are_all_accounted_for(tmp_path, limit):
     spool = Spool(tmp_path / "spool", SpoolSettings(fsync="none", max_bytes=limit))
@@ -123,6 +125,7 @@ def test_handlers_at_any_place_while_the_spool_is_full_are_all_accounted_for(tmp
     spool.rest()
 
 
+@pytest.mark.slow
 def test_what_a_finalizer_appends_amid_reading_and_settling_is_counted(tmp_path):
     """The garbage collector runs a driver's ``__del__``, which logs, amid whatever a thread does."""
     place, passed = random.randrange(1, 4), 3

@@ -66,6 +66,7 @@ def places_of_a_first_call(make_robot) -> int:
     return places
 
 
+@pytest.mark.slow
 def test_a_handler_that_logs_may_come_at_any_place_of_a_log_call(make_robot):
     robot, arrived = make_robot()
     robot.log()
@@ -131,6 +132,7 @@ def test_the_very_first_log_call_may_be_interrupted(make_robot):
         robot.client.close()
 
 
+@pytest.mark.slow
 def test_a_handler_may_wait_for_the_server_and_close_the_client(make_robot):
     places = places_of_a_first_call(make_robot)
     for place in range(1, places + 1, max(places // 60, 1)):

@@ -81,6 +81,7 @@ def test_of_an_event_that_was_logged_again_the_last_line_counts(log):
     assert len(found) == 2999
 
 
+@pytest.mark.slow
 def test_a_question_for_few_keeps_few(tmp_path):
     path = tmp_path / "a.log"
     make(path, range(6_000))

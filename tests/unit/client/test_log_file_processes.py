@@ -36,6 +36,7 @@ def folder(tmp_path):
     return tmp_path / "logs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("method", METHODS)
 def test_rotation_by_size_loses_no_line_of_any_process(folder, method, compressed):
@@ -48,6 +49,7 @@ def test_rotation_by_size_loses_no_line_of_any_process(folder, method, compresse
         assert len(list(folder.glob("*.gz"))) > 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compressed", [True, False])
 def test_rotation_by_time_loses_no_line_and_makes_one_file_a_period(folder, compressed):
     settings = {**BY_TIME, "log_compression_enabled": compressed}

@@ -140,6 +140,7 @@ def test_values_of_real_size_arrive_whole(value, expected):
     assert to_jsonable({"value": value, "plate": "P7"}) == {"value": expected, "plate": "P7"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value",
     [

@@ -88,6 +88,7 @@ def test_what_is_to_wait_for_the_morning_waits(desk):
     assert len(desk.post.taken) == 1
 
 
+@pytest.mark.slow
 def test_after_an_hour_without_a_mail_server_everything_is_delivered_and_few_tries_were_made(desk):
     desk.post.failure = DeliveryError("The mail server said nothing for 15 s.")
     decide(desk.store, *(notice(number, f"p{number}") for number in range(300)))

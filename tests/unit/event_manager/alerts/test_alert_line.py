@@ -277,6 +277,7 @@ def test_no_pause_and_no_end_comes_from_setting_the_clock(office, years):
     assert len(office.post.taken) == 2
 
 
+@pytest.mark.slow
 def test_three_days_after_it_was_decided_it_is_given_up_with_the_last_reason(office):
     office.post.failure = SILENT
     office.decide(notice(1), *(notice(number, "ben") for number in range(2, 150)))

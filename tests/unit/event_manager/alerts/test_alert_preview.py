@@ -85,6 +85,7 @@ def of_rule(rule: AlertRule, events: list[StoredEvent]) -> list[StoredEvent]:
     return [one for one in events if (one.event_type == "node_status_update") == is_absence]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [STUCK, SILENT], ids=["stuck", "absence"])
 def test_thirty_healthy_days_alert_nobody(rule):
     events = of_rule(rule, lab(30))

@@ -48,6 +48,7 @@ def making(request, database):
     return MakingHere(database.upkeep) if request.param == "here" else MakingBeside(database.place)
 
 
+@pytest.mark.slow
 def test_all_events_are_copied_and_read_back(database, making, part):
     seen = []
     made = making.make(part, lambda *what: seen.append(what))

@@ -223,6 +223,7 @@ def test_what_was_deleted_before_it_was_read_is_counted():
     with_lab(test)
 
 
+@pytest.mark.slow
 def test_a_slow_reader_is_shown_the_rest_at_his_pace_and_holds_up_nobody():
     large = json.dumps("x" * (MOST_BYTES // 10))
 

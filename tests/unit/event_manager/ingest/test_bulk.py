@@ -272,6 +272,7 @@ def array(items: list[bytes]) -> bytes:
     return b"[" + b",".join(items) + b"]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("form", "item"),
     [(lines, b"{}"), (array, b"{}"), (lines, b"7"), (array, b"7"), (lines, b'{"x":1}')],

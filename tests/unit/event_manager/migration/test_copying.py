@@ -74,6 +74,7 @@ def interrupted(source, target, mark) -> None:
         copy_events(source, target, mark, away)
 
 
+@pytest.mark.slow
 def test_there_and_back_every_event_is_the_same(stores, tmp_path):
     stores["sqlite"].append(events())
     there = copy_events(stores["sqlite"], stores["mongodb"], tmp_path / "mark.json", unseen)

@@ -212,6 +212,7 @@ def test_what_an_earlier_release_writes_after_the_migration_is_noticed_and_mende
     assert collection.found()["late"]["event_timestamp"] == NOON_IN_UTC
 
 
+@pytest.mark.slow
 def test_what_has_no_room_as_text_is_kept_aside_as_it_was(collection):
     odd = old("frame", event_data={"pixels": bytes(13_000_000)})
     collection.write(odd, old("a"))
@@ -275,6 +276,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.text("abc~\0", max_size=3) | st.integers(0, 50) | st.none() | st.just(OBJECT_ID),

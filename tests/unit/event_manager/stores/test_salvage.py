@@ -97,6 +97,7 @@ WITHOUT_LOSS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whole", "live"])
 @pytest.mark.parametrize("damage", WITHOUT_LOSS.values(), ids=WITHOUT_LOSS)
 def test_a_destroyed_first_page_costs_no_event(files, name, damage, tmp_path):
@@ -139,6 +140,7 @@ def test_the_first_page_and_the_indexes_may_go_together(files, tmp_path):
     assert outcome.events == files["whole"].events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whole", "live"])
 def test_each_page_alone_may_be_destroyed(files, name, tmp_path):
     """Leaves, overflow pages, interior pages, maps of pages, free pages: some of them."""
@@ -174,6 +176,7 @@ CUTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["whole", "live"])
 @pytest.mark.parametrize("damage", CUTS.values(), ids=CUTS)
 def test_what_is_left_of_a_cut_file_is_saved_and_the_rest_is_named(files, name, damage, tmp_path):
@@ -194,6 +197,7 @@ LOG_WITHOUT_LOSS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", LOG_WITHOUT_LOSS.values(), ids=LOG_WITHOUT_LOSS)
 def test_what_surrounds_the_pages_of_a_log_may_be_destroyed(files, damage, tmp_path):
     outcome = recovered(files["live"], damage, tmp_path)
@@ -210,6 +214,7 @@ LOG_DAMAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", LOG_DAMAGES.values(), ids=LOG_DAMAGES)
 def test_frames_behind_a_damage_of_the_log_are_saved_and_what_is_gone_is_told(files, damage, tmp_path):
     recovered(files["live"], damage, tmp_path).check(state_it_had)
@@ -250,6 +255,7 @@ def test_a_log_that_was_set_aside_at_a_start_is_saved_too(files, tmp_path):
     assert salvaged.counts[TroubleKind.MISSING] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_files_of_earlier_versions_are_saved_without_checksums(files, version, tmp_path):
     base = of_schema(version, files["whole"], tmp_path / "old.db")
@@ -278,6 +284,7 @@ def test_an_event_whose_row_is_damaged_is_not_saved_and_can_be_read_in_the_list(
     assert str(place // PAGE + 1) in trouble["place"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trial", range(20))
 def test_random_damage(files, trial, tmp_path):
     check_random(files, trial, tmp_path)

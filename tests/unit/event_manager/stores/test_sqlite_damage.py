@@ -97,6 +97,7 @@ def named(store: SqliteStore) -> list[int]:
     return quarantine.listed(store._writer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", DAMAGES)
 def test_one_damaged_event_of_a_thousand_is_named_and_all_others_are_answered(store, what, caplog):
     damage(store, what, 500)

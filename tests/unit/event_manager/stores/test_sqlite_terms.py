@@ -90,6 +90,7 @@ id_selectors = (
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(events_with_ids | events, min_size=1, max_size=5),
@@ -104,6 +105,7 @@ def test_the_index_lists_every_event_that_matches(kept, questions):
             assert found <= listed(kept, match), question
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(events_with_ids, min_size=1, max_size=6),

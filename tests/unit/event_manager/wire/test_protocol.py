@@ -450,6 +450,7 @@ def test_a_malformed_request_does_not_take_the_answers_before_it(run):
 # -- Half a connection -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("requests", [1, 3])
 @pytest.mark.parametrize("seconds", [0, 0.7])
 def test_a_client_that_closed_its_side_is_answered(run, requests, seconds):
