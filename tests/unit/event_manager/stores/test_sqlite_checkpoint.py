@@ -184,7 +184,7 @@ def test_commits_are_made_at_the_pace_of_a_slow_disk_that_nobody_else_holds_up(s
     pauses: list[float] = []
     monkeypatch.setattr(checkpoint.time, "sleep", pauses.append)
     log = store._checkpointer
-    log._pages_per_second, log._committed_at = 100.0, checkpoint.time.monotonic()
+    log._many, log._many_took, log._committed_at = 100, 1.0, checkpoint.time.monotonic()
     log._pages_before = log._limit * 6
     log._keep_pace(log._limit * 6 + 10)
     log.is_held, log._pages_before = True, log._limit * 6
@@ -193,3 +193,14 @@ def test_commits_are_made_at_the_pace_of_a_slow_disk_that_nobody_else_holds_up(s
     log._keep_pace(20)
     assert len(pauses) == 1
     assert 0.1 < pauses[0] <= 0.2
+
+
+def test_a_disk_that_copies_nothing_at_all_just_now_is_waited_for(store, monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr(checkpoint.time, "sleep", pauses.append)
+    log = store._checkpointer
+    log._many, log._many_took, log._committed_at = 100, 0.01, checkpoint.time.monotonic()
+    log._began = checkpoint.time.monotonic() - 3.0
+    log._pages_before = log._limit * 6
+    log._keep_pace(log._limit * 6 + 10)
+    assert 0.5 < pauses[0] <= 0.7

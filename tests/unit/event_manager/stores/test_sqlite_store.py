@@ -361,19 +361,21 @@ class TestFaults:
 
 
 class TestCheckpoint:
-    def test_the_log_stays_short_under_sustained_appends(self, path, open_store, monkeypatch):
+    @pytest.mark.parametrize("size", [5, 80])
+    def test_the_log_stays_short_under_sustained_appends(self, path, open_store, monkeypatch, size):
+        """Of small ones, and of large ones, each of which is a good part of what the log may have."""
         monkeypatch.setattr(checkpoint, "CHECKPOINT_PAGES", 100)
         store = open_store()
         log = Path(f"{path}-wal")
         longest = 0
-        for number in range(800):
-            store.append(crowd(str(number), 10, '"' + "x" * 3_000 + '"'))
+        for number in range(6_400 // size):
+            store.append(crowd(str(number), size, '"' + "x" * 3_000 + '"'))
             longest = max(longest, log.stat().st_size)
-        assert path.stat().st_size > 20_000_000
-        assert longest < 2_500 * (PAGE + 24)  # on a machine that has much else to do, too
+        assert path.stat().st_size > 16_000_000
+        assert longest < 1_500 * (PAGE + 24)  # on a machine that has much else to do, too
         store.close()
         again = open_store()
-        assert again.count() == 8_000
+        assert again.count() == 6_400
         again.close()
 
     def test_the_log_is_copied_into_the_file_beside_the_writer(self, path, open_store, monkeypatch):

@@ -39,7 +39,8 @@ _FEWEST_PAGES: Final = 250
 _SHARE_OF_FREE: Final = 8
 """The log takes at most one of so many parts of what is free, before it is copied."""
 _FINISHED_BY_WRITER: Final = 4
-"""The writer copies at most one of so many parts of the limit; the thread goes again for more."""
+"""The writer copies at most one of so many parts of the limit, or of a log that is longer: large
+appends, each of which is more, would keep that from starting again. The thread goes again for more."""
 _AGAIN: Final = 8
 """The log is copied again when it has grown by one of so many parts of the limit."""
 _CUT_AT_ONCE: Final = 2_000
@@ -80,8 +81,11 @@ class Checkpointer:
         self._copied: int | None = None
         """Pages of the log that the thread has copied, where it has left the last few to the writer."""
         self._in_file = 0
-        self._pages_per_second = float("inf")
-        """Pages of the log that the thread has copied in a second, when it copied many last."""
+        self._many = float("inf")
+        self._many_took = 0.0
+        """Pages of the log, and the seconds in which they were copied, when many were last."""
+        self._began: float | None = None
+        """Since when the log is being copied."""
         self._committed_at = 0.0
         self._pages_before = 0
         self._measured_at = 0
@@ -178,9 +182,15 @@ class Checkpointer:
         added, self._pages_before = pages - self._pages_before, pages
         if pages >= _PACED * self._limit and added > 0 and not self.is_held:
             # At half the pace of the copying, so that this catches up.
-            due = self._committed_at + 2 * added / self._pages_per_second
+            due = self._committed_at + 2 * added * self._seconds_a_page()
             time.sleep(min(max(0.0, due - time.monotonic()), _LONGEST_PAUSE))
         self._committed_at = time.monotonic()
+
+    def _seconds_a_page(self) -> float:
+        """Return how long it takes to copy a page, by the last time or, if that is longer, by now."""
+        began = self._began
+        takes = 0.0 if began is None else time.monotonic() - began
+        return max(self._many_took, takes) / self._many
 
     def measure(self, writer: apsw.Connection) -> None:
         """Look at the room on the disk, and fit the length of the log to it.
@@ -219,18 +229,21 @@ class Checkpointer:
         """
         try:
             with self._opened() as connection:
-                began = time.monotonic()
+                self._began = began = time.monotonic()
                 copied = self._copy(connection, apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:  # the file has gone, or there are too many open
             self._note(error)
             return None
+        finally:
+            self._began = None
+        took = time.monotonic() - began
         if copied is None:
             return None
         in_log, in_file = copied
         fresh = in_file - (self._in_file if in_file >= self._in_file else 0)
         self._in_file = in_file
-        if self._is_much(fresh):
-            self._pages_per_second = fresh / max(time.monotonic() - began, 0.001)
+        if fresh > self._limit // _FINISHED_BY_WRITER:
+            self._many, self._many_took = fresh, took
         # Those who read for a moment, and each commit while it is made, are met anywhere: they go on.
         self.is_held = in_file < in_log and not fresh
         return None if self.is_held or self._is_much(in_log - in_file) else in_file
@@ -318,4 +331,4 @@ class Checkpointer:
             _logger.warning("%s", sentence)
 
     def _is_much(self, pages: int) -> bool:
-        return pages > self._limit // _FINISHED_BY_WRITER
+        return pages > max(self._limit, self._pages) // _FINISHED_BY_WRITER
