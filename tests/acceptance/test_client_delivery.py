@@ -173,7 +173,7 @@ class Clients:
         return [path.name for path in self.directory.glob("spool/*/*.events")]
 
 
-@pytest.fixture(params=["in batches", "one by one"])
+@pytest.fixture(params=["in batches", pytest.param("one by one", marks=pytest.mark.slow)])
 def server(tmp_path, request) -> Iterator[ServerProcess]:
     """An Event Manager that is not started yet; in half of the tests it knows POST /event only."""
     server = ServerProcess(tmp_path)
@@ -239,7 +239,6 @@ def start_helper_until_delivered(clients: Clients, count_now) -> None:
     wait_until(lambda: count_now() >= expected, "what the dead left behind", seconds=100)
 
 
-@pytest.mark.slow
 def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count):
     clients.url = server.address
     clients.start("a", count)
@@ -250,7 +249,6 @@ def test_a_server_that_starts_at_the_end_gets_everything(server, clients, count)
     assert clients.waiting_files() == []
 
 
-@pytest.mark.slow
 def test_kill_9_of_the_server_in_the_burst_costs_nothing(server, clients, count):
     kills = 1 if count == FEW else 10
     server.start()
@@ -280,7 +278,6 @@ def kill_clients_at_random(clients: Clients, count: int, lives: range, seed: int
         clients.kill(process)
 
 
-@pytest.mark.slow
 def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, count):
     count, kills = (FEW, 2) if count == FEW else (count // 4, 8)
     server.start()
@@ -292,7 +289,6 @@ def test_kill_9_of_the_client_loses_no_call_that_had_returned(server, clients, c
     assert clients.waiting_files() == []
 
 
-@pytest.mark.slow
 def test_kill_9_of_both_loses_no_call_that_had_returned(server, clients, count):
     count, kills = (FEW, 2) if count == FEW else (count // 4, 8)
     server.start()
@@ -311,7 +307,6 @@ def test_kill_9_of_both_loses_no_call_that_had_returned(server, clients, count):
     assert clients.waiting_files() == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("has_batches", [True, False])
 @pytest.mark.parametrize("moods", [(500, 503, 429), (CUT_BEFORE, CUT_AFTER), (HANG,)])
 def test_bad_moods_of_a_server_cost_nothing(clients, count, has_batches, moods):
@@ -331,7 +326,6 @@ def test_bad_moods_of_a_server_cost_nothing(clients, count, has_batches, moods):
         assert_delivered(arrived(peer), {"a": list(range(count))})
 
 
-@pytest.mark.slow
 def test_eight_threads_in_four_processes_of_one_name_stay_in_order(server, clients, count):
     server.start()
     clients.url = server.address
@@ -344,7 +338,6 @@ def test_eight_threads_in_four_processes_of_one_name_stay_in_order(server, clien
     assert_delivered(there, clients.returned())
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.parametrize("is_down", [False, True])
 def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, count, is_down):
@@ -361,7 +354,6 @@ def test_a_fork_in_the_middle_sends_what_each_has_logged_once(server, clients, c
     assert total(there) == count
 
 
-@pytest.mark.slow
 def test_a_clock_that_is_set_back_changes_no_order(server, clients, count):
     server.start()
     clients.url = server.address
