@@ -15,7 +15,8 @@ from support.server import ServerProcess
 class Load:
     """Threads that send events, single and in bulk, and remember which were acknowledged.
 
-    ``name`` begins the ids of the events; ``pause`` is the rest of each thread between two requests.
+    ``name`` begins the ids of the events; ``pause`` is the rest of each thread between two requests;
+    every second thread sends ``size`` at once.
     With ``repeats`` each request is sent once more, and one of ten events is an alert then.
     """
 
@@ -27,11 +28,13 @@ class Load:
         pause: float = 0.0,
         *,
         repeats: bool = False,
+        size: int = 50,
     ) -> None:
         self.server = server
         self.name = name
         self.pause = pause
         self.repeats = repeats
+        self.size = size
         self.acknowledged: list[str] = []
         self.sent: set[str] = set()
         self.raised: list[str] = []
@@ -55,7 +58,7 @@ class Load:
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
         count = 0
         while not self._stopping.is_set():
-            size = 1 if number % 2 else 50
+            size = 1 if number % 2 else self.size
             ids = [f"{self.name}{number}-{count + index}" for index in range(size)]
             count += size
             self.sent.update(ids)
