@@ -128,10 +128,7 @@ def _signs(selector: Selector) -> list[_Place | float] | None:
     if isinstance(selector, Or):
         parts = [_signs(part) for part in selector.parts]
         return None if None in parts else [sign for part in parts if part for sign in part]
-    if isinstance(selector, And):
-        known = [signs for part in conjuncts(selector) if (signs := _signs(part)) is not None]
-        return min(known, key=_weight, default=None)
-    return None
+    return _split(selector)[0] if isinstance(selector, And) else None
 
 
 def _places(path: Path, values: Iterable[Any]) -> list[_Place | float] | None:
