@@ -10,7 +10,6 @@ from madsci.common.errors import QueryTimeoutError
 from madsci.common.types.alert_rules import RuleKind
 from madsci.event_manager.alerts.acts import Act, acts_in
 from madsci.event_manager.alerts.desk import Desk
-from madsci.event_manager.alerts.identity import group_of, key_of
 from madsci.event_manager.alerts.kinds import KINDS
 from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.life import Life, Recipients
@@ -20,6 +19,7 @@ from madsci.event_manager.alerts.rule import Rule
 from madsci.event_manager.alerts.rulebook import Rulebook, SeenEvent
 from madsci.event_manager.feed.follower import Conclusion, Kept
 from madsci.event_manager.model.feed import Entry
+from madsci.event_manager.model.identity import group_of, key_of
 from madsci.event_manager.model.matcher import matches
 
 _logger = logging.getLogger(__name__)

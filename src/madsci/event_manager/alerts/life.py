@@ -13,11 +13,11 @@ from madsci.common.ids import ulid_of
 from madsci.common.types.log_level import EventLogLevel
 from madsci.event_manager.alerts.acts import Act, Deed
 from madsci.event_manager.alerts.desk import Desk
-from madsci.event_manager.alerts.identity import key_of
 from madsci.event_manager.alerts.moment import Moment
 from madsci.event_manager.alerts.notice import Notice, Occasion
 from madsci.event_manager.alerts.records import EVENTS_KEPT, Alert, AlertState, GroupState
 from madsci.event_manager.alerts.rule import Rule, microseconds
+from madsci.event_manager.model.identity import key_of
 from madsci.event_manager.model.stored_event import StoredEvent, decode_json, encode_json
 
 _TOLD_ONE_BY_ONE: Final = 10

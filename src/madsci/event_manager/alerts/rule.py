@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from madsci.common.errors import InvalidInputError, MadsciError
 from madsci.common.nearest import did_you_mean
 from madsci.common.types.alert_rules import AlertRule, RuleKind
-from madsci.event_manager.alerts.identity import Identity, identity
+from madsci.event_manager.model.identity import Identity, identity
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 

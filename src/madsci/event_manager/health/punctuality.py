@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from madsci.common.lengths import duration
-from madsci.event_manager.alerts.identity import who
 from madsci.event_manager.health.conditions import Finding
+from madsci.event_manager.model.identity import who
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
 _OFF: Final = 300_000_000

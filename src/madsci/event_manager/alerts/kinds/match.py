@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from madsci.common.types.log_level import EventLogLevel
-from madsci.event_manager.alerts.identity import Identity, identity, who
 from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.life import Firing
 from madsci.event_manager.alerts.records import GroupState
+from madsci.event_manager.model.identity import Identity, identity, who
 
 _MESSAGE: Final = identity("message")
 

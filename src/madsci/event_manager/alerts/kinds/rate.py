@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from madsci.common.lengths import duration
-from madsci.event_manager.alerts.identity import who
 from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.life import Firing
 from madsci.event_manager.alerts.records import GroupState
+from madsci.event_manager.model.identity import who
 
 
 class Rate:

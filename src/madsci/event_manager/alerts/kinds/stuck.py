@@ -6,11 +6,11 @@ import math
 from typing import Final
 
 from madsci.common.lengths import duration
-from madsci.event_manager.alerts.identity import group_of, key_of
 from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.kinds.unfinished import LONGEST, begin, unended
 from madsci.event_manager.alerts.records import GroupState
 from madsci.event_manager.alerts.rule import Rule
+from madsci.event_manager.model.identity import group_of, key_of
 from madsci.event_manager.model.stored_event import decode_json, encode_json
 
 _LAST: Final = 200

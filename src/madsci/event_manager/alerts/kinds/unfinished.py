@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from madsci.common.lengths import duration
-from madsci.event_manager.alerts.identity import who
 from madsci.event_manager.alerts.kinds.kind import Case, Sight
 from madsci.event_manager.alerts.kinds.match import said
 from madsci.event_manager.alerts.life import Firing
 from madsci.event_manager.alerts.records import GroupState
+from madsci.event_manager.model.identity import who
 
 LONGEST: Final = 366 * 86_400_000_000
 """Microseconds after which what was begun is no longer known: its end will never come."""
