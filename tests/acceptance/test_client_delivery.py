@@ -63,7 +63,7 @@ def run():
     global client, returned, handled
     client = EventClient(
         name="robot", event_server_url=url, log_dir=directory + "/logs", spool_dir=directory + "/spool",
-        retry_backoff_factor=0.02, close_timeout_seconds=120,
+        retry_backoff_factor=0.02, close_timeout_seconds=600,
         spool_max_bytes=int(os.environ.get("ROOM", 536870912)),
     )
     returned = os.open(f"{directory}/{origin}.returned", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
@@ -156,7 +156,7 @@ class Clients:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
-    def finish(self, seconds: float = 120) -> None:
+    def finish(self, seconds: float = 600) -> None:
         for process in self.processes:
             process.wait(seconds)
 

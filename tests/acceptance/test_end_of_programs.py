@@ -19,7 +19,7 @@ import os, sys, threading, time
 URL = sys.argv[1]
 def client(**settings):
     from madsci.client.event_client import EventClient
-    return EventClient(event_server=URL, name="robot", close_timeout_seconds=4, **settings)
+    return EventClient(event_server=URL, name="robot", **{"close_timeout_seconds": 4, **settings})
 """
 # Each logs, among others, one event "last" as late as it can.
 ENDINGS = {
@@ -190,7 +190,7 @@ def test_with_the_server_away_the_program_ends_in_its_time_and_everything_waits(
 def test_closing_takes_its_time_once_and_so_does_the_end(tmp_path, mood):
     with running_peer(BadPeer(lambda: mood)) as peer:
         code = """
-log = client()
+log = client(close_timeout_seconds=60)
 log.info("last")
 begun = time.monotonic()
 log.close(1.0)
@@ -200,8 +200,8 @@ print(time.monotonic() - begun)
         ended = run(code, peer.url, tmp_path)
         took = time.monotonic() - started
         peer.released.set()
-    assert 0.9 <= float(ended.stdout) < 3
-    assert took < 4  # not the four seconds of the end on top
+    assert 0.9 <= float(ended.stdout) < 30
+    assert took < 60  # not the minute of the end on top
     assert spooled(tmp_path) == ["last"]
     assert "They wait in" in ended.stderr
 

@@ -260,7 +260,7 @@ def test_retention_that_the_clock_holds_back_says_so_and_goes_on_when_that_is_co
 
     wait_until(lambda: task()["last_outcome"] == "held", "the hold")
     assert client.get("/health").status_code == 200
-    assert "nothing is known of the 1,000 days" in task()["detail"]
+    assert "nothing is known of the 1,000 d since" in task()["detail"]
     assert client.get("/event/last").json()["archived"] is False
     told = [one["event_data"]["message"] for one in client.get("/events?level=30").json().values()]
     assert task()["detail"] in told
