@@ -13,6 +13,8 @@ import pytest
 from support.load import Load
 from support.server import ServerProcess, running_server, wait_until
 
+pytestmark = pytest.mark.slow
+
 THREADS = 3
 SECONDS = 4.0
 """Until the server says that it is not well: one second, and what a busy machine adds."""
@@ -101,13 +103,11 @@ def load_through(server: ServerProcess, folder: Path, fault: Callable[[Path], No
     return acknowledged
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_was_acknowledged_is_found_or_named_by_the_next_start(tmp_path, fault):
     go_through(tmp_path, fault)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_again_and_again(tmp_path, fault):
     for number in range(3):

@@ -22,6 +22,8 @@ from support.trouble import (
     tells,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def go_through_a_full_disk(server: ServerProcess, disk: Disk, load: Load) -> None:
     gets(load, 200)
@@ -46,7 +48,6 @@ def becomes_free(server: ServerProcess, disk: Disk) -> None:
     assert takes_events(server)
 
 
-@pytest.mark.slow
 def test_a_full_disk_is_told_and_is_over_when_there_is_room(server_on_disk, disk):
     server = server_on_disk
     server.start()
@@ -66,7 +67,6 @@ def test_a_full_disk_is_told_and_is_over_when_there_is_room(server_on_disk, disk
     server.stop()
 
 
-@pytest.mark.slow
 def test_full_disks_again_and_again(server_on_disk, disk):
     """Filled under load and freed, killed while full, started full: ten times each."""
     server = server_on_disk
@@ -83,7 +83,6 @@ def test_full_disks_again_and_again(server_on_disk, disk):
     assert server.stop() in (0, -15)
 
 
-@pytest.mark.slow
 def test_events_that_fill_the_disk_can_be_deleted_and_give_it_back(server_on_disk, disk):
     """Nobody else fills it; the log takes most of it, as far as it is let."""
     server = server_on_disk
@@ -104,7 +103,6 @@ def test_events_that_fill_the_disk_can_be_deleted_and_give_it_back(server_on_dis
     server.stop()
 
 
-@pytest.mark.slow
 def test_a_log_that_a_reader_held_long_is_cut_when_the_reader_ends(server_on_disk, disk):
     """The log fills the disk, while the file holds next to nothing."""
     server = server_on_disk
@@ -131,7 +129,6 @@ def fails_to_start(server: ServerProcess) -> str:
     return told
 
 
-@pytest.mark.slow
 def test_a_first_start_without_any_room_says_so(server_on_disk, disk):
     server = server_on_disk
     disk.fill()
@@ -144,7 +141,6 @@ def test_a_first_start_without_any_room_says_so(server_on_disk, disk):
     server.stop()
 
 
-@pytest.mark.slow
 def test_a_start_after_a_stop_on_a_full_disk_answers(server_on_disk, disk):
     server = server_on_disk
     server.start()

@@ -14,6 +14,8 @@ from support.load import Load
 from support.server import ServerProcess, wait_until
 from support.trouble import gets
 
+pytestmark = pytest.mark.slow
+
 OLD = "2001-01-01T00:00:00Z"
 
 
@@ -39,7 +41,6 @@ def size(server: ServerProcess) -> int:
     return sum(file.stat().st_size for file in files)
 
 
-@pytest.mark.slow
 def test_the_room_of_deleted_events_is_given_back_under_load(server):
     with Load(server, threads=2, pause=0.02) as load:
         for name in "ab":
@@ -53,7 +54,6 @@ def test_the_room_of_deleted_events_is_given_back_under_load(server):
     assert set(load.acknowledged) <= {event["_id"] for event in server.query({})}
 
 
-@pytest.mark.slow
 def test_a_server_that_is_killed_amid_it_loses_nothing(tmp_path):
     server = ServerProcess(tmp_path).start()
     chance = random.Random(30)

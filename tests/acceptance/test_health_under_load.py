@@ -13,6 +13,8 @@ import pytest
 
 from support.server import running_server, wait_until
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 4.0
 """One second on a quiet machine; the rest is for a busy one."""
 
@@ -24,7 +26,6 @@ def answered(server) -> dict:
     return reply.json
 
 
-@pytest.mark.slow
 def test_many_slow_questions_hold_up_no_answer_about_health(tmp_path):
     """More of them than there are threads, answered in the server itself."""
     with running_server(tmp_path, EVENT_QUERY_PROCESSES="0", EVENT_QUERY_TIMEOUT_SECONDS="8") as server:
@@ -53,7 +54,6 @@ def test_many_slow_questions_hold_up_no_answer_about_health(tmp_path):
             thread.join(60)
 
 
-@pytest.mark.slow
 def test_a_program_that_locks_the_file_is_told(server):
     """It holds SQLite's lock, as a careless tool would; nothing can be written until it lets go."""
     with closing(apsw.Connection(str(server.database))) as other:

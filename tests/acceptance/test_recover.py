@@ -18,6 +18,8 @@ from madsci.event_manager.stores.sqlite.store import SqliteStore
 from support.damaged_files import LOG, content, event, noise, zeros
 from support.server import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 TOOL = [sys.executable, "-m", "madsci.common.mongodb_migration_tool"]
 ADVICE = re.compile(r"python -m (madsci\.common\.mongodb_migration_tool recover --db-url '[^']+')")
 
@@ -54,7 +56,6 @@ def run(server: ServerProcess, command: list[str]) -> subprocess.CompletedProces
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_a_server_that_refuses_a_damaged_file_goes_on_after_the_command_it_advises(tmp_path):
     server = ServerProcess(tmp_path).start()
     send(server, 0, 400)
@@ -75,7 +76,6 @@ def test_a_server_that_refuses_a_damaged_file_goes_on_after_the_command_it_advis
         server.stop()
 
 
-@pytest.mark.slow
 def test_what_a_start_with_a_damaged_log_leaves_out_is_saved_by_the_command_it_prints(tmp_path):
     """The server was killed, its log damaged amid, and it took new events before anybody looked."""
     server = ServerProcess(tmp_path).start()
@@ -102,7 +102,6 @@ def test_what_a_start_with_a_damaged_log_leaves_out_is_saved_by_the_command_it_p
         server.stop()
 
 
-@pytest.mark.slow
 def test_a_recovery_that_is_killed_leaves_the_old_file_or_the_new_one(tmp_path):
     path = tmp_path / "events.db"
     store = SqliteStore(path)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
 PROGRAM = HERE / "program_of_a_user.py"
@@ -66,13 +68,11 @@ def pyright(program: Path, folder: Path) -> list[tuple[int, str]]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", [mypy, pyright])
 def test_a_users_program_is_right(check, tmp_path):
     assert check(PROGRAM, tmp_path) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("check", [mypy, pyright])
 def test_each_mistake_is_found_and_nothing_else(check, tmp_path):
     assert sorted({line for line, _ in check(MISTAKES, tmp_path)}) == WRONG_LINES
