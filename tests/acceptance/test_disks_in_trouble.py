@@ -98,7 +98,7 @@ def test_a_power_cut_loses_nothing_that_was_acknowledged(server_on_disk, disk):
 def test_power_cuts_again_and_again(server_on_disk, disk):
     server = server_on_disk
     server.start()
-    with Load(server, threads=4, pause=0.05) as load:
+    with Load(server, threads=4, pause=0.05, size=5) as load:  # the disk is small
         for _ in range(20):
             lose_power(server, disk, load)
     has_all(server, load)

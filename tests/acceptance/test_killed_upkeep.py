@@ -146,8 +146,8 @@ def test_a_backup_killed_at_any_moment_leaves_none_that_is_not_whole(lab):
             assert all(one.is_valid for one in listed)
             assert service.verify(listed[0].path) == NUMBER
     with lab.service() as service:
-        made = service.create()
-        assert (made.events, len(service.backups())) == (NUMBER, 3)
+        made = [service.create().events for _ in range(3)]  # all that are kept, however many were there
+        assert (made, len(service.backups())) == ([NUMBER] * 3, 3)
     assert [one.name for one in lab.backups.glob(".*.part")] == []
     assert lab.ids() >= set(names("e"))
 

@@ -7,6 +7,7 @@ from madsci.event_manager.model.query import Query, decode_cursor
 from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from madsci.event_manager.model.sorting import AS_COMMITTED, LAST_COMMITTED_FIRST
+from madsci.event_manager.model.tables import put
 from madsci.event_manager.stores.base import EventStore
 from madsci.event_manager.testing.samples import append, event, followed, names
 
@@ -27,6 +28,19 @@ class FeedPartsContract:
         assert ([one.event.event_id for one in part.entries], part.has_more) == (["e3"], False)
         assert store.since(part.next, 3, until).entries == []
         assert followed(store, part.next)[0] == names(4, 9)
+
+    def test_what_is_read_after_a_part_is_of_then(self, store: EventStore) -> None:
+        """A part that was not read to its end keeps nobody in the past."""
+        append(store, *names(0, 9))
+        append(store, "e0", alert=True)
+        for count, limit in enumerate((1, 4, 9), 1):
+            before = [one.event.event_id for one in store.since(START, limit).entries]
+            assert before == names(0, limit)
+            append(store, f"after{count}")
+            store.apply([put("counts", "lines", str(count))])
+            assert store.read("counts", "lines") == str(count)
+            assert store.get(f"after{count}") is not None
+            assert len(store.find(Query(limit=100)).events) == 9 + count
 
     def test_certain_entries_are_sought_in_the_order_of_the_feed(self, store: EventStore) -> None:
         append(store, "a", "b", "c", alert=False, event_data='{"message":"plate moved"}')

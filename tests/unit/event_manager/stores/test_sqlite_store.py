@@ -423,6 +423,19 @@ class TestReading:
         assert found == [500] * 9 * MAX_READERS
         assert store._reader.readers._idle.qsize() <= MAX_READERS
 
+    @pytest.mark.parametrize("begin", [[], ["BEGIN"]], ids=["a statement", "a transaction"])
+    def test_a_reader_that_was_left_in_the_past_is_not_lent_again(self, store, begin):
+        store.append(crowd("a", 5))
+        with store._reader.readers.connection() as reader:
+            for one in begin:
+                reader.execute(one)
+            kept = reader.execute("SELECT seq FROM events")
+            assert next(kept) == (1,)
+        store.append(crowd("b", 1))
+        assert len(store.find(Query(limit=500)).events) == 6
+        assert store._checkpointer.copy() is not None
+        assert not store._checkpointer.is_held
+
     def test_readers_cannot_write(self, store):
         with pytest.raises(StoreUnavailableError), store._reader.readers.connection() as reader:
             reader.execute("DELETE FROM events")

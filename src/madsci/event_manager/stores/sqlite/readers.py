@@ -66,7 +66,10 @@ class Readers:
             return _open(self.path)
 
     def _give_back(self, connection: apsw.Connection) -> None:
-        self._idle.put(connection)
+        if connection.txn_state() == apsw.SQLITE_TXN_NONE:
+            self._idle.put(connection)
+        else:  # a statement was left half read: the next one would see the old state that it keeps
+            connection.close()
         if self._closed:
             self.close()
 
