@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 
 import pytest
 
+from madsci.event_manager.model.query import Query
 from madsci.event_manager.stores.memory import MemoryStore
 from madsci.event_manager.stores.mongo.store import MongoStore
 from madsci.event_manager.stores.sqlite.store import SqliteStore
+from support import mongo_servers
 
 
 def mongo_store(request) -> MongoStore:
@@ -38,11 +41,27 @@ def store(request, engine):
         yield opened
 
 
-@pytest.fixture
-def stores(request):
-    """An empty store of every engine at once, by name."""
+@pytest.fixture(scope="module")
+def opened_stores(mongo_url, tmp_path_factory):
+    """A store of every engine at once, by name."""
+    database = f"test_{uuid.uuid4().hex[:16]}"
     with contextlib.ExitStack() as opened:
-        yield {
-            name: opened.enter_context(contextlib.closing(make(request)))
-            for name, make in ENGINES.items()
+        opened.callback(mongo_servers.drop_database, mongo_url, database)
+        stores = {
+            "memory": MemoryStore(),
+            "sqlite": SqliteStore(tmp_path_factory.mktemp("stores") / "events.db"),
+            "mongodb": MongoStore(mongo_url, database=database),
         }
+        for store in stores.values():
+            opened.callback(store.close)
+        yield stores
+
+
+@pytest.fixture
+def stores(opened_stores):
+    """An empty store of every engine at once, by name; to make one takes longer than to empty it."""
+    yield opened_stores
+    for store in opened_stores.values():
+        ids = [one.event_id for one in store.find(Query(limit=10_000)).events]
+        store.archive(ids, 1)
+        assert store.delete(ids) == len(ids)
