@@ -11,7 +11,14 @@ from support.serving import serving
 PREFIX = "/lab/events"
 
 
-@pytest.fixture(scope="module", params=["alone", "behind a proxy", "called by its address"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "alone",
+        pytest.param("behind a proxy", marks=pytest.mark.slow),
+        pytest.param("called by its address", marks=pytest.mark.slow),
+    ],
+)
 def url(request, tmp_path_factory):
     """The URL of a server: its own, or one below a prefix, which a proxy takes off.
 

@@ -81,8 +81,8 @@ class Checkpointer:
         self._copied: int | None = None
         """Pages of the log that the thread has copied, where it has left the last few to the writer."""
         self._in_file = 0
-        self._many = float("inf")
-        self._many_took = 0.0
+        self._large_copy = float("inf")
+        self._large_copy_took = 0.0
         """Pages of the log, and the seconds in which they were copied, when many were last."""
         self._began: float | None = None
         """Since when the log is being copied."""
@@ -190,7 +190,7 @@ class Checkpointer:
         """Return how long it takes to copy a page, by the last time or, if that is longer, by now."""
         began = self._began
         takes = 0.0 if began is None else time.monotonic() - began
-        return max(self._many_took, takes) / self._many
+        return max(self._large_copy_took, takes) / self._large_copy
 
     def measure(self, writer: apsw.Connection) -> None:
         """Look at the room on the disk, and fit the length of the log to it.
@@ -243,7 +243,7 @@ class Checkpointer:
         fresh = in_file - (self._in_file if in_file >= self._in_file else 0)
         self._in_file = in_file
         if fresh > self._limit // _FINISHED_BY_WRITER:
-            self._many, self._many_took = fresh, took
+            self._large_copy, self._large_copy_took = fresh, took
         # Those who read for a moment, and each commit while it is made, are met anywhere: they go on.
         self.is_held = in_file < in_log and not fresh
         return None if self.is_held or self._is_much(in_log - in_file) else in_file
