@@ -184,7 +184,7 @@ def test_commits_are_made_at_the_pace_of_a_slow_disk_that_nobody_else_holds_up(s
     pauses: list[float] = []
     monkeypatch.setattr(checkpoint.time, "sleep", pauses.append)
     log = store._checkpointer
-    log._many, log._many_took, log._committed_at = 100, 1.0, checkpoint.time.monotonic()
+    log._large_copy, log._large_copy_took, log._committed_at = 100, 1.0, checkpoint.time.monotonic()
     log._pages_before = log._limit * 6
     log._keep_pace(log._limit * 6 + 10)
     log.is_held, log._pages_before = True, log._limit * 6
@@ -199,7 +199,7 @@ def test_a_disk_that_copies_nothing_at_all_just_now_is_waited_for(store, monkeyp
     pauses: list[float] = []
     monkeypatch.setattr(checkpoint.time, "sleep", pauses.append)
     log = store._checkpointer
-    log._many, log._many_took, log._committed_at = 100, 0.01, checkpoint.time.monotonic()
+    log._large_copy, log._large_copy_took, log._committed_at = 100, 0.01, checkpoint.time.monotonic()
     log._began = checkpoint.time.monotonic() - 3.0
     log._pages_before = log._limit * 6
     log._keep_pace(log._limit * 6 + 10)
