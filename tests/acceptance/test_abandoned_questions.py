@@ -112,6 +112,7 @@ def ask_while_killing(server: ServerProcess, rounds: int) -> None:
     assert killed
 
 
+@pytest.mark.slow
 def test_processes_that_are_killed_amid_questions_fail_none_of_them(lab):
     ask_while_killing(lab, 10)
 
@@ -121,6 +122,7 @@ def test_processes_that_are_killed_for_long_amid_questions_fail_none_of_them(lab
     ask_while_killing(lab, 100)
 
 
+@pytest.mark.slow
 def test_processes_that_hang_are_ended_when_who_asked_them_leaves(lab):
     assert count(lab, {"event_data.n": 1}) == EVENTS / 100
     hanging = children(lab.process.pid)
@@ -159,6 +161,7 @@ def test_an_export_whose_reader_leaves_ends(lab):
     wait_until(lambda: not at_work(lab), "the end of all work")
 
 
+@pytest.mark.slow
 def test_a_server_stops_amid_questions_and_leaves_no_process(tmp_path):
     with filled_server(tmp_path, EVENT_SHUTDOWN_TIMEOUT_SECONDS="1") as server:
         with askers(server, 5, "events/count", HOPELESS), askers(server, 1, "events/export") as files:

@@ -103,6 +103,7 @@ def reasons(server: ServerProcess) -> dict[str, dict]:
     return deliveries()
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_channel_is_said_and_nothing_stops(tmp_path, store):
     nowhere = free_port()
     hooks = [
@@ -128,6 +129,7 @@ def test_what_is_wrong_with_a_channel_is_said_and_nothing_stops(tmp_path, store)
         assert server.post("event", {"event_data": "still taken"}).status == 200
 
 
+@pytest.mark.slow
 def test_wrong_credentials_certificates_and_templates_are_said_and_mended_without_a_loss(tmp_path):
     """What waits for another password is sent after a restart with the right one."""
     known = trustme.CA()

@@ -102,6 +102,7 @@ def test_streams_take_no_memory_in_proportion_to_what_they_send(full_server):
     assert max(peak_memory_of(child) for child in children(pid)) < 150_000_000
 
 
+@pytest.mark.slow
 def test_streams_that_nobody_reads_to_the_end_are_given_up(full_server):
     """More of them than may run at once: each ends when its client goes away."""
     for _ in range(8):
@@ -116,6 +117,7 @@ def test_streams_that_nobody_reads_to_the_end_are_given_up(full_server):
     wait_until(streams_again, "a place for a stream")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ARE_TOLD, reason="looks for processes in /proc")
 def test_the_processes_that_answer_end_with_a_killed_server(tmp_path):
     with running_server(tmp_path) as server:

@@ -206,6 +206,7 @@ print(time.monotonic() - begun, began_at)
     assert "They wait in" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_spool_in_memory_says_what_it_loses(tmp_path):
     ended = run(
         'log = client(spool_enabled=False)\nfor n in range(3): log.info("x")\n',

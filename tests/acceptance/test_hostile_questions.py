@@ -214,6 +214,7 @@ def test_every_string_is_found_by_itself_and_no_other_is(naughty, operator):
         assert set(reply.json) == names_of(VALUES, text), text
 
 
+@pytest.mark.slow
 def test_every_string_is_found_by_a_pattern_of_its_characters(naughty):
     for text in NAUGHTY:
         pattern = r"\A" + re.sub(r"([^\w\s]|_)", r"\\\1", text, flags=re.ASCII) + r"\z"
@@ -457,11 +458,13 @@ def test_such_a_pattern_is_stopped_in_new_processes_too(hurried_server):
     assert max(waited) < SECONDS + GRACE + 3
 
 
+@pytest.mark.slow
 def test_a_harmless_pattern_looks_through_texts_of_a_megabyte(hurried_server):
     found = hurried_server.post("events/query", {"event_data.text": {"$regex": "b[a]*b$"}})
     assert set(found.json) == {"ab"}
 
 
+@pytest.mark.slow
 def test_more_questions_than_places_are_answered_or_told_to_come_back(hurried_server):
     selector = json.dumps({"event_data.line": {"$regex": "(1|x)x{150}y"}})
 

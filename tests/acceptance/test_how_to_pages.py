@@ -15,6 +15,8 @@ import pytest
 
 from support.server import running_server
 
+pytestmark = pytest.mark.slow
+
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 
 

@@ -72,6 +72,7 @@ def content(store) -> list[StoredEvent]:
 
 
 class TestEventFiles:
+    @pytest.mark.slow
     def test_a_file_is_checked_backed_up_and_restored_like_a_database(self, tool):
         path = tool.folder / "lab.db"
         url = f"sqlite:///{path}"
@@ -92,6 +93,7 @@ class TestEventFiles:
             assert [event for event in content(store) if event in kept] == kept
         assert set(restored) == {"backup_restore"}
 
+    @pytest.mark.slow
     def test_a_file_that_is_served_can_be_backed_up_and_not_restored(self, tool):
         with running_server(tool.folder) as server:
             server.post("event", {"_id": "one"})
@@ -182,6 +184,7 @@ def test_help_lists_the_flags_and_does_nothing(tool):
 
 
 class TestCopying:
+    @pytest.mark.slow
     def test_there_and_back_by_the_command_every_event_is_the_same(
         self, tool, mongo_url, mongo_database
     ):

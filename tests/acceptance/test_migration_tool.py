@@ -203,6 +203,7 @@ def test_every_command_of_the_document_does_what_it_says(lab):
     assert lab.run(COMMANDS["check"]).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_wrong_flag_never_touches_the_database(lab):
     before = lab.content()
     for wrong in ("--check-versions", "--dryrun", "--backup-only=perhaps", "restore"):
@@ -285,6 +286,7 @@ def test_a_version_that_cannot_be_read_is_not_taken_for_a_fresh_database(lab):
     assert lab.run(COMMANDS["check"]).returncode == 1
 
 
+@pytest.mark.slow
 def test_a_newer_database_is_left_alone(lab):
     lab.database["schema_versions"].insert_one({"version": "9.0.0", "applied_at": None})
     refused = lab.server()

@@ -119,6 +119,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_the_mongodb_server_is_told_as_that_and_is_over_when_it_is(
     tmp_path, small_disk: Path
 ):
@@ -144,6 +145,7 @@ def test_a_full_disk_of_the_mongodb_server_is_told_as_that_and_is_over_when_it_i
             assert {one["_id"] for one in server.query({"event_data": "x" * 50_000})} == set(taken)
 
 
+@pytest.mark.slow
 def test_a_stop_beside_a_database_that_hangs_takes_the_time_that_it_is_given(tmp_path, mongo_server):
     """All parts that wait for the database share it; an operator, or Docker, would kill it else."""
     settings = {"EVENT_DB_URL": mongo_server.url, "EVENT_SHUTDOWN_TIMEOUT_SECONDS": "6"}

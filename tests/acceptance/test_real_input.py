@@ -123,6 +123,7 @@ def test_all_come_back_in_order_page_by_page(loaded):
     assert [event["_id"] for event in server.query({})] == expected(sent)
 
 
+@pytest.mark.slow
 def test_a_time_range_comes_back_in_order(loaded):
     server, sent, _ = loaded
     times = sorted(map(moment_of, sent))

@@ -47,6 +47,7 @@ def client(request, tmp_path_factory):
         mongo_servers.drop_database(url, database)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=JSON, text=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_json_survives_client_wire_and_store(client, value, text):

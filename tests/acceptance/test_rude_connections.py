@@ -193,6 +193,7 @@ def test_slow_heads_and_idle_connections_are_closed(server):
                 assert answer(one) == b""
 
 
+@pytest.mark.slow
 def test_stalled_bodies_shut_nobody_out_and_are_dropped(server):
     half = HEAD + b"Content-Length: 20000000\r\n\r\n" + b" " * 19_000_000
     event = json.dumps({"event_data": "x" * 1_000_000})
@@ -241,6 +242,7 @@ def test_a_client_that_closes_its_side_is_answered(server):
         assert answer(one).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.slow
 def test_a_client_that_leaves_half_way_leaves_nothing_behind(server):
     with sending(server):
         for size in (1, 100_000, 10_000_000):
@@ -265,6 +267,7 @@ def test_requests_sent_far_ahead_take_no_memory(server):
     assert sender.peak - before < 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_with_few_open_files_two_thousand_idle_connections_shut_nobody_out(tmp_path, loop):
     server = LimitedServer(tmp_path)

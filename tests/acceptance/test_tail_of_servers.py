@@ -112,6 +112,7 @@ def test_the_next_run_of_a_program_goes_on_where_the_last_one_stood(server):
         assert take(tail.history(), 9) == [3, 4]
 
 
+@pytest.mark.slow
 def test_every_way_to_say_where_to_begin(server):
     post(server, 1, 2, 3)
     ago = datetime.now(timezone.utc) - timedelta(hours=1)
@@ -136,6 +137,7 @@ def test_what_was_deleted_meanwhile_is_counted(server):
             assert tail.missed == 2
 
 
+@pytest.mark.slow
 def test_the_server_does_the_choosing(server):
     with client_of(server) as client:
         with client.tail({"event_data.n": {"$mod": [2, 0]}}, level="warning") as tail:
@@ -156,6 +158,7 @@ def test_a_selector_that_is_none_is_refused_with_its_reason(server):
         client.tail({"event_data.n": {"$near": 1}})
 
 
+@pytest.mark.slow
 def test_a_position_of_another_store_is_refused_not_guessed(tmp_path):
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
@@ -168,6 +171,7 @@ def test_a_position_of_another_store_is_refused_not_guessed(tmp_path):
         client.tail(since=position)
 
 
+@pytest.mark.slow
 def test_asynchronous_programs_watch_beside_their_other_work(server):
     async def run(client):
         async with client.async_tail() as tail:

@@ -10,6 +10,8 @@ import pytest
 
 from support.server import running_server
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "use-mongodb.md"
 
 

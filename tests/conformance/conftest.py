@@ -26,6 +26,23 @@ ENGINES = {
     "mongodb": mongo_store,
 }
 WITH_TRANSACTIONS = ("memory", "sqlite")
+SLOW_ON_MONGODB = {
+    "test_a_backup_is_made_before_much_is_deleted",
+    "test_a_few_thousand_changes_of_all_kinds_are_made_at_once",
+    "test_a_large_append_is_kept_whole",
+    "test_a_page_ends_before_its_events_have_too_many_bytes",
+    "test_a_page_has_sixteen_megabytes",
+    "test_a_policy_that_was_switched_off_for_years_is_believed_where_events_came_in",
+    "test_facts_are_what_was_given_and_nothing_else_however_many",
+    "test_what_is_too_large_is_refused_before_anything_is_changed",
+}
+"""What takes seconds on the MongoDB server of the tests: slow drills there, by name."""
+
+
+def pytest_collection_modifyitems(items):
+    slow = [item for item in items if item.originalname in SLOW_ON_MONGODB and "mongodb" in item.name]
+    for item in slow:
+        item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(params=ENGINES)

@@ -155,6 +155,7 @@ def test_a_closed_client_reads_without_making_anything(make_client, tmp_path):
     assert not client.logfile.exists()
 
 
+@pytest.mark.slow
 def test_reading_while_others_write_and_rotate_misses_nothing_that_was_there(make_client):
     client = make_client(log_max_bytes=3000, log_backup_count=100)
     client.log(Event(event_id="first", event_data={"n": 0}, log_level=EventLogLevel.ERROR))

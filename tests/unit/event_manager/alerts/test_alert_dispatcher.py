@@ -260,6 +260,7 @@ def test_what_another_server_has_decided_is_sent_without_being_told(dispatch):
     wait_until(lambda: post.taken, "the message")
 
 
+@pytest.mark.slow
 def test_of_two_dispatchers_over_one_store_none_sends_what_the_other_has_sent(dispatch):
     store, post = MemoryStore(), Post()
     first, second = dispatch(store, post), dispatch(store, post)

@@ -58,6 +58,7 @@ def test_all_events_are_copied_and_read_back(database, making, part):
     assert database.upkeep.check(part / database.upkeep.name, unseen) == 3_000
 
 
+@pytest.mark.slow
 def test_what_progress_raises_ends_it(making, part):
     def leave_off(*_: object) -> None:
         raise OverloadedError("The server stops.")

@@ -313,6 +313,7 @@ class TestPlace:
 
             yield make
 
+    @pytest.mark.slow
     def test_another_one_goes_on_when_it_stops_and_not_before(self, store, start, time):
         first = start()
         append(store, "e0")

@@ -339,6 +339,7 @@ class AwayForAWhile(MemoryStore):
         return super().since(*arguments, **named)
 
 
+@pytest.mark.slow
 def test_a_store_that_is_away_for_a_while_ends_no_stream():
     store = AwayForAWhile(StoreUnavailableError("The store is away."))
 

@@ -66,6 +66,7 @@ def content(database) -> dict[str, list[dict]]:
     }
 
 
+@pytest.mark.slow
 def test_a_dump_restored_elsewhere_is_the_same(client, database, tmp_path):
     fill(database, "a", 2_500)
     told = dump_as_of_now(database, tmp_path / "dump", unseen)

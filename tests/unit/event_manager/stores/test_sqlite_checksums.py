@@ -105,6 +105,7 @@ class TestRow:
             assert to_event((*old[:place], value, *old[place + 1 :])) is None
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(events, min_size=1, max_size=8))
 def test_the_engine_gives_back_what_the_checksum_was_taken_of(listed):

@@ -82,6 +82,7 @@ def assert_agree(store: SqliteStore, reference: MemoryStore) -> None:
         assert store.find(Query(tree)).events == reference.find(Query(tree)).events, tree
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(events, st.data())
 def test_facets_and_counts_are_those_of_the_events_through_all_changes(listed, draw):

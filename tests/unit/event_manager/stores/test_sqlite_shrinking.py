@@ -54,6 +54,7 @@ def taken(path: Path) -> int:
     return sum(file.stat().st_size for file in path.parent.glob("events.db*"))
 
 
+@pytest.mark.slow
 def test_deleting_all_events_leaves_a_small_file_and_no_log(store, path):
     before = taken(path)
     delete(store, 0, 30_000)
@@ -83,6 +84,7 @@ def test_what_comes_next_finds_room_where_little_was_deleted(store):
     assert store._shrinker.pages == 0
 
 
+@pytest.mark.slow
 def test_a_start_goes_on_with_what_was_not_given_back(store, path):
     store._shrinker._stopping.set()
     delete(store, 0, 30_000)
@@ -105,6 +107,7 @@ def older(path: Path) -> int:
     return path.stat().st_size
 
 
+@pytest.mark.slow
 def test_a_file_of_an_older_version_can_give_room_back_after_its_upgrade(path):
     assert older(path) > 4_500_000
     with closing(SqliteStore(path)) as store:
@@ -114,6 +117,7 @@ def test_a_file_of_an_older_version_can_give_room_back_after_its_upgrade(path):
         assert schema.described(store._writer).keys() >= {"events", "damaged_events"}
 
 
+@pytest.mark.slow
 def test_where_there_is_no_room_for_that_the_log_says_so_and_the_file_is_used_as_it_is(
     path, monkeypatch, caplog
 ):
@@ -126,6 +130,7 @@ def test_where_there_is_no_room_for_that_the_log_says_so_and_the_file_is_used_as
         assert store.count() == 0
 
 
+@pytest.mark.slow
 def test_a_reader_keeps_the_log_for_a_while_and_holds_nobody_up(store, path):
     with store._reader.readers.connection() as reader:
         reader.execute("BEGIN")

@@ -361,6 +361,7 @@ class TestFaults:
 
 
 class TestCheckpoint:
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [5, 80])
     def test_the_log_stays_short_under_sustained_appends(self, path, open_store, monkeypatch, size):
         """Of small ones, and of large ones, each of which is a good part of what the log may have."""
