@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import uuid
@@ -67,7 +68,11 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Build the MongoDB test server before the clock of a test runs: the first build takes long."""
+    """Build the MongoDB test server before the clock of a test runs: the first build takes long.
+
+    What is in memory by then stays until the end: no collection of garbage is to go through it.
+    """
+    gc.freeze()
     wanted = any("mongo" in item.nodeid or "mongo_url" in item.fixturenames for item in session.items)
     if wanted and not session.config.option.collectonly and not os.environ.get("TEST_MONGODB_URL"):
         with contextlib.suppress(mongo_servers.NoServerError):  # said by each test that needs it

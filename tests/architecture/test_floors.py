@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ DRIVERS = {"apsw", "pymongo", "bson", "sqlite3", "motor"}
 SERVER_LIBRARIES = {"fastapi", "starlette", "uvicorn", "fastapi_offline", "uvloop"} | DRIVERS
 
 
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports, anywhere in it, with the names taken from it."""
     found: set[str] = set()
