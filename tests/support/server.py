@@ -37,6 +37,8 @@ def wait_until(condition, what: str = "the condition", *, seconds: float = PATIE
         time.sleep(0.01)
 
 
+NO_ANSWER = 300.0
+"""Seconds until an answer is not waited for any more: a large backup beside others takes a minute."""
 DOCUMENTED_ADDRESS = "http://localhost:8001"
 """Where documents say that the server is; whoever runs the tests may have one of his own there."""
 
@@ -128,7 +130,7 @@ class ServerProcess:
         body: bytes | str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=NO_ANSWER)
         with contextlib.closing(connection):
             connection.request(method, "/" + path, body, headers or {})
             return Reply(connection.getresponse())
