@@ -4,7 +4,6 @@ import contextlib
 import gc
 import os
 import sys
-import uuid
 from pathlib import Path
 
 import pytest
@@ -117,6 +116,5 @@ def mongo_server(tmp_path):
 @pytest.fixture
 def mongo_database(mongo_url):
     """A name that no database on the server has; what gets it is dropped after the test."""
-    name = f"test_{uuid.uuid4().hex[:16]}"
-    yield name
-    mongo_servers.drop_database(mongo_url, name)
+    with mongo_servers.new_database(mongo_url) as name:
+        yield name

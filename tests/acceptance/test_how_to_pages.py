@@ -117,7 +117,6 @@ def test_processes(server, tmp_path):
     assert {event["event_data"]["plate"] for event in server.query({})} == {"P1", "P2", "P3"}
 
 
-@pytest.mark.slow
 def test_the_store_of_the_page_keeps_the_whole_contract(tmp_path):
     text = (PAGES / "write-a-store.md").read_text(encoding="utf-8")
     for name, program in re.findall(r"```python\n# (\S+)\n(.*?)```", text, re.DOTALL):

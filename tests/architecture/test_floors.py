@@ -18,10 +18,16 @@ SERVER_LIBRARIES = {"fastapi", "starlette", "uvicorn", "fastapi_offline", "uvloo
 
 
 @functools.cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """What the code in a file consists of."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@functools.cache
 def imports_of(path: Path) -> set[str]:
     """Every module that a file imports, anywhere in it, with the names taken from it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -228,7 +234,7 @@ migration, whatever ended it."""
 def test_only_the_named_borders_catch_every_exception():
     found: dict[str, int] = {}
     for name, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path):
             if not isinstance(node, ast.ExceptHandler):
                 continue
             caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 
 import pytest
 
@@ -61,17 +60,13 @@ def store(request, engine):
 @pytest.fixture(scope="module")
 def opened_stores(mongo_url, tmp_path_factory):
     """A store of every engine at once, by name."""
-    database = f"test_{uuid.uuid4().hex[:16]}"
-    with contextlib.ExitStack() as opened:
-        opened.callback(mongo_servers.drop_database, mongo_url, database)
-        stores = {
-            "memory": MemoryStore(),
-            "sqlite": SqliteStore(tmp_path_factory.mktemp("stores") / "events.db"),
-            "mongodb": MongoStore(mongo_url, database=database),
-        }
-        for store in stores.values():
-            opened.callback(store.close)
-        yield stores
+    with (
+        mongo_servers.new_database(mongo_url) as database,
+        contextlib.closing(MemoryStore()) as memory,
+        contextlib.closing(SqliteStore(tmp_path_factory.mktemp("stores") / "events.db")) as sqlite,
+        contextlib.closing(MongoStore(mongo_url, database=database)) as mongodb,
+    ):
+        yield {"memory": memory, "sqlite": sqlite, "mongodb": mongodb}
 
 
 @pytest.fixture

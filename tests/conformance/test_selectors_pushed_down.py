@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -123,10 +122,11 @@ DIFFERENT = {name for names in DIFFERENCES_OF_FERRETDB.values() for name in name
 @pytest.fixture(scope="module")
 def store(mongo_url):
     """A store on the server, emptied by each test."""
-    name = f"pushed_down_{uuid.uuid4().hex}"
-    with contextlib.closing(MongoStore(mongo_url, database=name)) as store:
+    with (
+        mongo_servers.new_database(mongo_url) as name,
+        contextlib.closing(MongoStore(mongo_url, database=name)) as store,
+    ):
         yield store
-    mongo_servers.drop_database(mongo_url, name)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -207,6 +208,16 @@ def await_answer(url: str, seconds: float = 30) -> None:
     """
     with MongoClient(url, serverSelectionTimeoutMS=int(seconds * 1000)) as client:
         client.admin.command("ping")
+
+
+@contextlib.contextmanager
+def new_database(url: str) -> Iterator[str]:
+    """Give a name that no database on a server has; what gets it is dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:16]}"
+    try:
+        yield name
+    finally:
+        drop_database(url, name)
 
 
 def drop_database(url: str, name: str) -> None:
