@@ -47,10 +47,10 @@ def measure(plan: Plan) -> list[Row]:
     with servers.event_manager(folder) as server:
         bodies = list(islice(encoded_events(size + 20_000, seed=2), size, None))
         for repeat in range(plan.repeats):
-            note(alone, paced(server.port, bodies, repeat, plan.load_seconds, "a"))
+            note(alone, paced(server.port, bodies, plan.load_seconds, f"a{repeat}"))
             with _heavy_questions(server.port) as answered:
                 begin = time.monotonic()
-                note(busy, paced(server.port, bodies, repeat, plan.load_seconds, "b"))
+                note(busy, paced(server.port, bodies, plan.load_seconds, f"b{repeat}"))
                 asked.samples.append(answered.value / (time.monotonic() - begin))
     return [
         Row(GROUP, busy[0], alone[0]),
@@ -74,14 +74,16 @@ def note(series: Sequence[Series], times: list[float]) -> None:
         one.samples.append(times[int(len(times) * share)] * 1000)
 
 
-def paced(port: int, bodies: list[bytes], repeat: int, seconds: int, tag: str) -> list[float]:
+def paced(
+    port: int, bodies: list[bytes], seconds: int, tag: str, per_second: int = _PER_SECOND
+) -> list[float]:
     """Send events on several connections, each on schedule; return how late each answer was."""
     times: list[float] = []
-    count = _PER_SECOND * seconds * 2 // _SENDERS
+    count = per_second * seconds * 2 // _SENDERS
     threads = [
         threading.Thread(
             target=_send_on_schedule,
-            args=(port, bodies[number::_SENDERS][:count], f"{tag}{repeat}{number}", times),
+            args=(port, bodies[number::_SENDERS][:count], f"{tag}-{number}", times, per_second),
         )
         for number in range(_SENDERS)
     ]
@@ -92,14 +94,23 @@ def paced(port: int, bodies: list[bytes], repeat: int, seconds: int, tag: str) -
     return times
 
 
-def _send_on_schedule(port: int, bodies: list[bytes], tag: str, times: list[float]) -> None:
+def carried(port: int, bodies: list[bytes], tag: str) -> int:
+    """Return how many events a second the same connections bring in, each as fast as it is answered."""
+    begin = time.perf_counter()
+    sent = paced(port, bodies, 1, tag, per_second=2 * _PER_SECOND)
+    return min(2 * _PER_SECOND, int(len(sent) / (time.perf_counter() - begin)))
+
+
+def _send_on_schedule(
+    port: int, bodies: list[bytes], tag: str, times: list[float], per_second: int
+) -> None:
     own: list[float] = []
     with contextlib.closing(socket.create_connection(("127.0.0.1", port), 30)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         begin = time.perf_counter()
         for number, body in enumerate(bodies):
             event = body.replace(b'"event_id":"', f'"event_id":"{tag}-'.encode(), 1)
-            due = begin + number * _SENDERS / _PER_SECOND
+            due = begin + number * _SENDERS / per_second
             wait = due - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import servers
-from busy import fill, note, paced
+from busy import carried, fill, note, paced
 from events import encoded_events
 from plan import Plan
 from table import Goal, Row, Series
@@ -22,6 +22,8 @@ from support.processes import family, memory_of
 GROUP = "large"
 _REST_SECONDS = 3.0
 """After a question of each kind, until the memory is read."""
+_SHARE = 0.4
+"""Of what the machine carries: nearer to that, answers wait for each other, whatever else goes on."""
 
 
 def measure(plan: Plan) -> list[Row]:
@@ -47,9 +49,11 @@ def measure(plan: Plan) -> list[Row]:
                 server.get(path)
             time.sleep(_REST_SECONDS)
             memory.samples.append(sum(map(memory_of, family(server.pid))) / 1e6)
-            note(alone, paced(server.port, bodies, repeat, plan.load_seconds, "a"))
+            _await_rest(server)
+            pace = int(_SHARE * carried(server.port, bodies, f"c{repeat}"))
+            note(alone, paced(server.port, bodies, plan.load_seconds, f"a{repeat}", pace))
             with _backups(server.port):
-                note(beside, paced(server.port, bodies, repeat, plan.load_seconds, "b"))
+                note(beside, paced(server.port, bodies, plan.load_seconds, f"b{repeat}", pace))
         shutil.rmtree(folder / "backups")
     return [
         Row(GROUP, start, empty, Goal("<=", 1.3)),
@@ -57,6 +61,14 @@ def measure(plan: Plan) -> list[Row]:
         Row(GROUP, beside[0], alone[0]),
         Row(GROUP, beside[1], alone[1], Goal("<=", 3)),
     ]
+
+
+def _await_rest(server: servers.Server) -> None:
+    """Wait until what a start has left to do is done: looking for damage, reading the feed."""
+    while any(task["running"] for task in server.get("/health")["tasks"]) or any(
+        one["lag"] for one in server.get("/followers")["followers"]
+    ):
+        time.sleep(1.0)
 
 
 def _start_seconds(folder: Path) -> float:
