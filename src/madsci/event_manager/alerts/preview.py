@@ -51,8 +51,12 @@ class PreviewJob:
     zone: tzinfo | None = None
 
     @property
-    def selector(self) -> Selector:
-        """The events that the rule is shown."""
+    def narrowing(self) -> str:
+        """What to ask instead."""
+        return "Go through a shorter time, or have the rule be about fewer events."
+
+    @property
+    def _selector(self) -> Selector:
         rule = compiled(self.spec, self.zone)
         return rule.selector if rule.ended_by is None else Or((rule.selector, rule.ended_by))
 
@@ -72,7 +76,7 @@ class PreviewJob:
         return replay.result(until, is_whole=is_whole)
 
     def _parts(self, events: EventReader, budget: Budget) -> Iterator[Sequence[Entry]]:
-        position, selector = events.before_time(self.since, budget), self.selector
+        position, selector = events.before_time(self.since, budget), self._selector
         while True:
             part = events.since(position, _AT_ONCE, self.end, selector, budget)
             entries = [one for one in part.entries if not one.is_raised_alert]

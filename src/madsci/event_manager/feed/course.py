@@ -59,6 +59,7 @@ class Course:
         self._elapsed = elapsed
         self._position: Position | None = None
         self._wake_at: int | None = None
+        self._has_more = False
         self._pause = _FIRST_PAUSE
         self._not_before = 0.0
         self._held_at: Entry | None = None
@@ -77,7 +78,7 @@ class Course:
 
     def leave(self) -> None:
         """Know nothing of it any more: another server goes on with it."""
-        self._position, self._wake_at = None, None
+        self._position, self._wake_at, self._has_more = None, None, False
         self.failure, self._held_at, self._pause = None, None, _FIRST_PAUSE
         self._suspects = 0
 
@@ -85,6 +86,8 @@ class Course:
         """Return in how many seconds it is to be asked though nothing was committed, if at all."""
         if self.failure is not None:
             return max(0.0, self._not_before - self._elapsed())
+        if self._has_more:
+            return 0.0
         if self._wake_at is not None:
             return max(0.0, (self._wake_at - self._clock()) / 1_000_000)
         return None
@@ -97,7 +100,7 @@ class Course:
             position = self._begin()
             part = self._since(position, max(1, self._suspects // 2) if self._suspects else _AT_ONCE)
             is_due = self._wake_at is not None and self._clock() >= self._wake_at
-            if part.next == position and not is_due:
+            if part.next == position and not is_due and not self._has_more:
                 return False
             return self._step(position, part)
         except MadsciError as error:  # of the store, or of a place that is not one of it
@@ -115,7 +118,8 @@ class Course:
         concluded = self._conclude(part)
         if concluded is not None:
             self._suspects = max(0, self._suspects - len(part.entries))
-            return self._keep(position, part.next, concluded, part.missed) and part.has_more
+            is_kept = self._keep(position, part.next, concluded, part.missed)
+            return is_kept and (part.has_more or concluded.has_more)
         if len(part.entries) > 1:  # up to the one that it raises for, if there is one
             self._suspects = len(part.entries)
             return True
@@ -140,6 +144,7 @@ class Course:
             self._position = None  # another server has gone on with it
             return False
         self._position, self._wake_at = then, concluded.wake_at
+        self._has_more = concluded.has_more
         self.missed += missed
         self.failure, self._held_at, self._pause = None, None, _FIRST_PAUSE
         return True

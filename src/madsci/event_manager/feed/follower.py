@@ -26,10 +26,13 @@ class Kept(Protocol):
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What is to be kept, and when to ask again though no entry came, in microseconds since 1970."""
+    """What is to be kept, and when to ask again."""
 
     changes: Sequence[Change] = ()
     wake_at: int | None = None
+    """When to be asked though no entry came, in microseconds since 1970."""
+    has_more: bool = False
+    """Whether to be asked again at once: there is more to do than a step does."""
 
 
 class Follower(Protocol):

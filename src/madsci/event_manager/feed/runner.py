@@ -83,6 +83,10 @@ class Followers:
         """Return how it stands with each follower; of those of another server, ``lag`` is not known."""
         return [_standing(one) for one in self._courses]
 
+    def lag(self, name: str) -> int | None:
+        """Return how many entries a follower is behind; ``None`` if it is another server's."""
+        return next((one.lag for one in self._courses if one.follower.name == name), None)
+
     def skip(self, name: str, event_id: str) -> bool:
         """Have a follower pass over the event that holds it up; tell whether that is so.
 

@@ -40,8 +40,8 @@ class QuestionJob(Job, Protocol):
     """A job that somebody waits for."""
 
     @property
-    def selector(self) -> Selector:
-        """What is looked for or counted."""
+    def narrowing(self) -> str:
+        """What to ask instead where it takes too long, as sentences."""
         ...
 
 
@@ -62,9 +62,9 @@ class PageJob:
     encoding: Encoding = AS_STORED
 
     @property
-    def selector(self) -> Selector:
-        """What is looked for."""
-        return self.query.selector
+    def narrowing(self) -> str:
+        """What to narrow in what is looked for."""
+        return advice(self.query.selector)
 
     def run(self, events: EventReader, budget: Budget) -> EncodedPage:
         """Return the page."""
@@ -83,13 +83,17 @@ class TallyJob:
     tallies: Sequence[Tally]
 
     @property
-    def selector(self) -> Selector:
-        """What is counted, which is the same for all of them."""
+    def _selector(self) -> Selector:
         return self.tallies[0].selector
+
+    @property
+    def narrowing(self) -> str:
+        """What to narrow in what is counted, which is the same for all of them."""
+        return advice(self._selector)
 
     def run(self, events: EventReader, budget: Budget) -> list[list[Count]]:
         """Return the counts of each tally."""
-        with _advising(self.selector, budget):
+        with _advising(self._selector, budget):
             return events.tally([replace(tally, budget=budget) for tally in self.tallies])
 
 
@@ -103,6 +107,11 @@ class HistogramJob:
     selector: Selector
     grouping: Grouping | None = None
     width: int | None = None
+
+    @property
+    def narrowing(self) -> str:
+        """What to narrow in what is counted."""
+        return advice(self.selector)
 
     def run(self, events: EventReader, budget: Budget) -> tuple[Buckets | None, list[Count]]:
         """Return the spans and what is in them; ``None`` and nothing without events.
@@ -214,9 +223,9 @@ def _advising(selector: Selector, budget: Budget) -> Iterator[None]:
     except QueryTimeoutError as error:
         if not budget.is_over:
             raise  # a single regular expression took too long, and says so
-        raise out_of_time(budget, selector) from error
+        raise out_of_time(budget, advice(selector)) from error
 
 
-def out_of_time(budget: Budget, selector: Selector) -> QueryTimeoutError:
+def out_of_time(budget: Budget, narrowing: str) -> QueryTimeoutError:
     """Return the error of a question whose budget is used up; it says what to narrow."""
-    return QueryTimeoutError(f"The question was stopped after {budget.seconds:g} s. {advice(selector)}")
+    return QueryTimeoutError(f"The question was stopped after {budget.seconds:g} s. {narrowing}")

@@ -201,7 +201,7 @@ class Search:
             return await self._answered(job, budget, since)
         except QueryTimeoutError as error:
             if budget.is_over:  # also where the process had to be ended, which knows no advice
-                raise out_of_time(budget, job.selector) from error
+                raise out_of_time(budget, job.narrowing) from error
             raise
 
     async def _answered(self, job: QuestionJob, budget: Budget, since: float) -> Any:

@@ -132,7 +132,27 @@ class FeedReader(Protocol):
         ...
 
 
-class EventReader(FeedReader, Protocol):
+class TableReader(Protocol):
+    """Reads small documents beside the events, by the name of a table and a key.
+
+    Calls block; any number of threads may make them.
+    """
+
+    def read(self, table: str, key: str) -> str | None:
+        """Return a document as JSON text, or ``None`` if there is none with this key."""
+        ...
+
+    def scan(
+        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
+    ) -> list[tuple[str, str]]:
+        """Return documents with keys, those that begin with a prefix, in the order of their bytes.
+
+        ``after`` is the key behind which to go on.
+        """
+        ...
+
+
+class EventReader(FeedReader, TableReader, Protocol):
     """Answers questions about events. Calls block; any number of threads may make them."""
 
     def find(self, query: Query) -> Page:
@@ -184,24 +204,8 @@ class EventLog(FeedReader, Protocol):
         ...
 
 
-class Tables(Protocol):
-    """Keeps small documents beside the events, by the name of a table, which has no slash, and a key.
-
-    Calls block; any number of threads may make them.
-    """
-
-    def read(self, table: str, key: str) -> str | None:
-        """Return a document as JSON text, or ``None`` if there is none with this key."""
-        ...
-
-    def scan(
-        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
-    ) -> list[tuple[str, str]]:
-        """Return documents with keys, those that begin with a prefix, in the order of their bytes.
-
-        ``after`` is the key behind which to go on.
-        """
-        ...
+class Tables(TableReader, Protocol):
+    """Keeps small documents beside the events, by names of tables, which have no slash, and keys."""
 
     def apply(self, changes: Sequence[Change], step: Step | None = None) -> bool:
         """Make changes in their order; tell whether they were made.

@@ -385,3 +385,24 @@ def test_a_place_of_another_store_holds_a_follower_up_and_is_told():
     wait_until(lambda: followers.stats()[0].detail, "the failure")
     assert "is not one of this event store" in followers.stats()[0].detail
     assert followers.close(10)
+
+
+class Parts:
+    """Does what follows from an entry in parts, one a step."""
+
+    name = "parts"
+
+    def conclude(self, entries: Sequence[Entry], kept: Kept, now: int) -> Conclusion:
+        left = int(kept.read("parts", "left") or "0") + 3 * len(entries) - (0 if entries else 1)
+        return Conclusion([put("parts", "left", str(max(0, left)))], has_more=left > 0)
+
+
+def test_a_follower_that_has_more_to_do_is_asked_again_at_once(store, course):
+    following = course(Parts())
+    append(store, "a", "b")
+    steps = 0
+    while following.advance():
+        assert following.rest() == 0.0
+        steps += 1
+    assert (steps, store.read("parts", "left")) == (6, "0")
+    assert following.rest() is None

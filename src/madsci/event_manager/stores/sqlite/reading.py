@@ -108,7 +108,9 @@ class SqliteReader:
         with self.readers.connection() as connection:
             return tables.read(connection, table, key)
 
-    def scan(self, table: str, prefix: str, after: str | None, limit: int) -> list[tuple[str, str]]:
+    def scan(
+        self, table: str, prefix: str = "", after: str | None = None, limit: int = 1_000
+    ) -> list[tuple[str, str]]:
         """Return small documents in order; see ``Tables``."""
         with self.readers.connection() as connection:
             return tables.scan(connection, table, prefix, after, limit)

@@ -30,9 +30,10 @@ CREATE TABLE documents (                -- small tables: what followers of the f
 _READ: Final = "SELECT value FROM documents WHERE name = ? AND key = ?"
 _SCAN: Final = """
 SELECT key, value FROM documents
-WHERE name = ?1 AND key >= ?2 AND key < ?2 || char(0x10FFFF) AND (?3 IS NULL OR key > ?3)
-ORDER BY key LIMIT ?4
+WHERE name = ?1 AND key {bound} ?2 AND key < ?3 || char(0x10FFFF) ORDER BY key LIMIT ?4
 """
+_SCAN_FROM: Final = _SCAN.format(bound=">=")
+_SCAN_BEHIND: Final = _SCAN.format(bound=">")
 _PUT: Final = "INSERT OR REPLACE INTO documents VALUES "
 _PUT_IF_ABSENT: Final = "INSERT OR IGNORE INTO documents VALUES "
 _DELETE: Final = "DELETE FROM documents WHERE (name, key) IN (VALUES "
@@ -51,9 +52,10 @@ def scan(
     connection: apsw.Connection, table: str, prefix: str, after: str | None, limit: int
 ) -> list[tuple[str, str]]:
     """Return documents in order; see ``Tables``."""
-    return [(str(key), str(value)) for key, value in connection.execute(
-        _SCAN, (table, prefix, after, limit)
-    )]  # fmt: skip
+    is_behind = after is not None and after >= prefix
+    statement, bound = (_SCAN_BEHIND, after) if is_behind else (_SCAN_FROM, prefix)
+    found = connection.execute(statement, (table, bound, prefix, limit))
+    return [(str(key), str(value)) for key, value in found]
 
 
 def apply(connection: apsw.Connection, changes: Sequence[Change], step: Step | None) -> bool:
