@@ -5,10 +5,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test test-slow test-all lint types check bench clean
+.PHONY: serve demo test test-slow test-all lint types check bench clean
 
 serve: $(VENV)/.serve
 	$(BIN)/python -m madsci.event_manager.event_server
+
+demo: $(VENV)/.serve
+	$(BIN)/madsci demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
