@@ -27,6 +27,7 @@ import mongo
 import peers
 import reads
 import report
+import reports
 import single
 from plan import Plan
 from table import Row, markdown
@@ -41,6 +42,7 @@ GROUPS: dict[str, Callable[[Plan], list[Row]]] = {
     "follow": follow.measure,
     "alerts": alerts.measure,
     "large": large.measure,
+    "reports": reports.measure,
     "client": client.measure,
     "mongo": mongo.measure,
     "peers": peers.measure,

@@ -28,12 +28,17 @@ WITH_TRANSACTIONS = ("memory", "sqlite")
 SLOW_ON_MONGODB = {
     "test_a_backup_is_made_before_much_is_deleted",
     "test_a_few_thousand_changes_of_all_kinds_are_made_at_once",
+    "test_a_follower_that_comes_when_all_is_there_concludes_the_same",
     "test_a_large_append_is_kept_whole",
     "test_a_page_ends_before_its_events_have_too_many_bytes",
     "test_a_page_has_sixteen_megabytes",
     "test_a_policy_that_was_switched_off_for_years_is_believed_where_events_came_in",
+    "test_a_step_that_another_server_has_overtaken_changes_nothing",
+    "test_events_as_they_come_tell_what_they_tell_when_all_are_there",
     "test_facts_are_what_was_given_and_nothing_else_however_many",
+    "test_servers_that_take_turns_conclude_the_same",
     "test_what_is_too_large_is_refused_before_anything_is_changed",
+    "test_what_was_concluded_can_be_thrown_away_and_made_again",
 }
 """What takes seconds on the MongoDB server of the tests: slow drills there, by name."""
 

@@ -110,7 +110,7 @@ def make_handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             params = {name: values[0] for name, values in parse_qs(parts.query).items()}
             request = Request(self.command, parts.path, params, dict(self.headers), body)
             status, headers, document = peer.answer(request)
-            content = json.dumps(document).encode()
+            content = document if isinstance(document, bytes) else json.dumps(document).encode()
             self.send_response(status)
             for name, value in {"Content-Length": str(len(content)), **headers}.items():
                 self.send_header(name, value)

@@ -31,7 +31,7 @@ FORMULA: Final = re.compile(r"'*[\s\x00\u200b\ufeff]*[=+\-@\t\r\n\uff1d\uff0b\uf
 
 # Python 3.10 takes a NUL for its missing escape character and refuses it. There, half a character: what
 # is kept can be written as UTF-8, so no text has one.
-_ESCAPE: Final = None if sys.version_info >= (3, 11) else "\udfff"
+ESCAPE: Final = None if sys.version_info >= (3, 11) else "\udfff"
 
 
 def csv_rows(pages: Pages, fields: Fields | None = None) -> Iterator[bytes]:
@@ -44,7 +44,7 @@ def csv_rows(pages: Pages, fields: Fields | None = None) -> Iterator[bytes]:
         names: Sequence[str] = known_columns(fields)
     else:
         names = [*find_columns(pages, fields), OTHER]
-    writer = csv.writer(_Echo(), lineterminator="\r\n", escapechar=_ESCAPE)
+    writer = csv.writer(_Echo(), lineterminator="\r\n", escapechar=ESCAPE)
     yield _line(writer, [safe_text(name) for name in names])
     places = {name: place for place, name in enumerate(names)}
     row_of = row_maker(fields)

@@ -1,0 +1,196 @@
+"""How work flows: makespan, queue and wait of workflows, demonstrated throughput and lifetime."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from madsci.event_manager.analytics.fold import Run
+from madsci.event_manager.analytics.intervals import Intervals, Span
+from madsci.event_manager.analytics.marks import Outcome, Thing
+from madsci.event_manager.analytics.metrics.counting import HOUR, cut_at, ends_in, length
+from madsci.event_manager.analytics.metrics.durations import Lengths
+from madsci.event_manager.analytics.timelines import Timelines, times_of
+
+
+@dataclass
+class WorkflowFigures:
+    """Workflows that ended in the window: all, or those of one name. Lengths are of whole workflows."""
+
+    name: str | None
+    """``None``: of all of them."""
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    makespans: list[int] = field(default_factory=list)
+    """From begin to end, of those whose beginning is known."""
+    queues: list[int] = field(default_factory=list)
+    """From being queued to the beginning, of those of which both are known."""
+    waits: list[int] = field(default_factory=list)
+    """What of the makespan none of their steps and actions took.
+
+    Of those that began in the window, have any step or action, and of whose steps and actions begin and
+    end are known: of others nobody can tell.
+    """
+
+    @property
+    def n(self) -> int:
+        """How many ended."""
+        return self.outcomes.total()
+
+    def lengths(self) -> dict[str, Lengths]:
+        """Return the lengths in order, by what they are of."""
+        return {
+            "makespan": Lengths(tuple(sorted(self.makespans))),
+            "queue": Lengths(tuple(sorted(self.queues))),
+            "wait": Lengths(tuple(sorted(self.waits))),
+        }
+
+    def take(self, run: Run, wait: int | None) -> None:
+        """Take one that ended."""
+        self.outcomes[run.outcome or Outcome.UNKNOWN] += 1
+        if run.begin is None or run.end is None:
+            return
+        self.makespans.append(run.end - run.begin)
+        if run.queued is not None:
+            self.queues.append(max(0, run.begin - run.queued))
+        if wait is not None:
+            self.waits.append(wait)
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What was completed in an amount of session time, and in the best hour of it."""
+
+    completed: int
+    session_time: int
+    """Microseconds."""
+    best: int
+    """The most that were completed in any 60 minutes."""
+    best_begins: int | None
+    """When the first such 60 minutes began; ``None``: nothing was completed."""
+
+    @property
+    def per_hour(self) -> float | None:
+        """``None`` where no session was on."""
+        return self.completed * HOUR / self.session_time if self.session_time else None
+
+
+def ended_workflows(timelines: Timelines) -> list[Run]:
+    """Return the workflows that ended in the window, in the order of their beginnings."""
+    window = timelines.window
+    return [run for run in timelines.workflows if run.end is not None and ends_in(window, run.end)]
+
+
+def workflow_figures(timelines: Timelines) -> list[WorkflowFigures]:
+    """Return those of all workflows that ended in the window, then by name, in order of that."""
+    ended = ended_workflows(timelines)
+    parts = _parts_of(timelines, {run.id for run in ended})
+    every = WorkflowFigures(None)
+    named: dict[str, WorkflowFigures] = {}
+    for run in ended:
+        wait = _wait(run, parts.get(run.id), timelines.window)
+        every.take(run, wait)
+        if (name := run.about.get("name")) is not None:
+            named.setdefault(name, WorkflowFigures(name)).take(run, wait)
+    return [every, *(named[name] for name in sorted(named))]
+
+
+@dataclass
+class _Parts:
+    """The steps and actions of a workflow."""
+
+    begins: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    unknown: list[int] = field(default_factory=list)
+    """Instants of those of which the beginning or the end is not known."""
+
+
+def _wait(run: Run, parts: _Parts | None, window: Span) -> int | None:
+    if parts is None or run.begin is None or run.end is None or run.begin < window[0]:
+        return None  # steps before the window may be missing in the picture
+    span = run.begin, run.end
+    if parts.unknown and any(span[0] <= at <= span[1] for at in parts.unknown):
+        return None
+    taken = _taken(parts.begins, parts.ends, span)
+    return None if taken is None else length(span) - taken
+
+
+def _taken(begins: list[int], ends: list[int], within: Span) -> int | None:
+    """Return how much of a span others take, ``None`` if none meets it."""
+    if not begins:
+        return None
+    starts, stops = sorted(begins), sorted(ends)  # apart from each other, as in ``Intervals``
+    first, last = max(within[0], starts[0]), min(within[1], stops[-1])
+    gaps = [
+        min(start, last) - max(stop, first)
+        for stop, start in zip(stops, starts[1:], strict=False)
+        if stop < start and first < start and stop < last
+    ]
+    taken = max(0, last - first) - sum(gaps)
+    pairs = zip(begins, ends, strict=True)
+    return taken if taken or any(one <= within[1] and to >= within[0] for one, to in pairs) else None
+
+
+def _parts_of(timelines: Timelines, wanted: Collection[str]) -> dict[str, _Parts]:
+    """Return the steps and actions of some workflows, by their ids."""
+    found: defaultdict[str, _Parts] = defaultdict(_Parts)
+    others = _Parts()
+    for thing in (Thing.ACTION, Thing.STEP):
+        for part in timelines.picture.parts.get(thing, ()):
+            ids = [part.texts[one.workflow] for one in part.owners]
+            parts = [found[id_] if id_ in wanted else others for id_ in ids]
+            begins = [one.begins.append for one in parts]
+            ends = [one.ends.append for one in parts]
+            for whose, begin, end in zip(part.whose, part.begin, part.end, strict=True):
+                begins[whose](begin)
+                ends[whose](end)
+            for run in part.others:
+                at = run.end if run.begin is None else run.begin
+                if at is not None and (id_ := run.about.get("workflow", "")) in wanted:
+                    found[id_].unknown.append(at)
+    return found
+
+
+def throughput(ends: Sequence[int], session_time: int) -> Throughput:
+    """Return it of what was completed at some instants, which are in order."""
+    best, begins, first = 0, None, 0
+    for end in ends:
+        if ends[first] > end - HOUR:
+            best, begins = best + 1, end - HOUR
+        else:  # as many as before are looked at, for fewer are not the most
+            first += 1
+    return Throughput(len(ends), session_time, best, begins)
+
+
+def unassisted_lifetime(timelines: Timelines, interventions: Iterable[int]) -> Span | None:
+    """Return the longest, first span of activity without a human intervention, ``None`` without any.
+
+    There is activity while an experiment or a workflow is known to be under way, or a node to be busy.
+    """
+    works = Intervals.union((timelines.active().known, _workflow_times(timelines)))
+    idle = works.gaps(timelines.window)
+    busy = [node.busy.known & idle for node in timelines.nodes.values()]
+    pieces = cut_at(Intervals.union((works, *busy)), sorted(interventions))
+    return max(pieces, key=length, default=None)
+
+
+def _workflow_times(timelines: Timelines) -> Intervals:
+    """Return when any workflow is known to be under way."""
+    simple = [run for run in timelines.workflows if run.begin and run.end and not run.paused]
+    others = [run for run in timelines.workflows if not (run.begin and run.end) or run.paused]
+    begins, ends = [run.begin or 0 for run in simple], [run.end or 0 for run in simple]
+    whole = Intervals.between(begins, ends).within(timelines.window)
+    return Intervals.union((whole, *(times_of(run, timelines.window).known for run in others)))
+
+
+def assisted_lifetime(timelines: Timelines, until: int) -> Span | None:
+    """Return the longest, first span of a session or an experiment, with all interventions in it."""
+    spans = [one.span for one in timelines.sessions]
+    for one in timelines.experiments:
+        run = one.run
+        last = run.end if run.end is not None else run.last
+        if run.begin is not None and last is not None:
+            spans.append((run.begin, last))
+    start = timelines.window[0]
+    cut = [(max(begin, start), min(end, until)) for begin, end in spans]
+    return max((span for span in sorted(cut) if span[0] < span[1]), key=length, default=None)

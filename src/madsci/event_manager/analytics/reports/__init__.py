@@ -1,0 +1,1 @@
+"""Utilization reports in the shapes that programs written for MADSci read."""

@@ -1,0 +1,171 @@
+"""What events say of the life of a lab, in the words of every release and of labs themselves."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from madsci.common.types.event_type import EventType
+from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, mark_of
+from madsci.event_manager.model.stored_event import StoredEvent, encode_json
+
+AT = 1_767_708_000_000_000
+
+
+def event(kind: str, data: object = None, **source: str) -> StoredEvent:
+    return StoredEvent("e", kind, 20, False, AT, AT, source, encode_json(data))
+
+
+def read(kind: str, data: object = None, **source: str) -> tuple[object, ...] | None:
+    mark = mark_of(event(kind, data, **source))
+    return None if mark is None else (mark.thing, mark.phase, mark.id, mark.outcome)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        ("action_status_change", {"action_id": "a", "status": "running"}, (Phase.BEGIN, "a", None)),
+        ("action_status_change", {"action": "a", "status": "started"}, (Phase.BEGIN, "a", None)),
+        ("action_status_change", {"task_id": "a", "status": "in_progress"}, (Phase.BEGIN, "a", None)),
+        (
+            "action_status_change",
+            {"_id": "a", "status": "Finished"},
+            (Phase.END, "a", Outcome.COMPLETED),
+        ),
+        ("action_status_change", {"id": 7, "status": "failed"}, (Phase.END, "7", Outcome.FAILED)),
+        (
+            "action_status_change",
+            {"id": "a", "status": "cancelled"},
+            (Phase.END, "a", Outcome.CANCELLED),
+        ),
+        ("action_start", {"action_id": "a", "id": "b"}, (Phase.BEGIN, "a", None)),
+        ("action_complete", {"action_id": "a"}, (Phase.END, "a", Outcome.COMPLETED)),
+        ("action_failed", {"action_id": "a"}, (Phase.END, "a", Outcome.FAILED)),
+    ],
+)
+def test_actions_begin_and_end_by_old_and_new_types(kind, data, expected):
+    assert read(kind, data) == (Thing.ACTION, *expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "source", "expected"),
+    [
+        ("workcell_start", {"workcell_id": "d"}, {"workcell_id": "w", "manager_id": "m"}, "w"),
+        ("lab_start", {"workcell_id": "d"}, {"manager_id": "m"}, "m"),
+        ("workcell_start", {"workcell_id": "d"}, {"manager_id": "m"}, "d"),
+        ("workcell_stop", {}, {"manager_id": "m"}, "m"),
+        ("lab_stop", {"workcell_id": "d"}, {}, "d"),
+        ("lab_start", None, {}, f"system_{AT // 1_000_000}"),
+        ("experiment_start", {"experiment": {"_id": "x"}}, {}, "x"),
+        ("experiment_stop", {"experiment_id": "x"}, {"experiment_id": "own"}, "own"),
+        ("node_stop", {"node_name": "arm"}, {"workcell_id": "w"}, "arm"),
+        ("workflow_abort", {}, {"workflow_id": "f"}, "f"),
+        ("workflow_step_failed", {"step_id": "s"}, {}, "s"),
+    ],
+)
+def test_ids_are_found_where_labs_write_them(kind, data, source, expected):
+    found = read(kind, data, **source)
+    assert found is not None
+    assert found[2] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("log_info", {"message": "x"}),
+        ("log_info", "the event_type is workflow_start"),
+        ("log_info", {"event_type": "no_such", "workflow_id": "f"}),
+        ("log_info", {"event_type": ["workflow_start"], "workflow_id": "f"}),
+        ("workflow_start", "text"),
+        ("workflow_start", None),
+        ("workflow_start", {"workflow_id": True}),
+        ("action_status_change", {"action_id": "a", "status": "thinking"}),
+        ("action_status_change", {"action_id": "a", "status": {"running": True}}),
+        ("action_status_change", {"status": "running"}),
+        ("resource_update", {"id": "r"}),
+    ],
+)
+def test_what_says_nothing_of_it_is_no_mark(kind, data):
+    assert mark_of(event(kind, data)) is None
+
+
+def test_a_type_that_is_hidden_in_the_data_of_a_log_line_counts_and_in_others_does_not():
+    hidden = {"message": "done", "event_type": "workflow_complete", "workflow_id": "f"}
+    assert read("log_info", hidden) == (Thing.WORKFLOW, Phase.END, "f", Outcome.COMPLETED)
+    assert read("unknown", hidden) == (Thing.WORKFLOW, Phase.END, "f", Outcome.COMPLETED)
+    assert read("workflow_start", hidden) == (Thing.WORKFLOW, Phase.BEGIN, "f", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (None, Outcome.COMPLETED),
+        ("completed", Outcome.COMPLETED),
+        ("Failed", Outcome.FAILED),
+        ("something else", Outcome.UNKNOWN),
+        ({"completed": False, "failed": True}, Outcome.FAILED),
+        ({"running": True, "description": "was cancelled"}, Outcome.UNKNOWN),
+        ({"completed": False, "description": "Cancelled by Ann"}, Outcome.CANCELLED),
+        ({}, Outcome.COMPLETED),
+    ],
+)
+def test_how_a_workflow_ended_is_a_word_or_an_object(status, expected):
+    found = read("workflow_complete", {"workflow_id": "f", "status": status})
+    assert found == (Thing.WORKFLOW, Phase.END, "f", expected)
+
+
+def test_names_authors_and_places_are_found():
+    data = {
+        "workflow_id": "f", "name": " Flow ", "definition_metadata": {"author": "Ann"}, "node": "arm",
+        "experiment": {"experiment_id": "x"}, "duration_seconds": 2.5,
+    }  # fmt: skip
+    mark = mark_of(event("workflow_complete", data, workcell_id="w", user_id="u", campaign_id="c"))
+    assert mark == Mark(
+        AT, Thing.WORKFLOW, Phase.END, "f",
+        {
+            "name": "Flow", "author": "Ann", "node": "arm", "experiment": "x", "workflow": "f",
+            "workcell": "w", "user": "u", "campaign": "c",
+        },
+        Outcome.COMPLETED, 2.5,
+    )  # fmt: skip
+    blank = mark_of(event("workflow_start", {"workflow_id": "f", "name": " ", "author": "  "}))
+    assert blank is not None
+    assert blank.about == {"workflow": "f"}
+
+
+@pytest.mark.parametrize("seconds", [-1, True, "5", None, float("inf")])
+def test_a_duration_that_is_none_is_left_out(seconds):
+    data = {"workflow_id": "f", "duration_seconds": seconds if seconds != float("inf") else 1e400}
+    mark = mark_of(event("workflow_complete", data))
+    assert mark is not None
+    assert mark.seconds is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(["event_type", "status", "node", "workflow_id", "id", "name", "author"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(EventType), json_values, st.dictionaries(st.just("node_id"), st.text()))
+def test_whatever_is_sent_is_a_mark_or_none_and_a_mark_survives_json(kind, data, source):
+    mark = mark_of(event(kind.value, data, **source))
+    if mark is not None:
+        assert mark.at == AT
+        assert msgspec.json.decode(msgspec.json.encode(mark), type=Mark) == mark
+
+
+def test_a_fault_says_what_kind_it_is():
+    mark = mark_of(event("node_error", {"error": "the lid is stuck", "message": "no"}, node_id="n"))
+    assert mark is not None
+    assert mark.about == {"node": "n", "kind": "the lid is stuck"}
