@@ -121,6 +121,7 @@ MANAGER = "madsci.event_manager"
         (
             [
                 f"{MANAGER}.alerts",
+                f"{MANAGER}.analytics",
                 f"{MANAGER}.feed",
                 f"{MANAGER}.ingest",
                 f"{MANAGER}.search",
@@ -141,6 +142,20 @@ MANAGER = "madsci.event_manager"
                 f"{MANAGER}.stores.mongo",
             ],
             [],
+        ),
+        # What is concluded of the life of a lab knows events, small tables, and following the feed.
+        (
+            [f"{MANAGER}.analytics"],
+            [f"{MANAGER}.alerts", f"{MANAGER}.ingest", f"{MANAGER}.search", f"{MANAGER}.wire"],
+            [],
+        ),
+        ([f"{MANAGER}.analytics"], ["asyncio"], [f"{MANAGER}.analytics.service"]),
+        # The demo is a program like those of users.
+        (["madsci.demo"], [MANAGER, *sorted(SERVER_LIBRARIES)], []),
+        (
+            ["madsci.demo"],
+            ["madsci.client"],
+            ["madsci.demo.playing", "madsci.demo.program"],
         ),
         # Exports are made of events, wherever these come from.
         ([f"{MANAGER}.export"], [f"{MANAGER}.stores", f"{MANAGER}.search", "asyncio"], []),

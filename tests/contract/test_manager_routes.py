@@ -148,6 +148,8 @@ def test_every_route_is_described_with_its_replies(client):
         ("GET", "/events/export"), ("POST", "/events/export"),
         ("GET", "/events/stream"), ("POST", "/events/stream"),
         ("GET", "/followers"), ("POST", "/followers/skip"),
+        ("GET", "/utilization/sessions"), ("GET", "/utilization/periods"),
+        ("GET", "/utilization/user"), ("GET", "/utilization/users"), ("GET", "/metrics/lab"),
         ("GET", "/alerts"), ("GET", "/alert/{alert_id}"), ("POST", "/alerts/acknowledge"),
         ("POST", "/alerts/snooze"), ("POST", "/alerts/resolve"), ("GET", "/alerts/rules"),
         ("POST", "/alerts/rules"), ("DELETE", "/alerts/rules/{name}"),

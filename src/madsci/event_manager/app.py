@@ -24,6 +24,9 @@ from madsci.common.types.manager_settings import EventManagerSettings
 from madsci.event_manager.alerts.configured import Alerting
 from madsci.event_manager.alerts.dispatcher import Dispatcher
 from madsci.event_manager.alerts.service import Alerts
+from madsci.event_manager.analytics.follower import NAME as UTILIZATION
+from madsci.event_manager.analytics.follower import UtilizationFollower
+from madsci.event_manager.analytics.service import Reports
 from madsci.event_manager.api.alerts import alert_operations
 from madsci.event_manager.api.application import Application
 from madsci.event_manager.api.backup import backup_operations
@@ -38,6 +41,7 @@ from madsci.event_manager.api.manager import manager_operations
 from madsci.event_manager.api.operations import Operations
 from madsci.event_manager.api.page_reply import ReplyRoom
 from madsci.event_manager.api.rate_limit import RateLimit, Window
+from madsci.event_manager.api.reports import report_operations
 from madsci.event_manager.api.retention import retention_operations
 from madsci.event_manager.api.summaries import summary_operations
 from madsci.event_manager.backup.keeping import Keeping
@@ -97,9 +101,10 @@ class Parts:
     manager_id: str
     alerting: Alerting
     follows: Sequence[Follower] = ()
-    """What concludes something from the events that are committed, beside the alerts."""
+    """What concludes something from the events that are committed, beside alerts and reports."""
     own_events: OwnEvents = field(init=False)
     followers: Followers = field(init=False)
+    reports: Reports = field(init=False)
     alerts: Alerts = field(init=False)
     dispatcher: Dispatcher = field(init=False)
     live: Live = field(init=False)
@@ -118,7 +123,14 @@ class Parts:
         teller = Teller({"manager_id": self.manager_id}, _name_of(settings))
         self.own_events = OwnEvents(self.writer, teller)
         alerting = self.alerting
-        self.followers = Followers(self.store, [alerting.follower(), *self.follows])
+        following: list[Follower] = [alerting.follower(), UtilizationFollower(), *self.follows]
+        self.followers = Followers(self.store, following)
+        self.reports = Reports(
+            self.store,
+            self.search.answer,
+            lambda: self.followers.lag(UTILIZATION),
+            settings.report_dir,
+        )
         self.alerts = alerting.service(self.store, self.own_events)
         self.dispatcher = alerting.dispatcher(self.store)
         self.writer.when_committed(lambda _: self.followers.wake())
@@ -301,9 +313,10 @@ def build_app(parts: Parts) -> FastAPI:
             parts.writer.refuse()
             await run_in_threadpool(parts.close, now + seconds)
 
+    guard = Guard(settings.cors_origins, [settings.host, *settings.allowed_hosts])
     return Application(
-        _operations(parts),
-        Guard(settings.cors_origins, [settings.host, *settings.allowed_hosts]),
+        _operations(parts, guard),
+        guard,
         prefix=settings.root_path,
         title=name,
         description=settings.manager_description or f"{name} Manager",
@@ -313,7 +326,7 @@ def build_app(parts: Parts) -> FastAPI:
     )
 
 
-def _operations(parts: Parts) -> Operations:
+def _operations(parts: Parts, guard: Guard) -> Operations:
     settings, zone = parts.settings, zone_named(parts.settings.naive_timezone)
     definition: dict[str, Any] = {**settings.definition(), "manager_id": parts.manager_id}
     admission = Admission(
@@ -329,6 +342,7 @@ def _operations(parts: Parts) -> Operations:
         live_operations(parts.watching, bodies, _encoding(settings), zone),
         retention_operations(parts.retention, parts.search, parts.runner, bodies, room, settings, zone),
         backup_operations(parts.backups, bodies, settings),
+        report_operations(parts.reports, guard, zone),
         follower_operations(parts.followers, bodies),
         alert_operations(parts.alerts, parts.search, bodies, zone),
         manager_operations(settings, definition, parts.monitor),

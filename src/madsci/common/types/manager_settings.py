@@ -29,6 +29,7 @@ from madsci.common.settings import (
     file_layer,
     masked_json,
     read_mapping,
+    resolve_madsci_path,
     unknown_settings,
 )
 from madsci.common.types.alert_settings import AlertSettings
@@ -252,6 +253,11 @@ class EventManagerSettings(
         ge=0,
         le=64,
         description="Questions answered at once, one of them a quick one, beside the server; 0: in it.",
+    )
+    report_dir: Annotated[Path, AfterValidator(resolve_madsci_path)] | None = Field(
+        default=None,
+        description="Folder below which reports are written to files, where a request says so; none for"
+        " no files.",
     )
     shutdown_timeout_seconds: Annotated[float, _SECONDS] = Field(
         default=30.0,

@@ -20,7 +20,7 @@ from madsci.common.errors import MadsciError
 from madsci.common.nearest import nearest
 from madsci.event_manager.api.compression import Compression
 from madsci.event_manager.api.guard import Guard
-from madsci.event_manager.api.operations import VARIABLE, FastOperation, Operation
+from madsci.event_manager.api.operations import VARIABLE, WANTS_HEAD, FastOperation, Operation
 from madsci.event_manager.api.problems import problem, problem_of, unexpected
 
 _logger = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ async def _answer_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send)
             message = {"type": "http.response.body", "body": b""}
         await send(message)
 
-    await app({**scope, "method": _GET}, receive_until_over, send_head)
+    await app({**scope, "method": _GET, WANTS_HEAD: True}, receive_until_over, send_head)
 
 
 def _wrong_method(method: str, path: str, methods: Collection[str]) -> Response:

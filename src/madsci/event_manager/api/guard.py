@@ -70,8 +70,13 @@ class Guard:
         """Tell whether pages of an origin may do everything."""
         return _EVERY in self._origins or origin.decode("latin-1") in self._origins
 
-    def refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Response | None:
-        """Return the reply to a request that is not answered otherwise, if it is one."""
+    def refusal(
+        self, scope: Scope, headers: Mapping[bytes, bytes], *, changes: bool = False
+    ) -> Response | None:
+        """Return the reply to a request that is not answered otherwise, if it is one.
+
+        ``changes``: whether it changes something though its method is one that does not.
+        """
         host = headers.get(b"host", b"")
         if not self._is_ours(host):
             return problem(
@@ -82,7 +87,8 @@ class Guard:
                 "unknown-host",
             )
         origin = headers.get(b"origin")
-        if scope["method"] in SAFE or not self._is_foreign(origin, host, headers):
+        is_safe = scope["method"] in SAFE and not changes
+        if is_safe or not self._is_foreign(origin, host, headers):
             return None
         page = "another site" if origin is None else _shown(origin)
         return problem(

@@ -57,6 +57,8 @@ class FastOperation(Operation):
     document: dict[str, Any] = field(default_factory=dict)
 
 
+WANTS_HEAD: Final = "madsci.wants_head"
+"""In the scope of a GET that stands for a HEAD: nothing is to be changed for it."""
 VARIABLE: Final = "{"
 """Begins the part of a path that differs; it is the last one."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from madsci.common.asked_time import read_asked_time
+from madsci.common.asked_time import Span, read_asked_time
 from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import did_you_mean
 from madsci.common.types.log_level import EventLogLevel, level_number
@@ -110,17 +110,26 @@ SelectorText = Annotated[
 ]
 
 
+def read_span(name: str, value: str | None, naive_zone: tzinfo | None) -> Span | None:
+    """Read a time of a URL: an instant, or a day as its first and last ones.
+
+    Raises:
+        InvalidInputError: it is no time.
+    """
+    try:
+        return None if value is None else read_asked_time(value, naive_zone)
+    except ValueError as error:
+        problem = {"loc": ["query", name], "msg": str(error)}
+        raise InvalidInputError(f"{name}: {error}.", [problem]) from error
+
+
 def read_instant(name: str, value: str | None, naive_zone: tzinfo | None) -> int | None:
     """Read a time of a URL as microseconds; an ``end_time`` that is a day is the end of it.
 
     Raises:
         InvalidInputError: it is no time.
     """
-    try:
-        span = None if value is None else read_asked_time(value, naive_zone)
-    except ValueError as error:
-        problem = {"loc": ["query", name], "msg": str(error)}
-        raise InvalidInputError(f"{name}: {error}.", [problem]) from error
+    span = read_span(name, value, naive_zone)
     if span is None:
         return None
     return span.last if name == "end_time" else span.first

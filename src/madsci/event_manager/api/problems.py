@@ -40,9 +40,8 @@ def status_of(error: errors.MadsciError) -> int:
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
-def problem_of(error: errors.MadsciError) -> Response:
-    """Return the reply to a request that ended in an error of ours."""
-    extra: dict[str, Any] = {}
+def problem_of(error: errors.MadsciError, /, **extra: Any) -> Response:
+    """Return the reply to a request that ended in an error of ours; see ``problem``."""
     headers: dict[str, str] = {}
     if isinstance(error, errors.InvalidInputError) and error.errors:
         extra["errors"] = error.errors
