@@ -27,3 +27,5 @@ number: int = EventClient().count_events("plate")  # mistake
 kind: EventType = EventClient().name  # mistake
 EventClient().bind("plate")  # mistake
 text: str = EventClient().get_event("e1")  # mistake
+EventClient().get_utilization_periods(include_users="no")  # mistake
+table: str = EventClient().get_lab_metrics(format="csv")  # mistake

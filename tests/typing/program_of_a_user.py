@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from madsci.client.event_client import EventClient, EventClientConfig
 from madsci.client.testing import RecordingTransport, capture_events
@@ -151,7 +152,14 @@ async def read_back() -> None:
     async for each in client.async_tail(level="ERROR", since="last:10"):
         print(each.event_data)
     print(await client.async_get_events(number=5), client.stats(), client.rejected_events)
-    client.archive_events(before_date=datetime.now(timezone.utc))
+    when_asked = datetime.now(timezone.utc)
+    client.archive_events(before_date=when_asked)
+    busy: dict[str, Any] | str | None = client.get_session_utilization(
+        "-24h", datetime.now(timezone.utc)
+    )
+    users = client.get_user_utilization_report(None, None, True, output_path=Path("reports"))
+    weeks = await client.async_get_utilization_periods(analysis_type="weekly", include_users=False)
+    print(busy, users, weeks, await client.async_get_lab_metrics(format="methods", timeout=90))
     await client.aclose()
 
 

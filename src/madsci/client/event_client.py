@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from typing_extensions import Self, Unpack
 
 from madsci.client.delivery import SenderStats, ServerAccess, Transport, adopt_with, server_access
-from madsci.client.reading import Administration, Watching
+from madsci.client.reading import Administration, Reports, Watching
 from madsci.client.spool import RejectedEvent
 from madsci.client.writing import (
     DEBUG,
@@ -50,7 +50,7 @@ _brief: Final = reprlib.Repr()
 _brief.maxdict, _brief.maxstring, _brief.maxother = 20, 80, 80
 
 
-class EventClient(LogCalls, Watching, Administration):
+class EventClient(LogCalls, Watching, Administration, Reports):
     """Logs events: on the console, in a file, and on an Event Manager where one is configured.
 
     A log call never raises (unless ``fail_on_error``), never waits for the network, and takes any

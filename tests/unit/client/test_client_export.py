@@ -317,5 +317,12 @@ def test_importing_the_client_brings_nothing_that_only_asking_needs():
     room = "madsci.client.reading"
     assert {name for name in loaded if name.startswith(f"{room}.")} == {
         f"{room}.{name}"
-        for name in ("administration", "argument_types", "asynchronous", "questions", "watching")
+        for name in (
+            "administration",
+            "argument_types",
+            "asynchronous",
+            "questions",
+            "reports",
+            "watching",
+        )
     }

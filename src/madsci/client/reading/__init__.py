@@ -6,6 +6,7 @@ question.
 
 from madsci.client.reading.administration import Administration
 from madsci.client.reading.questions import Questions
+from madsci.client.reading.reports import Reports
 from madsci.client.reading.watching import Watching
 
-__all__ = ["Administration", "Questions", "Watching"]
+__all__ = ["Administration", "Questions", "Reports", "Watching"]

@@ -10,7 +10,6 @@ import msgspec
 from madsci.client.reading.argument_types import Moment
 from madsci.client.reading.asynchronous import asynchronous
 from madsci.client.reading.questions import Questions
-from madsci.common.stderr import warn_locally
 
 
 class Administration(Questions):
@@ -106,8 +105,7 @@ class Administration(Questions):
         repeat: bool = True,
     ) -> dict[str, Any] | None:
         """Return the JSON object of the reply; ``None`` without a server."""
-        if self._connection is None:
-            warn_locally(f"{name} needs an Event Manager: set event_server_url to its address.")
+        if self._lacks_server(name):
             return None
         asker = self._reader_for(timeout).asker
         seconds = self.config.timeout_long_operations if timeout is None else timeout

@@ -1,4 +1,4 @@
-"""The questions of the client that are answered with events, with counts, or with tables of counts."""
+"""The questions of the client that are answered with events, with counts, or with reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE: Final = 1000
 """Events asked for in one request: some hundred kilobytes, and one round trip for a usual answer."""
-_NOT_FOUND: Final = 404
+_OK, _NOT_FOUND = 200, 404
 
 
 class EventReader:
@@ -83,6 +83,19 @@ class EventReader:
         given = {name: value for name, value in params.items() if value is not None}
         reply = self.asker.ask("POST", path, self.asker.data_seconds(timeout), params=given, body=body)
         return self.asker.read_object(reply, "POST", path)
+
+    def report(
+        self, path: str, params: Mapping[str, str], text_kind: str | None, timeout: float | None
+    ) -> dict[str, Any] | str:
+        """Return the reply of a route that makes reports: a text of this kind, else an object.
+
+        ``text_kind`` is a type of content, such as ``text/csv``; ``None`` for no text at all.
+        """
+        reply = self.asker.ask("GET", path, self.asker.data_seconds(timeout), params=params)
+        kind = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if reply.status == _OK and kind == text_kind:
+            return reply.body.decode(errors="replace")
+        return self.asker.read_object(reply, "GET", path)
 
     def _pages(  # noqa: PLR0913, PLR0917 - the parts of a request
         self,

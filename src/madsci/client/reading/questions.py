@@ -103,8 +103,7 @@ class Questions:
 
         Without a server there is no answer: a warning and ``{}``.
         """
-        if self._connection is None:
-            warn_locally("query_events needs an Event Manager: set event_server_url to its address.")
+        if self._lacks_server("query_events"):
             return {}
         events = self.iter_events(
             selector, sort=sort, include_archived=include_archived, number=number, timeout=timeout
@@ -303,6 +302,12 @@ class Questions:
 
         body = question_body(selector, sort, fields, include_archived=include_archived)
         return self._reader_for(timeout), body
+
+    def _lacks_server(self, name: str) -> bool:
+        """Tell whether there is nobody to ask; the program is told of it, too."""
+        if self._connection is None:
+            warn_locally(f"{name} needs an Event Manager: set event_server_url to its address.")
+        return self._connection is None
 
     def _reader_for(self, timeout: float | None) -> EventReader:
         """Return the reader, after this client's own events have arrived."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from os import PathLike, fspath
 from typing import Any, Final
 
 import msgspec
 
 from madsci.client.reading.argument_types import Fields, Moment, Sort
 from madsci.client.reading.selector_json import id_text, instant_text, selector_json
+from madsci.common.asked_time import is_relative, read_asked_time
 from madsci.common.flattening import split_names
 from madsci.common.jsonable import to_jsonable
 from madsci.common.types.log_level import level_filter
@@ -59,11 +62,69 @@ def events_params(
         params["level"] = threshold
     if checked_number(offset, "offset"):
         params["offset"] = offset
-    for name, moment in (("start_time", start_time), ("end_time", end_time)):
-        if moment is not None:
-            params[name] = instant_text(moment, name)
+    params.update(span_params(start_time, end_time))
     if archived:
         params["include_archived"] = "true"
+    return params
+
+
+def span_params(start_time: Moment | None, end_time: Moment | None) -> dict[str, str]:
+    """Return the parameters of a span of time, without the bounds that it does not have.
+
+    Raises:
+        ValueError: a time cannot be read.
+    """
+    bounds = {"start_time": start_time, "end_time": end_time}
+    return {name: instant_text(moment, name) for name, moment in bounds.items() if moment is not None}
+
+
+def report_span_params(start_time: Moment | None, end_time: Moment | None) -> dict[str, str]:
+    """Return the parameters of the time that a report is about; days and relative times as they are.
+
+    The server reads them: by the clocks of which periods are made, and up to now where that is meant.
+
+    Raises:
+        ValueError: a time cannot be read.
+    """
+    bounds = {"start_time": start_time, "end_time": end_time}
+    return {name: _as_said(moment, name) for name, moment in bounds.items() if moment is not None}
+
+
+def _as_said(moment: Moment, name: str) -> str:
+    instant = instant_text(moment, name)
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        return moment.isoformat()
+    if isinstance(moment, str):
+        span = read_asked_time(moment)
+        if is_relative(moment) or span.first != span.last:
+            return moment.strip()
+    return instant
+
+
+def report_params(
+    start_time: Moment | None,
+    end_time: Moment | None,
+    output_path: str | PathLike[str] | None,
+    *,
+    csv_export: bool,
+    save_to_file: bool,
+) -> dict[str, str]:
+    """Return the parameters that all reports about utilization have.
+
+    Raises:
+        TypeError: the folder is no path.
+        ValueError: a time cannot be read, or a file has no folder to be in.
+    """
+    params = report_span_params(start_time, end_time)
+    if csv_export:
+        params["csv_format"] = "true"
+    if save_to_file:
+        if not output_path:
+            raise ValueError(
+                "save_to_file needs output_path: a folder on the server, which writes the file."
+            )
+        params["save_to_file"] = "true"
+        params["output_path"] = fspath(output_path)
     return params
 
 
