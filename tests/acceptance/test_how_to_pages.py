@@ -37,7 +37,7 @@ def run_page(name, server, directory):
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    return {event["event_data"]["message"]: event for event in server.query({})}
+    return {event["event_data"].get("message"): event for event in server.query({})}
 
 
 def test_context(server, tmp_path):
@@ -81,6 +81,14 @@ def test_getting_events_out(server, tmp_path):
     header, *rows = (tmp_path / "plates.csv").read_text(encoding="utf-8").splitlines()
     assert header == "event_id,event_timestamp,event_data.plate"
     assert [row.rpartition(",")[2] for row in rows] == ["P7", "P8"]
+
+
+@pytest.mark.parametrize("page", ["reports", "demo"])
+def test_reporting_on_a_lab_that_was_played(server, tmp_path, page):
+    url = server.environment["EVENT_SERVER_URL"]
+    play = [sys.executable, "-m", "madsci.demo", "--url", url, "--days", "1"]
+    subprocess.run(play, check=True, timeout=60, capture_output=True)
+    run_page(page, server, tmp_path)
 
 
 def test_watching(server, tmp_path):
