@@ -29,7 +29,7 @@ _FEWEST, _MOST = 50, 1_000
 """Documents that are read at once: the first time, and if they are small."""
 _BYTES: Final = 20_000_000
 """Of all that are read at once, if the next ones are as large as those before."""
-_MOST_LEFT: Final = 100_000
+_MOST_LEFT: Final = 50_000
 """Marks that are folded for a picture; it takes a second. A follower that is farther behind goes on."""
 _TRIES: Final = 5
 
@@ -71,8 +71,8 @@ def picture(
         progress, state = standing_of(kept)
         taking = _Taking(kept, window, progress, budget)
         taking.read_told(things)
-        taking.fold_rest(state)
-        if progress_of(kept).version == progress.version:  # what was told before it was not changed
+        if progress_of(kept).version == progress.version:  # nothing of it was taken back meanwhile
+            taking.fold_rest(state)
             return taking.picture()
     raise StoreUnavailableError(
         "The life of the lab is just being written anew. Ask again in a minute."
