@@ -60,6 +60,7 @@ def sessions_report(lines: Timelines, generated_at: int) -> dict[str, Any]:
     """Return the report."""
     sessions = lines.sessions or [_whole_window(lines)]
     details = [_SessionDetail(lines, one) for one in sessions]
+    nodes = _nodes_of(lines, details)
     return {
         "report_metadata": {
             "generated_at": from_us(generated_at).isoformat(),
@@ -67,9 +68,9 @@ def sessions_report(lines: Timelines, generated_at: int) -> dict[str, Any]:
             "analysis_end": instant(lines.window[1]),
             "total_sessions": len(sessions),
             "analysis_duration_hours": hours(lines.window[1] - lines.window[0]),
-            "coverage": _coverage(lines, details),
+            "coverage": _coverage(lines, details, nodes),
         },
-        "overall_summary": _summary(lines, details),
+        "overall_summary": _summary(lines, details, nodes),
         "session_details": [one.document() for one in details],
     }
 
@@ -190,11 +191,31 @@ def _state(share: NodeShare, end: int) -> str:
     return next((word for word, times in parts.items() if last in times), "idle")
 
 
-def _summary(lines: Timelines, details: list[_SessionDetail]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _NodeOfSessions:
+    """What a node did in all sessions in which it has shown itself; an hour in several counts once."""
+
+    sessions: int
+    shares: list[NodeShare]
+
+
+def _nodes_of(lines: Timelines, details: list[_SessionDetail]) -> dict[str, _NodeOfSessions]:
+    spans: defaultdict[str, list[Span]] = defaultdict(list)
+    for detail in details:
+        for share in detail.nodes:
+            spans[share.node.id].append(detail.session.span)
+    return {
+        id_: _NodeOfSessions(len(some), [share_of(lines.nodes[id_], one) for one in Intervals.of(some)])
+        for id_, some in sorted(spans.items())
+    }
+
+
+def _summary(
+    lines: Timelines, details: list[_SessionDetail], nodes: dict[str, _NodeOfSessions]
+) -> dict[str, Any]:
     """Return what sessions come to together: their sums; of nodes an hour in several counts once."""
     runtime = sum(one.length for one in details)
     active = sum(one.active.known.total for one in details)
-    spans = _spans_of_nodes(details)
     return {
         "total_sessions": len(details),
         "total_system_runtime_hours": hours(runtime),
@@ -203,8 +224,8 @@ def _summary(lines: Timelines, details: list[_SessionDetail]) -> dict[str, Any]:
         "total_active_time_seconds": seconds(active),
         "average_system_utilization_percent": percent(active, runtime),
         "total_experiments": len({one.id for detail in details for one in detail.experiments}),
-        "nodes_tracked": len(spans),
-        "node_summary": {id_: _node_summary(lines.nodes[id_], spans[id_]) for id_ in sorted(spans)},
+        "nodes_tracked": len(nodes),
+        "node_summary": {id_: _node_summary(one) for id_, one in nodes.items()},
         "analysis_period": {
             "start_time": instant(lines.window[0]),
             "end_time": instant(lines.window[1]),
@@ -213,17 +234,8 @@ def _summary(lines: Timelines, details: list[_SessionDetail]) -> dict[str, Any]:
     }
 
 
-def _spans_of_nodes(details: list[_SessionDetail]) -> dict[str, list[Span]]:
-    """Return the sessions in which each node has shown itself."""
-    spans: defaultdict[str, list[Span]] = defaultdict(list)
-    for detail in details:
-        for share in detail.nodes:
-            spans[share.node.id].append(detail.session.span)
-    return spans
-
-
-def _node_summary(node: NodeTimes, sessions: list[Span]) -> dict[str, Any]:
-    shares = [share_of(node, span) for span in Intervals.of(sessions)]
+def _node_summary(node: _NodeOfSessions) -> dict[str, Any]:
+    shares = node.shares
     busy = sum(one.busy.total for one in shares)
     unknown = sum(one.unknown.total for one in shares)
     return {
@@ -231,17 +243,15 @@ def _node_summary(node: NodeTimes, sessions: list[Span]) -> dict[str, Any]:
         "total_busy_time_hours": hours(busy),
         "total_busy_time_seconds": seconds(busy),
         "total_unknown_time_seconds": seconds(unknown),
-        "sessions_active": len(sessions),
+        "sessions_active": node.sessions,
     }
 
 
-def _coverage(lines: Timelines, details: list[_SessionDetail]) -> dict[str, Any]:
+def _coverage(
+    lines: Timelines, details: list[_SessionDetail], nodes: dict[str, _NodeOfSessions]
+) -> dict[str, Any]:
     """Return how much of the time is known, of experiments and of nodes together."""
-    shares = [
-        share_of(lines.nodes[id_], span)
-        for id_, spans in _spans_of_nodes(details).items()
-        for span in Intervals.of(spans)
-    ]
+    shares = [share for node in nodes.values() for share in node.shares]
     unknown = sum(one.unknown.total for one in shares)
     known = sum(one.active + one.inactive.total for one in shares)
     away = Intervals.of(span for one in details for span in one.active.unknown)
