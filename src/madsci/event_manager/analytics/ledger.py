@@ -121,11 +121,8 @@ def signs_of(kept: Kept, hour: int) -> dict[str, int]:
 
 def next_hour(kept: Kept, hour: int) -> int | None:
     """Return the first hour from one on of which anything is kept, ``None`` if there is none."""
-    after = before_hour(hour)
-    for prefix in (after[:-1], after[:-3], ""):  # near at hand, as nearly always
-        if found := kept.scan(MARKS, prefix, after, 1):
-            return hour_in(found[0][0])
-    return None
+    found = kept.scan(MARKS, "", before_hour(hour), 1)
+    return hour_in(found[0][0]) if found else None
 
 
 def marks_between(kept: Kept, begin: int, end: int, limit: int) -> tuple[list[Mark], int]:
