@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 _ALIKE: Final = 0.65
@@ -24,3 +24,9 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     """Return a blank and a question with the nearest word, or nothing."""
     near = nearest(word, words)
     return f" Did you mean {near}?" if near else ""
+
+
+def right_one(word: str, words: Collection[str]) -> str:
+    """Return a sentence that names the nearest of some words, or all of them where none is near."""
+    meant = nearest(word, words)
+    return f"Did you mean {meant}?" if meant else f"Use one of {', '.join(words)}."

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final, NamedTuple
 
-from madsci.common.nearest import nearest
+from madsci.common.nearest import right_one
 
 _WRONG: Final = 2
 """The exit code of a command line that cannot be meant."""
@@ -45,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else _WRONG
     program = _PROGRAMS.get(words[0])
     if program is None:
-        meant = nearest(words[0], _PROGRAMS)
-        hint = f"Did you mean {meant}?" if meant else f"Use one of {', '.join(_PROGRAMS)}."
+        hint = right_one(words[0], _PROGRAMS)
         sys.stderr.write(f"madsci has no command {words[0]!r:.80}. {hint}\n")
         return _WRONG
     code: int = import_module(program.module).main(words[1:])

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from madsci.common.clock import UTC, from_us, to_us
 from madsci.common.errors import InvalidInputError
-from madsci.common.nearest import nearest
+from madsci.common.nearest import right_one
 from madsci.event_manager.analytics.intervals import Span
 
 _HOUR: Final = timedelta(hours=1)
@@ -47,10 +47,8 @@ def length_named(text: str) -> Length:
         return Length(text)
     except ValueError:
         words = [one.value for one in Length]
-        meant = nearest(text, words)
-        hint = f"Did you mean {meant}?" if meant else f"Use one of {', '.join(words)}."
         raise InvalidInputError(
-            f"analysis_type: {text!r:.40} is no length of periods. {hint}"
+            f"analysis_type: {text!r:.40} is no length of periods. {right_one(text, words)}"
         ) from None
 
 

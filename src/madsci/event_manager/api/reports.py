@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from madsci.common.asked_time import Span, is_relative
 from madsci.common.clock import UTC, now_us
 from madsci.common.errors import InvalidInputError, MadsciError
-from madsci.common.nearest import nearest
+from madsci.common.nearest import right_one
 from madsci.event_manager.analytics.asked import Asked, Form, Kind, wall_clock, window_between
 from madsci.event_manager.analytics.periods import Length, length_named
 from madsci.event_manager.analytics.service import Reports
@@ -189,8 +189,7 @@ def form_named(name: str) -> Form:
         return Form(name)
     except ValueError:
         words = [one.value for one in Form]
-        meant = nearest(name, words)
-        hint = f"Did you mean {meant}?" if meant else f"Use one of {', '.join(words)}."
+        hint = right_one(name, words)
         raise InvalidInputError(f"format: {name!r:.40} is no form of a report. {hint}") from None
 
 
