@@ -35,19 +35,25 @@ def identity_of(number: int) -> tuple[int, int] | None:
     return status.st_ino, status.st_dev
 
 
-def open_number(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
-    """Open a file by a number that is no standard stream's: who closed those may still write there.
+def fill_streams() -> None:
+    """Give the numbers of closed standard streams to the null device for good, as SQLite does it.
 
-    The numbers of closed ones are given to the null device for good, as SQLite does it: had our file
-    such a number even for a moment, another thread could write its line for the console into it.
-
-    Raises:
-        OSError: it cannot be opened.
+    Had a file or a socket of ours such a number even for a moment, another thread could write its line
+    for the console into it.
     """
     with contextlib.suppress(OSError):  # there may be no such device, as after ``chroot``
         while (number := os.open(os.devnull, os.O_RDWR)) <= _LAST_STREAM:
             pass
         os.close(number)
+
+
+def open_number(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+    """Open a file by a number that is no standard stream's: who closed those may still write there.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    fill_streams()
     number = os.open(path, flags, mode)
     taken = []
     while number <= _LAST_STREAM:

@@ -219,3 +219,56 @@ def test_the_end_of_the_program_is_logged_whatever_became_of_the_console(tmp_pat
     assert "Traceback" not in ended.stderr
     found = [data["message"] for data in logged(tmp_path) if data.get("when") == "late"]
     assert "ended" in found
+
+
+@pytest.mark.parametrize("amid", ["os.rename", "os.remove", "os.listdir"])
+def test_no_file_gets_the_number_of_a_stream_that_is_closed_amid_a_rotation(tmp_path, amid):
+    """Another thread may write its line for the console just then, which would go into it."""
+    ended = run(
+        """
+        import os, sys
+        from madsci.client.event_client import EventClient
+
+        opened, exposed = [], []
+        def close_stream(name, arguments):
+            if name == sys.argv[1]:
+                os.closerange(2, 3)
+            if name == "open" and arguments[0] != os.devnull:
+                opened.append(arguments)
+                try:
+                    os.fstat(2)
+                except OSError:
+                    exposed.append(arguments)
+
+        client = EventClient(name="robot", log_dir="logs", log_max_bytes=1024, log_backup_count=3)
+        client.info("begun")
+        sys.addaudithook(close_stream)
+        for number in range(50):
+            client.info("rotated", number=number)
+        print(len(opened), exposed)
+        """,
+        tmp_path,
+        amid,
+    )
+    count, _, exposed = ended.stdout.strip().partition(" ")
+    assert int(count) > 10
+    assert exposed == "[]"
+
+
+def test_no_connection_gets_the_number_of_a_stream_that_was_closed(tmp_path):
+    ended = run(
+        """
+        import os, socket
+        from madsci.client.delivery.connections import OwnHttpPool
+
+        server = socket.create_server(("127.0.0.1", 0))
+        connection = OwnHttpPool(*server.getsockname())._new_conn()
+        os.close(2)
+        connection.connect()
+        print(connection.sock.fileno(), os.fstat(2).st_rdev == os.stat(os.devnull).st_rdev)
+        """,
+        tmp_path,
+    )
+    number, is_nobodys = ended.stdout.split()
+    assert int(number) > 2
+    assert is_nobodys == "True"

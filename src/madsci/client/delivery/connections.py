@@ -13,13 +13,14 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import HTTPResponse
 
 from madsci.client.delivery.underway import begun
-from madsci.common.own_file import identity_of
+from madsci.common.own_file import fill_streams, identity_of
 
 
 class _KnowsItsSocket(HTTPConnection):
     _identity: tuple[int, int] | None = None
 
     def connect(self) -> None:
+        fill_streams()
         super().connect()
         self._identity = _identity(self.sock.fileno())
 

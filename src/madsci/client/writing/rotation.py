@@ -101,7 +101,7 @@ class Rotation:
             return
         mode = stat.S_IMODE(status.st_mode)
         with suppress(OSError):  # who may write to it is for those to say who set it up
-            os.close(os.open(self.path, _OPEN | os.O_CREAT, mode))
+            os.close(open_number(self.path, _OPEN | os.O_CREAT, mode))
             if stat.S_IMODE(self.path.stat().st_mode) != mode:
                 self.path.chmod(mode)
 
@@ -162,7 +162,7 @@ class Claim:
 def _is_left_by_all(path: Path) -> bool:
     """Tell whether nobody has a renamed file open to write to it, so that nobody ever will."""
     try:
-        descriptor = os.open(path, _OPEN)
+        descriptor = open_number(path, _OPEN)
     except OSError:
         return False
     try:
@@ -176,7 +176,10 @@ def _pack(path: Path) -> None:
     part = path.with_name(path.name + PACKED + PART)
     try:
         # The lowest level: a log call waits for this.
-        with path.open("rb") as plain, open(part, "wb", opener=open_number) as file:
+        with (
+            open(path, "rb", opener=open_number) as plain,
+            open(part, "wb", opener=open_number) as file,
+        ):
             status = os.fstat(plain.fileno())
             with gzip.GzipFile("", "wb", 1, file) as packer:
                 shutil.copyfileobj(plain, packer)
