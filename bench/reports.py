@@ -20,9 +20,10 @@ from plan import Plan
 from table import Goal, Row, Series
 
 from madsci.common.clock import to_us
-from madsci.event_manager.analytics.answering import ReportJob, document_of, written
+from madsci.event_manager.analytics.answering import ReportJob
 from madsci.event_manager.analytics.asked import DAY, Asked, Form, Kind
 from madsci.event_manager.analytics.coded_runs import columns
+from madsci.event_manager.analytics.documents import document_of, written
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
 from madsci.event_manager.analytics.follower import UtilizationFollower
 from madsci.event_manager.analytics.marks import Mark, Thing, mark_of

@@ -13,6 +13,7 @@ import {module}
 print(__import__("json").dumps(sorted(sys.modules)))
 """
 CLIENT, WORKER = "madsci.client.event_client", "madsci.event_manager.search.worker"
+SERVER = "madsci.event_manager.event_server"
 MAX_MODULES = 350
 
 
@@ -44,6 +45,13 @@ def test_a_process_for_questions_pulls_in_nothing_that_takes_long_to_load():
     """The first question waits for it, and each of them takes memory."""
     roots = {name.split(".")[0] for name in modules_of_a_fresh_interpreter(WORKER)}
     assert (
-        roots & {"fastapi", "starlette", "uvicorn", "pydantic", "pymongo", "pyarrow", "asyncio"}
+        roots
+        & {"fastapi", "starlette", "uvicorn", "pydantic", "pymongo", "pyarrow", "numpy", "asyncio"}
         == set()
     )
+
+
+def test_a_server_pulls_in_no_library_of_what_it_may_never_be_asked_for():
+    """Arrays are for reports, of which others make most, drivers for stores that it does not have."""
+    roots = {name.split(".")[0] for name in modules_of_a_fresh_interpreter(SERVER)}
+    assert roots & {"numpy", "pyarrow", "pymongo", "apprise"} == set()

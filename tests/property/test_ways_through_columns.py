@@ -14,6 +14,7 @@ from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.attribution import Owner, node_attribution
 from madsci.event_manager.analytics.metrics.counting import HOUR
 from madsci.event_manager.analytics.metrics.flow import throughput, workflow_figures
+from madsci.event_manager.analytics.metrics.waiting import waits_of
 from support.lab_life import lived, workflow
 
 instants = st.integers(0, 40)
@@ -96,6 +97,42 @@ def test_the_wait_of_a_workflow_is_what_no_action_took(some, span):
     taken = {instant for b, length, _ in some for instant in range(b, b + length)}
     meeting = [one for one in some if one[0] <= span[1] and one[0] + one[1] >= span[0]]
     assert every.waits == ([len(set(range(*span)) - taken)] if meeting and span[1] > 0 else [])
+
+
+flows = st.lists(
+    st.tuples(st.sampled_from(["v", "w"]), instants, st.integers(0, 20), st.booleans()), max_size=6
+)
+
+
+@given(works, flows)
+def test_so_are_those_of_several_workflows_and_of_several_runs_of_one(some, flows):
+    """Whatever belongs to one of them says nothing of another, however close they lie."""
+    actions = [
+        Run(Thing.ACTION, str(at), begin, begin + length if who != "eve" else None,
+            about={"workflow": "w" if who == "ann" else "v"})
+        for at, (begin, length, who) in enumerate(some)
+    ]  # fmt: skip
+    ended = [
+        workflow(begin if is_begun else None, begin + length, id_)
+        for id_, begin, length, is_begun in flows
+    ]
+    found = waits_of(lived(actions, (10, 100)), ended)
+    for run, wait in zip(ended, found, strict=True):
+        mine = [one for one in actions if one.about["workflow"] == run.id]
+        assert wait == wait_of(run, mine, 10), run
+
+
+def wait_of(run, actions, first):
+    """The wait of a workflow, instant by instant."""
+    if run.begin is None or run.begin < first:
+        return None
+    if any(one.end is None and run.begin <= one.begin <= run.end for one in actions):
+        return None
+    whole = [one for one in actions if one.end is not None]
+    if not any(one.begin <= run.end and one.end >= run.begin for one in whole):
+        return None
+    taken = {instant for one in whole for instant in range(one.begin, one.end)}
+    return len(set(range(run.begin, run.end)) - taken)
 
 
 @given(st.lists(st.integers(0, 5 * HOUR), max_size=30).map(sorted))

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from madsci.event_manager.analytics.coded_runs import Columns, columns
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import Picture
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
 COMPLETED, FAILED, CANCELLED = Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from madsci.common.clock import iso
 from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import nearest
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.periods import Length
+from madsci.event_manager.analytics.spans import Span
 
 DAY: Final = 86_400_000_000
 UTC_CLOCK: Final = ZoneInfo("UTC")

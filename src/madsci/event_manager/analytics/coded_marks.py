@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from madsci.common.clock import LAST_US
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.places import Places
+from madsci.event_manager.analytics.spans import Span
 
 MOST: Final = 256
 """Marks of one document: few enough to be written anew for each that comes."""

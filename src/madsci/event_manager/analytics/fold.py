@@ -17,9 +17,9 @@ from typing import Final
 import msgspec
 
 from madsci.common.clock import FIRST_US
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, shows_alive
 from madsci.event_manager.analytics.signs import last_sign
+from madsci.event_manager.analytics.spans import Span
 
 HOUR: Final = 3_600_000_000
 _GRACE: Final = HOUR

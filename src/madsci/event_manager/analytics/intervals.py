@@ -11,55 +11,58 @@ that end, if that is later; so an intersection needs none either. Both are steps
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate, chain, compress, islice
-from operator import eq, le, lt, sub
 from typing import Final
 
-Span = tuple[int, int]
-"""From an instant on, up to another one that is not in it."""
-_FEW: Final = 8
-"""To look for one span among many costs as much as to go through so many."""
+import numpy as np
+from numpy.typing import NDArray
+
+from madsci.event_manager.analytics.spans import Span
+
+Column = NDArray[np.int64]
+"""Instants, lengths of time, or numbers of something, side by side."""
+_LONG_AGO: Final = -(2**62)
+"""Before all instants, and as far from each as a column can tell."""
+Flags = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
+def column(values: Sequence[int]) -> Column:
+    """Return some numbers as a column."""
+    return np.array(values, np.int64)
+
+
 class Intervals:
     """A set of instants as spans: in order, none empty, none touching another. Immutable."""
 
-    starts: Sequence[int] = field(default_factory=list)
-    ends: Sequence[int] = field(default_factory=list)
+    def __init__(self, starts: Column, ends: Column) -> None:
+        self.starts = starts
+        self.ends = ends
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Intervals:
         """Return what lies in any of the spans, whatever their order; empty ones do not count."""
-        found = [span for span in spans if span[0] < span[1]]
+        found = list(spans)
         if not found:
             return NEVER
-        return _joined(sorted([start for start, _ in found]), sorted([end for _, end in found]))
+        return cls.between(*np.array(found, np.int64).T)
 
     @classmethod
-    def between(cls, starts: Sequence[int], ends: Sequence[int]) -> Intervals:
+    def between(cls, starts: Column, ends: Column) -> Intervals:
         """Return what lies between any of some starts and its end, as ``of`` does of spans."""
-        kept = list(map(lt, starts, ends))
-        if not all(kept):
-            starts, ends = list(compress(starts, kept)), list(compress(ends, kept))
-        if not starts:
-            return NEVER
-        if all(map(le, starts, islice(starts, 1, None))) and all(map(le, ends, islice(ends, 1, None))):
-            return _joined(starts, ends)
-        return _joined(sorted(starts), sorted(ends))
+        kept = starts < ends
+        return _joined(np.sort(starts[kept]), np.sort(ends[kept]))
 
     @classmethod
     def union(cls, several: Iterable[Intervals]) -> Intervals:
         """Return what lies in any of several sets."""
-        some = [one for one in several if one.starts]
+        some = [one for one in several if one]
         if len(some) <= 1:
             return some[0] if some else NEVER
-        starts = chain.from_iterable(one.starts for one in some)
-        return _joined(sorted(starts), sorted(chain.from_iterable(one.ends for one in some)))
+        starts, ends = (
+            np.concatenate(one) for one in ([s.starts for s in some], [s.ends for s in some])
+        )
+        return _joined(np.sort(starts), np.sort(ends))
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -69,21 +72,34 @@ class Intervals:
     @cached_property
     def total(self) -> int:
         """How long it is, in microseconds."""
-        return sum(map(sub, self.ends, self.starts))
+        return int(self._sums[-1])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Intervals):
+            return NotImplemented
+        return np.array_equal(self.starts, other.starts) and np.array_equal(self.ends, other.ends)
+
+    def __hash__(self) -> int:
+        return hash((self.starts.tobytes(), self.ends.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"Intervals.of({list(self)})"
 
     def __bool__(self) -> bool:
-        return bool(self.starts)
+        return len(self.starts) > 0
 
     def __len__(self) -> int:
         """Return how many spans it has."""
         return len(self.starts)
 
     def __iter__(self) -> Iterator[Span]:
-        return zip(self.starts, self.ends, strict=True)
+        return zip(self.starts.tolist(), self.ends.tolist(), strict=True)
 
-    def __contains__(self, instant: int) -> bool:
-        place = bisect_right(self.starts, instant)
-        return place > 0 and instant < self.ends[place - 1]
+    def holds(self, instants: Column) -> Flags:
+        """Return which of some instants lie in it."""
+        place = self.starts.searchsorted(instants, "right")
+        found: Flags = instants < self._ends_before[place]
+        return found
 
     def __or__(self, other: Intervals) -> Intervals:
         """Return what lies in either."""
@@ -91,76 +107,75 @@ class Intervals:
 
     def __and__(self, other: Intervals) -> Intervals:
         """Return what lies in both."""
+        if not self or not other:
+            return NEVER
         few, many = (self, other) if len(self) <= len(other) else (other, self)
-        if len(few) * _FEW <= len(many):
-            found = [many.within(span) for span in few]
-            return Intervals(
-                [start for one in found for start in one.starts],
-                [end for one in found for end in one.ends],
-            )
-        ends = sorted(chain(self.ends, other.ends))
-        starts = sorted(chain(self.starts, other.starts))[1:]
-        both = list(map(lt, starts, ends))
-        return Intervals(list(compress(starts, both)), list(compress(ends, both)))
+        if len(few) == 1:
+            return many.within(few.span)
+        ends = np.sort(np.concatenate((self.ends, other.ends)))[:-1]
+        starts = np.sort(np.concatenate((self.starts, other.starts)))[1:]
+        both = starts < ends
+        return Intervals(starts[both], ends[both])
 
     def __sub__(self, other: Intervals) -> Intervals:
         """Return what lies in this one alone."""
-        if not self.starts or not other.starts:
+        if not self or not other:
             return self
-        return self & other.gaps((self.starts[0], self.ends[-1]))
+        return self & other.gaps(self.span)
+
+    @property
+    def span(self) -> Span:
+        """From its first start to its last end; it must not be empty."""
+        return int(self.starts[0]), int(self.ends[-1])
 
     def gaps(self, span: Span) -> Intervals:
         """Return what of a span does not lie in it."""
         start, end = span
         inner = self.within(span)
-        starts, ends = [start, *inner.ends], [*inner.starts, end]
-        if starts[-1] >= end:
-            del starts[-1], ends[-1]
-        if starts and starts[0] >= ends[0]:
-            del starts[0], ends[0]
-        return Intervals(starts, ends)
+        starts, ends = np.append(start, inner.ends), np.append(inner.starts, end)
+        kept = starts < ends  # all but those before a first and after a last one that reach the edges
+        return Intervals(starts[kept], ends[kept])
 
     def within(self, span: Span) -> Intervals:
         """Return what of it lies in a span."""
         start, end = span
-        first, last = bisect_right(self.ends, start), bisect_left(self.starts, end)
+        first, last = int(self.ends.searchsorted(start, "right")), int(self.starts.searchsorted(end))
         if first >= last or start >= end:
             return NEVER
-        starts, ends = list(self.starts[first:last]), list(self.ends[first:last])
-        starts[0], ends[-1] = max(starts[0], start), min(ends[-1], end)
+        starts, ends = self.starts[first:last], self.ends[first:last]
+        if starts[0] < start:
+            starts = np.append(start, starts[1:])
+        if ends[-1] > end:
+            ends = np.append(ends[:-1], end)
         return Intervals(starts, ends)
 
-    def totals(self, parts: Sequence[Span]) -> list[int]:
-        """Return how much of it lies in each of some spans, which is quick where they meet."""
-        if not parts:
-            return []
-        edges = [start for start, _ in parts]
-        if all(map(eq, edges[1:], (end for _, end in parts))):
-            before = list(map(self._before, (*edges, parts[-1][1])))
-            return list(map(sub, before[1:], before))
-        return [self._before(end) - self._before(start) for start, end in parts]
+    def totals(self, starts: Column, ends: Column) -> Column:
+        """Return how much of it lies between each of some starts and its end, whatever their order."""
+        return self._before(ends) - self._before(starts)
 
-    def _before(self, instant: int) -> int:
-        """Return how much of it lies before an instant."""
-        place = bisect_right(self.starts, instant) - 1
-        if place < 0:
-            return 0
-        return self._sums[place] + min(instant, self.ends[place]) - self.starts[place]
+    def _before(self, instants: Column) -> Column:
+        """Return how much of it lies before each of some instants."""
+        place = self.starts.searchsorted(instants, "right")
+        found: Column = self._sums[place] - np.maximum(self._ends_before[place] - instants, 0)
+        return found
 
     @cached_property
-    def _sums(self) -> list[int]:
-        """How much lies before each of the spans."""
-        return [0, *accumulate(map(sub, self.ends, self.starts))]
+    def _ends_before(self) -> Column:
+        """The end of the span that began before each of the spans, and of the last one."""
+        return np.append(_LONG_AGO, self.ends)
+
+    @cached_property
+    def _sums(self) -> Column:
+        """How much lies before each of the spans, and in all of them."""
+        return np.append(0, np.cumsum(self.ends - self.starts))
 
 
-def _joined(starts: Sequence[int], ends: Sequence[int]) -> Intervals:
+def _joined(starts: Column, ends: Column) -> Intervals:
     """Return what lies between starts and ends of which each are in order, and no span is empty."""
-    apart = list(map(lt, ends, islice(starts, 1, None)))
-    if all(apart):
+    apart = ends[:-1] < starts[1:]
+    if apart.all():
         return Intervals(starts, ends)
-    return Intervals(
-        [starts[0], *compress(islice(starts, 1, None), apart)], [*compress(ends, apart), ends[-1]]
-    )
+    return Intervals(starts[np.append(True, apart)], ends[np.append(apart, True)])
 
 
-NEVER: Final = Intervals()
+NEVER: Final = Intervals(np.empty(0, np.int64), np.empty(0, np.int64))

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from madsci.common.clock import UTC, from_us, to_us
 from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import right_one
-from madsci.event_manager.analytics.intervals import Span
+from madsci.event_manager.analytics.spans import Span
 
 _HOUR: Final = timedelta(hours=1)
 _TICK: Final = timedelta(microseconds=1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_runs import Columns, columns, decode_columns
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.ledger import (
     Progress,
     marks_between,
@@ -21,7 +21,9 @@ from madsci.event_manager.analytics.ledger import (
     standing_of,
 )
 from madsci.event_manager.analytics.marks import Thing
+from madsci.event_manager.analytics.rows import Rows
 from madsci.event_manager.analytics.shelves import RUNS, begin_of, hour_of, overlapping, told_in
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.feed.follower import Kept
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 
@@ -48,6 +50,7 @@ class Picture:
     """Nodes that have ever said that they are up, in the window or not."""
 
     _runs: dict[Thing, list[Run]] = field(default_factory=dict)
+    _rows: dict[Thing, Rows] = field(default_factory=dict)
 
     def runs(self, thing: Thing) -> list[Run]:
         """Return what is known of a kind, which is not to be changed."""
@@ -56,6 +59,17 @@ class Picture:
             found = [run for part in self.parts.get(thing, ()) for run in part.runs()]
             self._runs[thing] = found
         return found
+
+    def rows(self, thing: Thing) -> Rows:
+        """Return what is known of those of a kind of which the beginning and the end are known."""
+        found = self._rows.get(thing)
+        if found is None:
+            found = self._rows[thing] = Rows.of(self.parts.get(thing, ()))
+        return found
+
+    def others(self, thing: Thing) -> Iterator[Run]:
+        """Yield those of a kind that are not in rows."""
+        return chain.from_iterable(part.others for part in self.parts.get(thing, ()))
 
 
 def picture(

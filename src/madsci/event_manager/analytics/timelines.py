@@ -5,17 +5,19 @@ Everything that a report says is cut from these, so that its parts add up.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from madsci.event_manager.analytics.coded_runs import Columns
+import numpy as np
+
 from madsci.event_manager.analytics.fold import Run
-from madsci.event_manager.analytics.intervals import NEVER, Intervals, Span
+from madsci.event_manager.analytics.intervals import NEVER, Intervals
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.picture import Picture
+from madsci.event_manager.analytics.rows import Rows
+from madsci.event_manager.analytics.spans import Span
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,10 @@ class Timelines:
         found = []
         for run in self.picture.runs(Thing.SESSION):
             end = run.end if run.end is not None else run.before
-            span = _cut(run.begin, self.window[1] if end is None else end, self.window)
-            if run.begin is None or span is None:
-                continue
+            shown = _cut(run.begin, self.window[1] if end is None else end, self.window)
             kind = run.about.get("kind", "system")
             scope = run.about.get("workcell", run.id) if kind == "workcell" else None
-            found.append(Session(run.id, kind, run.about.get("name"), span, scope))
+            found += [Session(run.id, kind, run.about.get("name"), span, scope) for span in shown]
         return sorted(found, key=lambda one: (one.span, one.id))
 
     @cached_property
@@ -134,8 +134,9 @@ class Timelines:
             gathering.take_node(run)
         for run in self.picture.runs(Thing.FAULT):
             gathering.take_fault(run)
-        for part in self.picture.parts.get(Thing.ACTION, ()):
-            gathering.take_actions(part)
+        gathering.take_actions(self.picture.rows(Thing.ACTION))
+        for run in self.picture.others(Thing.ACTION):
+            gathering.take_odd(run)
         workcells = {one.id for one in self.sessions}
         return {id_: gathering.node(id_) for id_ in sorted(gathering.ids - workcells)}
 
@@ -159,35 +160,35 @@ def belongs(named: str | None, workcell: str | None) -> bool:
 
 
 def times_of(run: Run, window: Span) -> Times:
-    """Return when something was under way in a window; pauses are left out.
-
-    Of what has no end it is known until it last gave a sign of life, and unknown until it was over
-    at the latest.
-    """
-    if run.begin is None:
-        return Times(NEVER, _one(window[0], run.end, window))
-    if run.end is not None:
-        known, unknown = _one(run.begin, run.end, window), NEVER
-    else:
-        last = run.begin if run.last is None else run.last
-        known = _one(run.begin, last, window)
-        unknown = _one(last, window[1] if run.before is None else run.before, window)
+    """Return when something was under way in a window; pauses are left out."""
+    known, unknown = (Intervals.of(spans) for spans in _spans_of(run, window))
     if run.paused:
         paused = Intervals.of(run.paused)
         known, unknown = known - paused, unknown - paused
     return Times(known, unknown)
 
 
-def _one(begin: int, end: int | None, window: Span) -> Intervals:
-    span = _cut(begin, end, window)
-    return NEVER if span is None else Intervals.of([span])
+def _spans_of(run: Run, window: Span) -> tuple[list[Span], list[Span]]:
+    """Return from when to when something was, and may have been, under way in a window.
+
+    Of what has no end it is known until it last gave a sign of life, and unknown until it was over
+    at the latest.
+    """
+    if run.begin is None:
+        return [], _cut(window[0], run.end, window)
+    if run.end is not None:
+        return _cut(run.begin, run.end, window), []
+    last = run.begin if run.last is None else run.last
+    over = window[1] if run.before is None else run.before
+    return _cut(run.begin, last, window), _cut(last, over, window)
 
 
-def _cut(begin: int | None, end: int | None, window: Span) -> Span | None:
+def _cut(begin: int | None, end: int | None, window: Span) -> list[Span]:
+    """Return what of a time lies in a window, if any of it does."""
     if begin is None or end is None:
-        return None
+        return []
     span = max(begin, window[0]), min(end, window[1])
-    return span if span[0] < span[1] else None
+    return [span] if span[0] < span[1] else []
 
 
 class _Nodes:
@@ -195,13 +196,15 @@ class _Nodes:
 
     def __init__(self, window: Span, telling: Collection[str]) -> None:
         self._window = window
-        self._telling = telling
-        self._up: defaultdict[str, list[Times]] = defaultdict(list)
+        self._telling = {*telling}
+        self._up: defaultdict[str, list[Span]] = defaultdict(list)
+        self._away: defaultdict[str, list[Span]] = defaultdict(list)
+        """When they may have been up."""
         self._names: dict[str, str] = {}
         self._workcells: dict[str, str] = {}
         self._faults: defaultdict[str, list[Span]] = defaultdict(list)
-        self._begins: defaultdict[str, list[int]] = defaultdict(list)
-        self._ends: defaultdict[str, list[int]] = defaultdict(list)
+        self._whole: dict[str, Intervals] = {}
+        """When actions ran of which beginning and end are known, by nodes that had any."""
         self._busy: defaultdict[str, list[Span]] = defaultdict(list)
         self._unknown: defaultdict[str, list[Span]] = defaultdict(list)
         self._lone_ends: defaultdict[str, list[int]] = defaultdict(list)
@@ -210,28 +213,22 @@ class _Nodes:
     @property
     def ids(self) -> set[str]:
         """All nodes of which anything is known in the window."""
-        up = {id_ for id_, times in self._up.items() if any(one.known or one.unknown for one in times)}
+        up = {id_ for times in (self._up, self._away) for id_, some in times.items() if some}
         return up | {*self._faults, *self._whole, *self._busy, *self._unknown, *self._lone_ends}
-
-    @cached_property
-    def _whole(self) -> dict[str, Intervals]:
-        """When actions ran of which beginning and end are known, by nodes that had any."""
-        found = {
-            node: Intervals.between(begins, self._ends[node]).within(self._window)
-            for node, begins in self._begins.items()
-        }
-        return {node: busy for node, busy in found.items() if busy}
 
     def take_node(self, run: Run) -> None:
         """Take a time in which a node was up."""
-        self._up[run.id].append(times_of(run, self._window))
+        up, away = _spans_of(run, self._window)
+        self._telling.add(run.id)
+        self._up[run.id] += up
+        self._away[run.id] += away
         self._learn(run.id, run.about.get("name"), run.about.get("workcell"))
 
     def take_fault(self, run: Run) -> None:
         """Take a fault of a node."""
         end = run.end if run.end is not None else self._window[1]
-        if (span := _cut(run.begin, end, self._window)) is not None:
-            self._faults[run.id].append(span)
+        if shown := _cut(run.begin, end, self._window):
+            self._faults[run.id] += shown
             self._learn(run.id, None, run.about.get("workcell"))
 
     def _learn(self, node: str, name: str | None, workcell: str | None) -> None:
@@ -240,27 +237,22 @@ class _Nodes:
         if workcell is not None:
             self._workcells.setdefault(node, workcell)
 
-    def take_actions(self, part: Columns) -> None:
-        """Take many actions."""
-        texts = part.texts
-        for place, first, beyond in part.of_nodes:
-            if not place:
+    def take_actions(self, actions: Rows) -> None:
+        """Take the actions of which both are known."""
+        for node, rows in actions.by("node"):
+            if not node:
                 continue
-            node = texts[place]
-            self._begins[node] += part.begin[first:beyond]
-            self._ends[node] += part.end[first:beyond]
-            if node not in self._workcells:
-                owners = (part.owners[whose] for whose in part.whose[first:beyond])
-                self._learn(
-                    node, None, next((texts[one.workcell] for one in owners if one.workcell), None)
-                )
-        for run in part.others:
-            if (named := run.about.get("node")) is not None:
-                self._take_odd(named, run)
-                self._learn(named, None, run.about.get("workcell"))
+            if busy := Intervals.between(rows.begin, rows.end).within(self._window):
+                self._whole[node] = busy
+            named = np.flatnonzero(workcells := rows.whose("workcell"))
+            self._learn(node, None, rows.texts[workcells[named[0]]] if len(named) else None)
 
-    def _take_odd(self, node: str, run: Run) -> None:
+    def take_odd(self, run: Run) -> None:
         """Take an action of which the beginning or the end was not told."""
+        node = run.about.get("node")
+        if node is None:
+            return
+        self._learn(node, None, run.about.get("workcell"))
         first, last = self._window
         begin, end = run.begin, run.end
         if begin is None:
@@ -282,10 +274,9 @@ class _Nodes:
         busy = self._whole.get(node, NEVER) | odd
         unknown = [*self._unknown[node], *self._before(self._lone_ends[node], busy)]
         maybe = Intervals.of(unknown).within(self._window) - busy
-        spans_up = self._up.get(node, [])
-        up = Intervals.of(span for one in spans_up for span in one.known)
+        up = Intervals.of(self._up[node])
         up |= busy & up.gaps(self._window)  # which is little of it
-        away = Intervals.of(span for one in spans_up for span in one.unknown) - up
+        away = Intervals.of(self._away[node]) - up
         return NodeTimes(
             node,
             self._names.get(node),
@@ -294,12 +285,11 @@ class _Nodes:
             Times(busy, maybe),
             Intervals.of(self._faults[node]) - busy,
             frozenset(self._under_way[node]),
-            node in self._up or node in self._telling,
+            node in self._telling,
         )
 
     def _before(self, ends: list[int], busy: Intervals) -> Iterator[Span]:
         """Yield from where on an action may have run of which only the end is known."""
-        over = busy.ends
         for end in ends:
-            place = bisect_right(over, end)
-            yield (over[place - 1] if place else self._window[0]), end
+            place = busy.ends.searchsorted(end, "right")
+            yield (int(busy.ends[place - 1]) if place else self._window[0]), end

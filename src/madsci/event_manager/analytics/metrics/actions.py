@@ -1,25 +1,24 @@
-"""Actions that ended in a window, gathered from columns: what the figures about actions are made of."""
+"""Actions that ended in a window: what the figures about actions are made of."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from madsci.event_manager.analytics.coded_runs import PLACES, Columns
+import numpy as np
+
+from madsci.event_manager.analytics.coded_runs import PLACES
 from madsci.event_manager.analytics.fold import Run
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.counting import ends_in
+from madsci.event_manager.analytics.rows import Rows
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
 _COMPLETED: Final = PLACES[Outcome.COMPLETED]
 _FAILED: Final = PLACES[Outcome.FAILED]
-
-
-_Row = tuple[int, int, int, int]
-"""Place of the name, begin, end, and place of the outcome."""
 
 
 @dataclass
@@ -32,7 +31,7 @@ class Ended:
     other: int = 0
     """Cancelled, or it is not known how it ended."""
     lengths: list[int] = field(default_factory=list)
-    """Of completed ones of which the beginning is known, whole, in whatever order."""
+    """Of completed ones of which the beginning is known, whole, in order."""
     lost: int = 0
     """What of the time of failed ones lies in the window."""
 
@@ -52,36 +51,28 @@ class EndedActions:
     completions: list[int] = field(default_factory=list)
     """When actions were completed, in order."""
 
-    def take(self, part: Columns) -> None:
-        """Take many."""
+    def take(self, rows: Rows) -> None:
+        """Take those of which beginning and end are known."""
         start, last = self.window
-        is_within = bool(part.end) and start < min(part.end) and max(part.end) <= last
-        for node, first, beyond in part.of_nodes:
-            some = slice(first, beyond)
-            columns = (part.name[some], part.begin[some], part.end[some], part.outcome[some])
-            rows: Iterable[_Row] = zip(*columns, strict=True)
-            if not is_within:
-                rows = (row for row in rows if start < row[2] <= last)
-            self._take_of_node(part.texts, node, rows)
-        for run in part.others:
+        ended = (start < rows.end) & (rows.end <= last)
+        for node, of_node in rows.taken(ended).by("node"):
+            for name, some in of_node.by("name"):
+                completed, failed = some.outcome == _COMPLETED, some.outcome == _FAILED
+                lost = some.end - np.maximum(some.begin, start)
+                self.groups[node, name] = Ended(
+                    failed=int(failed.sum()),
+                    other=int((~(completed | failed)).sum()),
+                    lengths=np.sort((some.end - some.begin)[completed]).tolist(),
+                    lost=int(lost[failed].sum()),
+                )
+        self.completions += np.sort(rows.end[ended & (rows.outcome == _COMPLETED)]).tolist()
+
+    def take_others(self, runs: Iterable[Run]) -> None:
+        """Take those of which one of them is not known: the ends that nobody saw begin."""
+        for run in runs:
             if run.begin is None and run.end is not None and ends_in(self.window, run.end):
                 self._take_end(run, run.end)
-
-    def _take_of_node(self, texts: Sequence[str], node: int, rows: Iterable[_Row]) -> None:
-        """Take actions of a node that ended in the window: name, begin, end and outcome of each."""
-        completed, found, start = self.completions.append, dict[int, Ended](), self.window[0]
-        for name, begin, end, outcome in rows:
-            group = found.get(name)
-            if group is None:
-                group = found[name] = self.groups[texts[node], texts[name]]
-            if outcome == _COMPLETED:
-                group.lengths.append(end - begin)
-                completed(end)
-            elif outcome == _FAILED:
-                group.failed += 1
-                group.lost += end - max(begin, start)
-            else:
-                group.other += 1
+        self.completions.sort()
 
     def _take_end(self, run: Run, end: int) -> None:
         """Take one of which the beginning is not known."""
@@ -98,7 +89,6 @@ class EndedActions:
 def ended_actions(timelines: Timelines) -> EndedActions:
     """Return the actions that ended in the window."""
     found = EndedActions(timelines.window)
-    for part in timelines.picture.parts.get(Thing.ACTION, ()):
-        found.take(part)
-    found.completions.sort()
+    found.take(timelines.picture.rows(Thing.ACTION))
+    found.take_others(timelines.picture.others(Thing.ACTION))
     return found

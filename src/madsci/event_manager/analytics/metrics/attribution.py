@@ -7,16 +7,17 @@ somebody's, or nobody's whom events name, and all of them are the busy time of t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate, islice, repeat
-from operator import le, sub
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from madsci.event_manager.analytics.coded_runs import Columns
+import numpy as np
+
+from madsci.event_manager.analytics.coded_runs import Whose
 from madsci.event_manager.analytics.fold import Run
-from madsci.event_manager.analytics.intervals import Span
+from madsci.event_manager.analytics.intervals import Column, column
 from madsci.event_manager.analytics.marks import Thing
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
 
@@ -29,16 +30,6 @@ class Owner(NamedTuple):
 
 
 _NAMES: Final = ("user", "experiment", "campaign", "workflow")
-
-
-@dataclass
-class _Work:
-    """From when to when a node worked, and for whom, as columns."""
-
-    begins: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    owners: list[int] = field(default_factory=list)
-    """Numbers of them."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +55,11 @@ class Attribution:
 
 def node_attribution(timelines: Timelines) -> dict[str, Attribution]:
     """Return it for each node, by its id."""
-    works = _Works(timelines.window, _Owners.of(timelines))
-    for part in timelines.picture.parts.get(Thing.ACTION, ()):
-        works.take(part)
-    owners = list(works.numbers)
+    works, owners = _works(timelines)
     return {
         id_: Attribution(
-            node.busy.known.total, _shared_out(works.of_nodes[id_], timelines.window, owners)
+            node.busy.known.total,
+            _shared_out(works[id_], timelines.window, owners) if id_ in works else {},
         )
         for id_, node in timelines.nodes.items()
     }
@@ -85,30 +74,48 @@ def all_attribution(nodes: Mapping[str, Attribution]) -> Attribution:
     return Attribution(sum(node.busy for node in nodes.values()), owned)
 
 
-def _shared_out(work: _Work, window: Span, owners: Sequence[Owner]) -> dict[Owner, int]:
+def _works(timelines: Timelines) -> tuple[dict[str, Column], list[Owner]]:
+    """Return what nodes did: a column for each action of which their busy time is made.
+
+    It has the begin, the end, and the number of the owner; owners are in order.
+    """
+    rows, known = timelines.picture.rows(Thing.ACTION), _Owners.of(timelines)
+    names = [Whose._fields.index(name) for name in _NAMES]
+    of_rows = [known.owner(*map(rows.texts.__getitem__, one)) for one in rows.owners[:, names].tolist()]
+    others = [
+        (run.about["node"], span, known.owner(*(run.about.get(name, "") for name in _NAMES)))
+        for run in timelines.picture.others(Thing.ACTION)
+        if "node" in run.about and (span := _known_span(run, timelines.window)) is not None
+    ]
+    owners = sorted({*of_rows, *(owner for *_, owner in others)})
+    number = {owner: at for at, owner in enumerate(owners)}
+    numbers = column([number[owner] for owner in of_rows])
+    found = {
+        node: [np.stack((some.begin, some.end, numbers[some.owner]))] for node, some in rows.by("node")
+    }
+    for node, span, owner in others:
+        found.setdefault(node, []).append(column([*span, number[owner]])[:, np.newaxis])
+    return {node: np.hstack(some) for node, some in found.items()}, owners
+
+
+def _known_span(run: Run, window: Span) -> Span | None:
+    """Return as far as an action without an end is known to have run, if that meets the window."""
+    if run.begin is None:
+        return None
+    until = run.begin if run.last is None else run.last
+    over = window[1] if run.before is None else run.before
+    if run.begin >= window[1] or min(until, over) <= window[0]:
+        return None
+    return run.begin, until
+
+
+def _shared_out(work: Column, window: Span, owners: Sequence[Owner]) -> dict[Owner, int]:
     """Return how much time of a window each has, if what began first has all of its time."""
-    order = sorted(range(len(work.begins)), key=work.begins.__getitem__)
-    begins = list(map(work.begins.__getitem__, order))
-    ends = list(map(work.ends.__getitem__, order))
-    is_within = bool(order) and window[0] <= begins[0] and ends[-1] <= window[1]
-    if is_within and all(map(le, ends, islice(begins, 1, None))):  # one after the other, as mostly
-        times: Iterator[int] = map(sub, ends, begins)
-    else:
-        order.sort(key=lambda at: (work.begins[at], work.ends[at], owners[work.owners[at]]))
-        times = _given_away(work, order, window)
-    sums: defaultdict[int, int] = defaultdict(int)
-    for owner, time in zip(map(work.owners.__getitem__, order), times, strict=True):
-        if time > 0:
-            sums[owner] += time
-    return {owners[number]: time for number, time in sums.items()}
-
-
-def _given_away(work: _Work, order: Sequence[int], window: Span) -> Iterator[int]:
-    """Return how much is left for each, one after the other; nothing, or less, for some."""
-    ends = list(map(work.ends.__getitem__, order))
-    over = accumulate(ends, max, initial=window[0])  # what is before it is given away
-    firsts = map(max, map(work.begins.__getitem__, order), over)
-    return map(sub, map(min, ends, repeat(window[1])), firsts)
+    begin, end, owner = work[:, np.lexsort(work[::-1])]
+    over = np.maximum.accumulate(np.append(window[0], end))[:-1]  # what is before it is given away
+    times = np.maximum(np.minimum(end, window[1]) - np.maximum(begin, over), 0)
+    sums = np.bincount(owner, times)  # as floats, which are exact for 285 years
+    return {owners[at]: int(sums[at]) for at in np.flatnonzero(sums).tolist()}
 
 
 @dataclass(frozen=True)
@@ -157,50 +164,3 @@ def _abouts(runs: Iterable[Run]) -> dict[str, dict[str, str]]:
 
 def _when_told(run: Run) -> tuple[int, list[tuple[str, str]]]:
     return run.begin or run.end or 0, sorted(run.about.items())
-
-
-@dataclass
-class _Works:
-    """Gathers what nodes did: the same actions of which their busy time is made."""
-
-    window: Span
-    owners: _Owners
-    of_nodes: defaultdict[str, _Work] = field(default_factory=lambda: defaultdict(_Work))
-    numbers: dict[Owner, int] = field(default_factory=dict)
-    """Of owners, from 0 on."""
-
-    def _number(self, user: str, experiment: str, campaign: str, workflow: str) -> int:
-        owner = self.owners.owner(user, experiment, campaign, workflow)
-        return self.numbers.setdefault(owner, len(self.numbers))
-
-    def take(self, part: Columns) -> None:
-        """Take many actions."""
-        texts = part.texts
-        numbers = [
-            self._number(*map(texts.__getitem__, (of.user, of.experiment, of.campaign, of.workflow)))
-            for of in part.owners
-        ]
-        for node, first, beyond in part.of_nodes:
-            if node:
-                work = self.of_nodes[texts[node]]
-                work.begins += part.begin[first:beyond]
-                work.ends += part.end[first:beyond]
-                work.owners += map(numbers.__getitem__, part.whose[first:beyond])
-        for run in part.others:
-            self._take_other(run)
-
-    def _take_other(self, run: Run) -> None:
-        """Take one that has no end, as far as it is known to have run."""
-        about = run.about
-        node = about.get("node")
-        if node is None or run.begin is None:
-            return
-        first, last = self.window
-        until = run.begin if run.last is None else run.last
-        over = last if run.before is None else run.before
-        if run.begin >= last or min(until, over) <= first:
-            return
-        work = self.of_nodes[node]
-        work.begins.append(run.begin)
-        work.ends.append(until)
-        work.owners.append(self._number(*(about.get(name, "") for name in _NAMES)))

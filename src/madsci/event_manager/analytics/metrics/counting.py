@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from madsci.event_manager.analytics.intervals import Span
+from madsci.event_manager.analytics.spans import Span
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND

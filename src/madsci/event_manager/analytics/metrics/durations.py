@@ -58,7 +58,7 @@ class ActionFigures:
     @cached_property
     def lengths(self) -> Lengths:
         """Of completed ones, whole, also where they began before the window."""
-        return Lengths(tuple(sorted(self.ended.lengths)))
+        return Lengths(tuple(self.ended.lengths))
 
 
 def action_figures(actions: EndedActions) -> Iterator[ActionFigures]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from madsci.event_manager.analytics.fold import Run
-from madsci.event_manager.analytics.intervals import Intervals, Span
+from madsci.event_manager.analytics.intervals import Intervals
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.counting import begins_in, ends_in
 from madsci.event_manager.analytics.metrics.states import NodeStates, State
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
 
@@ -100,4 +101,4 @@ def downtimes(failures: Iterable[Failure], nodes: Mapping[str, NodeStates]) -> d
 
 
 def _last(times: Intervals) -> int:
-    return times.ends[-1] if times else 0
+    return times.span[1] if times else 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from madsci.event_manager.analytics.fold import Run
-from madsci.event_manager.analytics.intervals import Intervals, Span
-from madsci.event_manager.analytics.marks import Outcome, Thing
+from madsci.event_manager.analytics.intervals import Intervals, column
+from madsci.event_manager.analytics.marks import Outcome
 from madsci.event_manager.analytics.metrics.counting import HOUR, cut_at, ends_in, length
 from madsci.event_manager.analytics.metrics.durations import Lengths
+from madsci.event_manager.analytics.metrics.waiting import waits_of
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines, times_of
 
 
@@ -84,71 +86,16 @@ def ended_workflows(timelines: Timelines) -> list[Run]:
 def workflow_figures(timelines: Timelines) -> list[WorkflowFigures]:
     """Return those of all workflows that ended in the window, then by name, in order of that."""
     ended = ended_workflows(timelines)
-    parts = _parts_of(timelines, {run.id for run in ended})
+    waits = waits_of(timelines, ended)
     every = WorkflowFigures(None)
     named: dict[str, WorkflowFigures] = {}
-    for run in ended:
-        wait = _wait(run, parts.get(run.id), timelines.window)
+    for run, wait in zip(ended, waits, strict=True):
         every.take(run, wait)
         if (name := run.about.get("name")) is not None:
-            named.setdefault(name, WorkflowFigures(name)).take(run, wait)
+            if name not in named:
+                named[name] = WorkflowFigures(name)
+            named[name].take(run, wait)
     return [every, *(named[name] for name in sorted(named))]
-
-
-@dataclass
-class _Parts:
-    """The steps and actions of a workflow."""
-
-    begins: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    unknown: list[int] = field(default_factory=list)
-    """Instants of those of which the beginning or the end is not known."""
-
-
-def _wait(run: Run, parts: _Parts | None, window: Span) -> int | None:
-    if parts is None or run.begin is None or run.end is None or run.begin < window[0]:
-        return None  # steps before the window may be missing in the picture
-    span = run.begin, run.end
-    if parts.unknown and any(span[0] <= at <= span[1] for at in parts.unknown):
-        return None
-    taken = _taken(parts.begins, parts.ends, span)
-    return None if taken is None else length(span) - taken
-
-
-def _taken(begins: list[int], ends: list[int], within: Span) -> int | None:
-    """Return how much of a span others take, ``None`` if none meets it."""
-    if not begins:
-        return None
-    starts, stops = sorted(begins), sorted(ends)  # apart from each other, as in ``Intervals``
-    first, last = max(within[0], starts[0]), min(within[1], stops[-1])
-    gaps = [
-        min(start, last) - max(stop, first)
-        for stop, start in zip(stops, starts[1:], strict=False)
-        if stop < start and first < start and stop < last
-    ]
-    taken = max(0, last - first) - sum(gaps)
-    pairs = zip(begins, ends, strict=True)
-    return taken if taken or any(one <= within[1] and to >= within[0] for one, to in pairs) else None
-
-
-def _parts_of(timelines: Timelines, wanted: Collection[str]) -> dict[str, _Parts]:
-    """Return the steps and actions of some workflows, by their ids."""
-    found: defaultdict[str, _Parts] = defaultdict(_Parts)
-    others = _Parts()
-    for thing in (Thing.ACTION, Thing.STEP):
-        for part in timelines.picture.parts.get(thing, ()):
-            ids = [part.texts[one.workflow] for one in part.owners]
-            parts = [found[id_] if id_ in wanted else others for id_ in ids]
-            begins = [one.begins.append for one in parts]
-            ends = [one.ends.append for one in parts]
-            for whose, begin, end in zip(part.whose, part.begin, part.end, strict=True):
-                begins[whose](begin)
-                ends[whose](end)
-            for run in part.others:
-                at = run.end if run.begin is None else run.begin
-                if at is not None and (id_ := run.about.get("workflow", "")) in wanted:
-                    found[id_].unknown.append(at)
-    return found
 
 
 def throughput(ends: Sequence[int], session_time: int) -> Throughput:
@@ -179,7 +126,7 @@ def _workflow_times(timelines: Timelines) -> Intervals:
     simple = [run for run in timelines.workflows if run.begin and run.end and not run.paused]
     others = [run for run in timelines.workflows if not (run.begin and run.end) or run.paused]
     begins, ends = [run.begin or 0 for run in simple], [run.end or 0 for run in simple]
-    whole = Intervals.between(begins, ends).within(timelines.window)
+    whole = Intervals.between(column(begins), column(ends)).within(timelines.window)
     return Intervals.union((whole, *(times_of(run, timelines.window).known for run in others)))
 
 

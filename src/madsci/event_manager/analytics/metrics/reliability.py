@@ -11,12 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from madsci.event_manager.analytics.coded_runs import Columns
+import numpy as np
+
+from madsci.event_manager.analytics.coded_runs import Whose
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.estimates import Bounds, mean_bounds, time_between_bounds
 from madsci.event_manager.analytics.metrics.failures import Cause, Failure, downtimes
 from madsci.event_manager.analytics.metrics.humans import INTERRUPTING, Intervention, Kind
 from madsci.event_manager.analytics.metrics.states import NodeStates, State
+from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.timelines import Timelines
 
 
@@ -132,23 +135,21 @@ def _workers(
         for run in timelines.picture.runs(Thing.WORKFLOW)
         if "experiment" in run.about
     }
-    for part in timelines.picture.parts.get(Thing.ACTION, ()):
-        for node, workflow, experiment in _named_together(part):
-            for key in ((True, workflow), (False, experiment or experiment_of.get(workflow, ""))):
-                if key in wanted:
-                    found[key].add(node)
+    for node, workflow, experiment in _named_together(timelines.picture):
+        for key in ((True, workflow), (False, experiment or experiment_of.get(workflow, ""))):
+            if key in wanted:
+                found[key].add(node)
     return found
 
 
-def _named_together(part: Columns) -> set[tuple[str, str, str]]:
+def _named_together(picture: Picture) -> set[tuple[str, str, str]]:
     """Return which nodes, workflows and experiments actions name together; empty what they do not."""
-    texts = part.texts
-    found = {
-        (texts[node], texts[owner.workflow], texts[owner.experiment])
-        for node, first, beyond in part.of_nodes
-        for owner in map(part.owners.__getitem__, set(part.whose[first:beyond]))
-    }
-    abouts = [run.about for run in part.others]
+    rows = picture.rows(Thing.ACTION)
+    text, owners = rows.texts.__getitem__, [Whose(*one) for one in rows.owners.tolist()]
+    pairs = np.unique(rows.node * len(owners) + rows.owner).tolist()
+    met = [(node, owners[owner]) for node, owner in (divmod(one, len(owners)) for one in pairs)]
+    found = {(text(node), text(owner.workflow), text(owner.experiment)) for node, owner in met}
+    abouts = [run.about for run in picture.others(Thing.ACTION)]
     return found | {
         (one.get("node", ""), one.get("workflow", ""), one.get("experiment", "")) for one in abouts
     }

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from madsci.common.clock import iso
-from madsci.event_manager.analytics.intervals import Span
 from madsci.event_manager.analytics.marks import Outcome
 from madsci.event_manager.analytics.metrics.attribution import Attribution
 from madsci.event_manager.analytics.metrics.counting import hours, length, minutes, percent, seconds
@@ -18,6 +17,7 @@ from madsci.event_manager.analytics.metrics.pareto import Loss
 from madsci.event_manager.analytics.metrics.reliability import Estimate, Reliability
 from madsci.event_manager.analytics.metrics.states import NodeStates, Share, State, Sums
 from madsci.event_manager.analytics.reports.figures import known_percent
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import NodeTimes
 
 MOST_OF_TIMELINE: Final = 2_000

@@ -8,14 +8,16 @@ scheduled. An instant of which events do not tell is in none of the six states: 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-from madsci.event_manager.analytics.intervals import NEVER, Intervals, Span
+import numpy as np
+
+from madsci.event_manager.analytics.intervals import NEVER, Intervals
+from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import NodeTimes, Timelines, belongs
 
 
@@ -209,10 +211,8 @@ class _Reading:
 
 def _after(faults: Intervals, down: Intervals) -> Intervals:
     """Return what of each time down comes after the first fault that was in it, or led to it."""
-    starts, ends = faults.starts, faults.ends
-    found: list[Span] = []
-    for begin, end in down:
-        place = bisect_left(ends, begin)
-        if place < len(ends) and starts[place] < end:
-            found.append((max(begin, starts[place]), end))
-    return Intervals.of(found)
+    if not faults or not down:
+        return NEVER
+    place = np.minimum(faults.ends.searchsorted(down.starts), len(faults) - 1)
+    first = np.where(faults.ends[place] >= down.starts, faults.starts[place], down.ends)
+    return Intervals.between(np.maximum(down.starts, first), down.ends)

@@ -172,7 +172,7 @@ class _Making:
         counts = _under_way(self._of_workcell(id_), [one.label for one in some])
         return [
             {
-                **_named(one.label),
+                **one.label.document,
                 "utilization": one.utilization,
                 "experiments": count,
                 "runtime_hours": hours(one.whole),
@@ -278,19 +278,10 @@ def _status(one: Experiment) -> str:
     return (one.run.outcome or Outcome.UNKNOWN).value
 
 
-def _named(label: Label) -> dict[str, Any]:
-    return {
-        "period_number": label.number,
-        "period_type": label.kind,
-        "period_display": label.display,
-        "date": label.date,
-    }
-
-
 def _system_row(cell: Cell, experiments: int) -> dict[str, Any]:
     period = cell.label.period
     return {
-        **_named(cell.label),
+        **cell.label.document,
         "start_time": period.begins.replace(tzinfo=None).isoformat(),
         "start_time_utc": instant(period.span[0]),
         "utilization": cell.utilization,
@@ -311,7 +302,7 @@ def _exactly(cell: Cell) -> dict[str, Any]:
 
 def _node_row(cell: Cell) -> dict[str, Any]:
     return {
-        **_named(cell.label),
+        **cell.label.document,
         "utilization": cell.utilization,
         "busy_hours": hours(cell.used),
         "busy_seconds": seconds(cell.used),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from madsci.event_manager.analytics.intervals import Intervals, Span
+from madsci.event_manager.analytics.intervals import Intervals, column
 from madsci.event_manager.analytics.periods import Length, Period
 from madsci.event_manager.analytics.reports.figures import percent
 
@@ -46,14 +46,23 @@ class Label:
         """The day with which it begins, or its month."""
         return f"{self.period.begins:{'%Y-%m' if self.length is Length.MONTHLY else '%Y-%m-%d'}}"
 
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """How reports write it."""
+        return {
+            "period_number": self.number,
+            "period_type": self.kind,
+            "period_display": self.display,
+            "date": self.date,
+        }
+
     @property
     def context(self) -> str:
         """A sentence that calls it the peak."""
         return f"Peak utilization {_CONTEXTS.get(self.length, 'in')} {self.display}"
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """What one thing did in a period, in microseconds."""
 
     label: Label
@@ -70,8 +79,9 @@ class Cell:
 
 def cells(labels: Sequence[Label], whole: Intervals, used: Intervals, unknown: Intervals) -> list[Cell]:
     """Return the figures of all periods; they add up to those of the window."""
-    spans: list[Span] = [one.period.span for one in labels]
-    columns = (one.totals(spans) for one in (whole, used, unknown))
+    starts = column([one.period.span[0] for one in labels])
+    ends = column([one.period.span[1] for one in labels])
+    columns = (one.totals(starts, ends).tolist() for one in (whole, used, unknown))
     return [Cell(label, *figures) for label, *figures in zip(labels, *columns, strict=True)]
 
 

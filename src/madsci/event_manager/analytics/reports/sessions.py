@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from madsci.common.clock import from_us
-from madsci.event_manager.analytics.intervals import Intervals, Span
+from madsci.event_manager.analytics.intervals import Column, Flags, Intervals, column
 from madsci.event_manager.analytics.reports.figures import (
     display_name,
     ending,
@@ -18,49 +21,17 @@ from madsci.event_manager.analytics.reports.figures import (
     percent,
     seconds,
 )
-from madsci.event_manager.analytics.timelines import (
-    Experiment,
-    NodeTimes,
-    Session,
-    Timelines,
-    belongs,
-)
-
-
-@dataclass(frozen=True)
-class NodeShare:
-    """What a node did in a span; the parts are disjoint, and together they are the span."""
-
-    node: NodeTimes
-    busy: Intervals
-    idle: Intervals
-    error: Intervals
-    unknown: Intervals
-    inactive: Intervals
-
-    @property
-    def active(self) -> int:
-        """For how long it was up and known to be busy, idle or at fault, in microseconds."""
-        return self.busy.total + self.idle.total + self.error.total
-
-
-def share_of(node: NodeTimes, span: Span) -> NodeShare:
-    """Return what a node did in a span."""
-    whole = Intervals.of([span])
-    busy = node.busy.known.within(span)
-    error = node.faults.within(span) - busy
-    unknown = (node.up.unknown | node.busy.unknown).within(span) - busy - error
-    up = node.up.known.within(span) if node.says_when_up else whole
-    idle = up - unknown - error - busy
-    inactive = whole - up - unknown - error - busy
-    return NodeShare(node, busy, idle, error, unknown, inactive)
+from madsci.event_manager.analytics.reports.shares import NodeLife, NodeShare
+from madsci.event_manager.analytics.spans import Span
+from madsci.event_manager.analytics.timelines import Experiment, Session, Timelines, Times, belongs
 
 
 def sessions_report(lines: Timelines, generated_at: int) -> dict[str, Any]:
     """Return the report."""
     sessions = lines.sessions or [_whole_window(lines)]
-    details = [_SessionDetail(lines, one) for one in sessions]
-    nodes = _nodes_of(lines, details)
+    lives = {id_: NodeLife.of(node, lines.window) for id_, node in lines.nodes.items()}
+    details = _details(lines, sessions, lives)
+    nodes = _nodes_of(lives, details)
     return {
         "report_metadata": {
             "generated_at": from_us(generated_at).isoformat(),
@@ -81,24 +52,20 @@ def _whole_window(lines: Timelines) -> Session:
     return Session(id_, "default_analysis", "Complete Database Analysis", lines.window, None)
 
 
+@dataclass(frozen=True)
 class _SessionDetail:
     """One session, and all that belongs to it."""
 
-    def __init__(self, lines: Timelines, session: Session) -> None:
-        self.session = session
-        self.length = session.span[1] - session.span[0]
-        self.active = lines.active(session.workcell).within(session.span)
-        self.experiments = [
-            one
-            for one in lines.experiments
-            if belongs(one.run.about.get("workcell"), session.workcell) and _touches(one, session.span)
-        ]
-        self.nodes = [
-            share
-            for node in lines.nodes.values()
-            if belongs(node.workcell, session.workcell)
-            and _has_shown(share := share_of(node, session.span))
-        ]
+    session: Session
+    active: Times
+    """When experiments were under way."""
+    experiments: list[Experiment] = field(default_factory=list)
+    nodes: list[NodeShare] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """Microseconds."""
+        return self.session.span[1] - self.session.span[0]
 
     def document(self) -> dict[str, Any]:
         session, active = self.session, self.active.known.total
@@ -138,18 +105,32 @@ class _SessionDetail:
         }
 
 
-def _touches(experiment: Experiment, span: Span) -> bool:
-    times = experiment.times.within(span)
-    begin = experiment.run.begin
-    is_instant = begin is not None and span[0] <= begin < span[1]
-    return bool(times.known or times.unknown) or is_instant
+def _details(
+    lines: Timelines, sessions: Sequence[Session], lives: Mapping[str, NodeLife]
+) -> list[_SessionDetail]:
+    workcells = {one.workcell for one in sessions}
+    active = {workcell: lines.active(workcell) for workcell in workcells}
+    details = [_SessionDetail(one, active[one.workcell].within(one.span)) for one in sessions]
+    starts = column([one.span[0] for one in sessions])
+    ends = column([one.span[1] for one in sessions])
+    for one in lines.experiments:
+        for at in np.flatnonzero(_touched(one, starts, ends)).tolist():
+            if belongs(one.run.about.get("workcell"), sessions[at].workcell):
+                details[at].experiments.append(one)
+    for life in lives.values():
+        for detail, share in zip(details, life.shares(starts, ends), strict=True):
+            if belongs(life.node.workcell, detail.session.workcell) and share.is_shown:
+                detail.nodes.append(share)
+    return details
 
 
-def _has_shown(share: NodeShare) -> bool:
-    """Tell whether anything is known of a node in its span."""
-    if share.node.says_when_up:
-        return bool(share.busy or share.idle or share.error or share.unknown)
-    return bool(share.busy or share.error or share.unknown)
+def _touched(experiment: Experiment, starts: Column, ends: Column) -> Flags:
+    """Return which spans an experiment was, or may have been, under way in, if only for an instant."""
+    times, begin = experiment.times, experiment.run.begin
+    taken = times.known.totals(starts, ends) + times.unknown.totals(starts, ends)
+    if begin is None:
+        return taken > 0
+    return (taken > 0) | ((starts <= begin) & (begin < ends))
 
 
 def _node_document(share: NodeShare, span: Span) -> dict[str, Any]:
@@ -158,37 +139,28 @@ def _node_document(share: NodeShare, span: Span) -> dict[str, Any]:
         "node_id": node.id,
         "node_name": node.name,
         "display_name": display_name(node.name, "Node", node.id, with_id=True),
-        "utilization_percent": percent(share.busy.total, share.active),
-        "state": _state(share, span[1]),
+        "utilization_percent": percent(share.busy, share.active),
+        "state": share.state,
         "timing": {
-            "busy_time": length(share.busy.total),
-            "idle_time": length(share.idle.total),
-            "error_time": length(share.error.total),
-            "inactive_time": length(share.inactive.total),
-            "unknown_time": length(share.unknown.total),
+            "busy_time": length(share.busy),
+            "idle_time": length(share.idle),
+            "error_time": length(share.error),
+            "inactive_time": length(share.inactive),
+            "unknown_time": length(share.unknown),
             "total_time": length(whole),
         },
         "raw_hours": {
-            "busy": hours(share.busy.total),
-            "idle": hours(share.idle.total),
-            "error": hours(share.error.total),
-            "inactive": hours(share.inactive.total),
-            "unknown": hours(share.unknown.total),
+            "busy": hours(share.busy),
+            "idle": hours(share.idle),
+            "error": hours(share.error),
+            "inactive": hours(share.inactive),
+            "unknown": hours(share.unknown),
             "total": hours(whole),
         },
-        "busy_time_hours": hours(share.busy.total),
-        "idle_time_hours": hours(share.idle.total),
-        "unknown_time_hours": hours(share.unknown.total),
+        "busy_time_hours": hours(share.busy),
+        "idle_time_hours": hours(share.idle),
+        "unknown_time_hours": hours(share.unknown),
     }
-
-
-def _state(share: NodeShare, end: int) -> str:
-    """Return in what state a node is at the end of a span; what is under way counts as so."""
-    last = end - 1
-    if last in share.busy or (share.node.under_way and last in share.node.busy.unknown):
-        return "busy"
-    parts = {"error": share.error, "inactive": share.inactive, "unknown": share.unknown}
-    return next((word for word, times in parts.items() if last in times), "idle")
 
 
 @dataclass(frozen=True)
@@ -199,15 +171,18 @@ class _NodeOfSessions:
     shares: list[NodeShare]
 
 
-def _nodes_of(lines: Timelines, details: list[_SessionDetail]) -> dict[str, _NodeOfSessions]:
+def _nodes_of(
+    lives: Mapping[str, NodeLife], details: Iterable[_SessionDetail]
+) -> dict[str, _NodeOfSessions]:
     spans: defaultdict[str, list[Span]] = defaultdict(list)
     for detail in details:
         for share in detail.nodes:
             spans[share.node.id].append(detail.session.span)
-    return {
-        id_: _NodeOfSessions(len(some), [share_of(lines.nodes[id_], one) for one in Intervals.of(some)])
-        for id_, some in sorted(spans.items())
-    }
+    found = {}
+    for id_, some in sorted(spans.items()):
+        together = Intervals.of(some)
+        found[id_] = _NodeOfSessions(len(some), lives[id_].shares(together.starts, together.ends))
+    return found
 
 
 def _summary(
@@ -236,8 +211,8 @@ def _summary(
 
 def _node_summary(node: _NodeOfSessions) -> dict[str, Any]:
     shares = node.shares
-    busy = sum(one.busy.total for one in shares)
-    unknown = sum(one.unknown.total for one in shares)
+    busy = sum(one.busy for one in shares)
+    unknown = sum(one.unknown for one in shares)
     return {
         "average_utilization_percent": percent(busy, sum(one.active for one in shares)),
         "total_busy_time_hours": hours(busy),
@@ -252,8 +227,8 @@ def _coverage(
 ) -> dict[str, Any]:
     """Return how much of the time is known, of experiments and of nodes together."""
     shares = [share for node in nodes.values() for share in node.shares]
-    unknown = sum(one.unknown.total for one in shares)
-    known = sum(one.active + one.inactive.total for one in shares)
+    unknown = sum(one.unknown for one in shares)
+    known = sum(one.active + one.inactive for one in shares)
     away = Intervals.of(span for one in details for span in one.active.unknown)
     return {
         "node_time_known_percent": known_percent(known, known + unknown),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from madsci.event_manager.analytics.coded_runs import PLACES, Columns
+from madsci.event_manager.analytics.coded_runs import PLACES, Columns, Whose
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.actions import ended_actions
 from madsci.event_manager.analytics.metrics.durations import Lengths, action_figures
@@ -66,7 +66,7 @@ def test_half_a_million_actions_take_well_below_a_second():
         begin=begin,
         end=[number + number * 7 % 1_000 for number in begin],
         outcome=[PLACES[FAILED] if number % 50 == 0 else 1 for number in begin],
-        name=[3] * (count // 2) + [4] * (count // 2),
+        name=[3] * (count // 2) + [4] * (count // 2), whose=[0] * count, owners=[Whose()],
     )  # fmt: skip
     timelines = Timelines(Picture((0, 2 * count), {Thing.ACTION: [part]}, None))
     begun = time.process_time()

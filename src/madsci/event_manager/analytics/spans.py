@@ -1,0 +1,6 @@
+"""A stretch of time, as everything about the life of a lab says it."""
+
+from __future__ import annotations
+
+Span = tuple[int, int]
+"""From an instant on, up to another one that is not in it; microseconds since 1970."""
