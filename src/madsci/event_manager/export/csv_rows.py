@@ -13,9 +13,10 @@ Numbers stay as they are.
 from __future__ import annotations
 
 import csv
+import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from madsci.common.clock import iso
@@ -31,7 +32,7 @@ FORMULA: Final = re.compile(r"'*[\s\x00\u200b\ufeff]*[=+\-@\t\r\n\uff1d\uff0b\uf
 
 # Python 3.10 takes a NUL for its missing escape character and refuses it. There, half a character: what
 # is kept can be written as UTF-8, so no text has one.
-ESCAPE: Final = None if sys.version_info >= (3, 11) else "\udfff"
+_ESCAPE: Final = None if sys.version_info >= (3, 11) else "\udfff"
 
 
 def csv_rows(pages: Pages, fields: Fields | None = None) -> Iterator[bytes]:
@@ -44,7 +45,7 @@ def csv_rows(pages: Pages, fields: Fields | None = None) -> Iterator[bytes]:
         names: Sequence[str] = known_columns(fields)
     else:
         names = [*find_columns(pages, fields), OTHER]
-    writer = csv.writer(_Echo(), lineterminator="\r\n", escapechar=ESCAPE)
+    writer = csv.writer(_Echo(), lineterminator="\r\n", escapechar=_ESCAPE)
     yield _line(writer, [safe_text(name) for name in names])
     places = {name: place for place, name in enumerate(names)}
     row_of = row_maker(fields)
@@ -88,3 +89,15 @@ def safe_text(text: str) -> str:
     """Return the text as a cell that no spreadsheet runs."""
     # Most texts begin with a letter or a digit, which is told faster.
     return f"'{text}" if text and not text[0].isalnum() and FORMULA.match(text) else text
+
+
+def safe_cell(value: object) -> object:
+    """Return a value, a text as ``safe_text`` does."""
+    return safe_text(value) if isinstance(value, str) else value
+
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV. Texts stay as they are: what is not ours goes through ``safe_cell`` first."""
+    into = io.StringIO(newline="")
+    csv.writer(into, lineterminator="\r\n", escapechar=_ESCAPE).writerows(rows)
+    return into.getvalue()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from typing import Any, Final
 
-from madsci.event_manager.export.csv_rows import safe_text
+from madsci.event_manager.export.csv_rows import csv_text, safe_cell
 
 _Document = Mapping[str, Any]
 _Value = float | str | None
@@ -42,18 +40,8 @@ def lab_csv(document: _Document) -> str:
     has no value: it is at least the lower bound. Texts that a spreadsheet would run get an
     apostrophe in front, as those of exports do.
     """
-    into = io.StringIO(newline="")
-    writer = csv.writer(into, lineterminator="\r\n")
-    writer.writerow([one.name for one in fields(_Row)])
-    for row in _rows(document):
-        writer.writerow([_cell(value) for value in astuple(row)])
-    return into.getvalue()
-
-
-def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return safe_text(value.replace("\0", "\ufffd"))  # Python 3.10 writes none
+    header = [one.name for one in fields(_Row)]
+    return csv_text([header, *(list(map(safe_cell, astuple(row))) for row in _rows(document))])
 
 
 def _rows(document: _Document) -> Iterator[_Row]:

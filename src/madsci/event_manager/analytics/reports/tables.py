@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from madsci.event_manager.export.csv_rows import ESCAPE, safe_text
+from madsci.event_manager.export.csv_rows import csv_text, safe_cell
 
 _Row = Sequence[Any]
 
@@ -35,7 +33,7 @@ def sessions_table(report: Mapping[str, Any]) -> str:
         *_section("=== SESSION DETAILS ===", _SESSION, report["session_details"]),
         *_section("=== NODE SUMMARY ===", _NODE_OF_SESSIONS, _with_ids(summary["node_summary"])),
     ]  # fmt: skip
-    return _text(rows)
+    return csv_text(rows)
 
 
 def users_table(report: Mapping[str, Any]) -> str:
@@ -59,7 +57,7 @@ def users_table(report: Mapping[str, Any]) -> str:
         ]),
         *_section("=== USER DETAILS ===", _USER, report["user_utilization"].values()),
     ]  # fmt: skip
-    return _text(rows)
+    return csv_text(rows)
 
 
 def periods_table(report: Mapping[str, Any]) -> str:
@@ -98,7 +96,7 @@ def periods_table(report: Mapping[str, Any]) -> str:
     more = experiments["total_experiments"] - len(experiments["experiments"])
     if more > 0:
         rows.append([f"... and {more} more experiments"])
-    return _text(rows)
+    return csv_text(rows)
 
 
 _Columns = Mapping[str, str]
@@ -151,24 +149,14 @@ _EXPERIMENT: Final = {
 
 
 def _pairs(heading: str, rows: Iterable[_Row]) -> list[_Row]:
-    return [[], [heading], *([name, _cell(value)] for name, value in rows)]
+    return [[], [heading], *([name, safe_cell(value)] for name, value in rows)]
 
 
 def _section(heading: str, columns: _Columns, items: Iterable[Mapping[str, Any]]) -> list[_Row]:
     """Return a heading with a table below it, nothing without rows."""
-    rows = [[_cell(item[member]) for member in columns.values()] for item in items]
+    rows = [[safe_cell(item[member]) for member in columns.values()] for item in items]
     return [[], [heading], list(columns), *rows] if rows else []
 
 
 def _with_ids(nodes: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"node_id": id_, **node} for id_, node in nodes.items()]
-
-
-def _cell(value: object) -> object:
-    return safe_text(value) if isinstance(value, str) else value
-
-
-def _text(rows: Iterable[_Row]) -> str:
-    written = io.StringIO()
-    csv.writer(written, escapechar=ESCAPE).writerows(rows)
-    return written.getvalue()

@@ -57,7 +57,7 @@ def test_no_cell_is_run_by_a_spreadsheet():
     found = rows(RUNS, {"@q": "+1\x00"})
     assert one(found, "busy_time_by_user", node="n")["who"] == "'=ann()"
     query = one(found, "query")
-    assert (query["who"], query["value"]) == ("'@q", "'+1\ufffd")
+    assert (query["who"], query["value"]) == ("'@q", "'+1\x00")
 
 
 def test_no_row_is_there_twice():
