@@ -232,15 +232,21 @@ class _Wanted:
     def _window(
         self, naive_zone: tzinfo | None, zone_of_days: tzinfo | None, now: int
     ) -> tuple[int, int] | None:
-        start, end = (
-            span if span is None or span.first == span.last else read_span(name, text, zone_of_days)
-            for name, text in (("start_time", self.start_time), ("end_time", self.end_time))
-            for span in [read_span(name, text, naive_zone)]
-        )
+        start = _read("start_time", self.start_time, naive_zone, zone_of_days)
+        end = _read("end_time", self.end_time, naive_zone, zone_of_days)
         is_until_now = self.kind is Kind.LAB or is_relative(self.start_time)
         if start is not None and end is None and is_until_now:
             end = Span(now, now)  # as whoever asks since when means it
         return window_between(_first(start), _last(end), now)
+
+
+def _read(
+    name: str, text: str | None, naive_zone: tzinfo | None, zone_of_days: tzinfo | None
+) -> Span | None:
+    """Return what a parameter means: a day is one of the report's clock, an instant is not."""
+    span = read_span(name, text, naive_zone)
+    is_day = span is not None and span.first != span.last
+    return read_span(name, text, zone_of_days) if is_day else span
 
 
 class _Answers:
