@@ -22,7 +22,7 @@ from madsci.event_manager.analytics.reports.figures import (
     spelled,
 )
 from madsci.event_manager.analytics.reports.series import Cell, Label, cells, peak
-from madsci.event_manager.analytics.reports.sessions import known_until
+from madsci.event_manager.analytics.reports.sessions import freshness
 from madsci.event_manager.analytics.reports.users import by_author, summary, totals
 from madsci.event_manager.analytics.timelines import Experiment, NodeTimes, Timelines, belongs
 
@@ -65,7 +65,7 @@ def periods_report(
             "user_timezone": zone.key,
             "total_periods": len(labels),
             "method": _METHOD,
-            **known_until(lines),
+            **freshness(lines),
         },
         "key_metrics": making.key_metrics(),
     }

@@ -234,11 +234,11 @@ def _coverage(
         "node_time_known_percent": known_percent(known, known + unknown),
         "unknown_node_hours": hours(unknown),
         "unknown_experiment_hours": hours(away.total),
-        **known_until(lines),
+        **freshness(lines),
     }
 
 
-def known_until(lines: Timelines) -> dict[str, Any]:
+def freshness(lines: Timelines) -> dict[str, Any]:
     """Return up to where what was sent is in a report."""
     picture = lines.picture
     until = picture.known_until
