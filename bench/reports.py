@@ -26,7 +26,8 @@ from madsci.event_manager.analytics.coded_runs import columns
 from madsci.event_manager.analytics.documents import document_of, written
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
 from madsci.event_manager.analytics.follower import UtilizationFollower
-from madsci.event_manager.analytics.marks import Mark, Thing, mark_of
+from madsci.event_manager.analytics.marking import mark_of
+from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.periods import Length
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.timelines import Timelines
@@ -194,7 +195,7 @@ def _plain_picture(folder: Path, asked: Asked) -> Picture:
     while has_more:
         part = reader.since(position, _BATCH)
         for entry in part.entries:
-            if (mark := mark_of(entry.event)) is not None:
+            if (mark := mark_of(entry.event, {})) is not None:
                 by_hour.setdefault(mark.at // HOUR, []).append(mark)
         position, has_more = part.next, part.has_more
     state, runs = State(), list[Run]()

@@ -14,10 +14,14 @@ from madsci.demo.disturbances import disturb
 from madsci.demo.lab import LabPlan, Shifts
 from madsci.demo.life import simulate
 from madsci.event_manager.analytics.follower import NAME, UtilizationFollower
+from madsci.event_manager.analytics.form import is_ours, removals
+from madsci.event_manager.analytics.shelves import FORM, MARKS, PROGRESS, STATES
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.feed.follower import Conclusion, Kept
 from madsci.event_manager.model.feed import Entry
 from madsci.event_manager.model.stored_event import StoredEvent
+from madsci.event_manager.model.tables import delete, put
+from madsci.event_manager.stores.memory import MemoryStore
 from support.lab_runs import documents, go_on, runs_at_once, runs_in, stored, throw_away
 
 PLAN = LabPlan(
@@ -163,3 +167,28 @@ def test_a_step_that_another_server_has_overtaken_changes_nothing(store, clock):
     go_on(slow)
     assert overtaken > 2
     assert runs_in(store, WINDOW) == expected()
+
+
+def test_what_a_former_version_kept_is_concluded_anew(store, clock):
+    course = Course(UtilizationFollower(), store, clock=clock)
+    for part in in_parts():
+        append(store, clock, part)
+    go_on(course)
+    as_it_was = documents(store)
+    marks = [put(MARKS, f"{number:08d}/last", '{"rows":[1]}') for number in range(300)]
+    store.apply([*marks, delete(STATES, FORM)])
+    go_on(Course(UtilizationFollower(), store, clock=clock))
+    assert documents(store) == as_it_was
+    assert runs_in(store, WINDOW) == expected()
+
+
+@pytest.mark.parametrize("form", [None, '"another"'])
+def test_a_form_that_is_not_ours_is_noticed_whatever_else_is_kept(form):
+    store = MemoryStore()
+    assert is_ours(store)
+    changes = [put(STATES, PROGRESS, "{}")] + ([] if form is None else [put(STATES, FORM, form)])
+    store.apply(changes)
+    assert not is_ours(store)
+    while not is_ours(store):
+        store.apply(removals(store))
+    assert store.scan(STATES) == []

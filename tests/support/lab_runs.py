@@ -10,7 +10,8 @@ import msgspec
 from madsci.demo.disturbances import Delivery
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
 from madsci.event_manager.analytics.follower import NAME
-from madsci.event_manager.analytics.marks import Mark, Thing, mark_of
+from madsci.event_manager.analytics.marking import mark_of
+from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.picture import picture
 from madsci.event_manager.analytics.shelves import MARKS, RUNS, STATES
 from madsci.event_manager.analytics.signs import minute_of
@@ -57,7 +58,7 @@ def runs_at_once(events: Iterable[StoredEvent]) -> list[bytes]:
     signs: defaultdict[int, dict[str, int]] = defaultdict(dict)
     for event in events:
         hour = event.event_timestamp // HOUR
-        if (mark := mark_of(event)) is not None:
+        if (mark := mark_of(event, {})) is not None:
             marks[hour].append(mark)
         if (node := event.source.get("node_id")) is not None:
             signs[hour][node] = signs[hour].get(node, 0) | minute_of(event.event_timestamp)

@@ -45,18 +45,18 @@ _BEGIN, _END, _QUEUED, _PAUSE, _RESUME = (
     Phase.BEGIN, Phase.END, Phase.QUEUED, Phase.PAUSE, Phase.RESUME,
 )  # fmt: skip
 """Python takes longer to find a member of an enumeration than to do what is done with it."""
-_BEGINS_ANEW: Final = {Thing.SESSION, Thing.NODE}
+_BEGINS_ANEW: Final = (Thing.SESSION, Thing.NODE)
 """What has one id for all its runs: it begins when it was started last. Others are told twice."""
-_ENDLESS: Final = {Thing.SESSION, Thing.FAULT}
+_ENDLESS: Final = (Thing.SESSION, Thing.FAULT)
 """What goes on until something else is told, however quiet it is."""
-_ONCE: Final = {Thing.ACTION, Thing.STEP}
+_ONCE: Final = (Thing.ACTION, Thing.STEP)
 """What does not begin again after its end."""
 _PARTS: Final = {
-    Thing.WORKFLOW: {Thing.STEP, Thing.ACTION},
-    Thing.EXPERIMENT: {Thing.WORKFLOW, Thing.STEP, Thing.ACTION},
-    Thing.NODE: {Thing.ACTION},
+    Thing.WORKFLOW: ("workflow", (Thing.STEP, Thing.ACTION)),
+    Thing.EXPERIMENT: ("experiment", (Thing.WORKFLOW, Thing.STEP, Thing.ACTION)),
+    Thing.NODE: ("node", (Thing.ACTION,)),
 }
-"""What is over when these are, if it names them."""
+"""What is over when these are, if it names them, and under what it does."""
 _HAVE_PARTS: Final = (("w", "workflow"), ("e", "experiment"), ("n", "node"))
 _WHOLES_BUT_NODES: Final = (("w", "workflow"), ("e", "experiment"), ("s", "workcell"))
 _WHOLES: Final = (*_WHOLES_BUT_NODES, ("n", "node"))
@@ -152,13 +152,16 @@ class Fold:
         self._seen = seen
         self._over = dict(state.over)
         self._open: dict[str, Open] = {}
+        self._faulty: set[str] = set()
+        """Keys of faults that are under way."""
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
+        """What belongs to something, or did: what is over is not sought in all of them."""
         for one in state.open:
             self._keep(msgspec.structs.replace(one, pauses=list(one.pauses)))
 
     def take(self, mark: Mark) -> None:
         """Take the next mark, in the order of ``in_order``."""
-        thing, phase, at, about = mark.thing, mark.phase, mark.at, mark.about
+        thing, phase = mark.thing, mark.phase
         key = thing + mark.id
         if thing is _ACTION:
             self._take_sign_of_node(mark)
@@ -174,9 +177,19 @@ class Fold:
             self._take_queued(key, mark)
         elif phase is _PAUSE or phase is _RESUME:
             self._take_pause(key, mark)
+        self._show_wholes(mark)
+
+    def _show_wholes(self, mark: Mark) -> None:
+        """Note that what a mark names is under way."""
+        at, about = mark.at, mark.about
         for whole, name in _WHOLES if shows_alive(mark) else _WHOLES_BUT_NODES:
             named = about.get(name)
-            if named is not None and (one := self._found(whole + named, at)) is not None:
+            one = None if named is None else self._open.get(key := whole + named)
+            if one is None:
+                continue
+            if one.cut is not None or one.last + _EXPIRY <= at:  # as hardly any
+                one = self._found(key, at)
+            if one is not None:
                 one.last = at
 
     def ended(self, at: int) -> State:
@@ -230,7 +243,7 @@ class Fold:
         one = self._found(key, mark.at)
         if one is None:
             if not self._is_over(key, mark.at):
-                self._keep(Open(mark.thing, mark.id, None, mark.at, dict(mark.about), mark.at))
+                self._keep(Open(mark.thing, mark.id, None, mark.at, mark.about, mark.at))
             return
         one.queued = mark.at if one.queued is None else one.queued
         self._learn(key, one, mark)
@@ -242,7 +255,7 @@ class Fold:
             one = None
         if one is None:
             if mark.thing not in _ONCE or not self._is_over(key, mark.at):
-                self._keep(Open(mark.thing, mark.id, mark.at, mark.at, dict(mark.about)))
+                self._keep(Open(mark.thing, mark.id, mark.at, mark.at, mark.about))
             return
         one.begin = mark.at if one.begin is None else one.begin
         one.last = max(one.last, mark.at)
@@ -253,7 +266,7 @@ class Fold:
         if one is None:
             if self._is_over(key, mark.at):
                 return  # told twice
-            one = Open(mark.thing, mark.id, _begin_by(mark), mark.at, dict(mark.about))
+            one = Open(mark.thing, mark.id, _begin_by(mark), mark.at, mark.about)
         else:
             self._learn(key, one, mark)
         if one.is_stopped and one.cut is not None and mark.at > one.cut:
@@ -285,13 +298,15 @@ class Fold:
                 one.last = self._last_sign(one, self._seen.get(mark.id, 0), mark.at)
             self._cut_parts(mark)
         if mark.phase is Phase.FAULT and fault not in self._open:
-            self._keep(Open(_FAULT, mark.id, mark.at, mark.at, dict(mark.about)))
+            self._keep(Open(_FAULT, mark.id, mark.at, mark.at, mark.about))
         elif mark.phase in {Phase.CLEAR, _BEGIN}:
             self._end_fault(fault, mark.at)
 
     def _take_sign_of_node(self, mark: Mark) -> None:
+        if not self._faulty:
+            return
         fault = _FAULT + mark.about.get("node", "")
-        if fault in self._open and (mark.phase is _BEGIN or mark.outcome is Outcome.COMPLETED):
+        if fault in self._faulty and (mark.phase is _BEGIN or mark.outcome is Outcome.COMPLETED):
             self._end_fault(fault, mark.at)
 
     def _end_fault(self, key: str, at: int) -> None:
@@ -305,12 +320,14 @@ class Fold:
 
     def _cut_parts(self, mark: Mark) -> None:
         """Note of what belonged to something that is over that it is over, too."""
-        things = _PARTS.get(mark.thing)
-        if things is None:
+        if mark.thing is _ACTION:  # as nearly all
             return
+        name, things = _PARTS.get(mark.thing, ("", ()))
         for key in self._parts.get(mark.thing + mark.id, ()):
-            part = self._open[key]
-            if part.thing in things and part.begin is not None:
+            part = self._open.get(key)
+            if part is None or part.thing not in things or part.begin is None:
+                continue
+            if part.about.get(name) == mark.id:  # what has its key now may belong to something else
                 part.cut = mark.at if part.cut is None else part.cut
                 part.is_stopped |= mark.thing is _NODE
 
@@ -319,10 +336,12 @@ class Fold:
         if len(self._open) >= _MOST:
             self._give_up(one.last)
         self._open[key] = one
+        if one.thing is _FAULT:
+            self._faulty.add(key)
         self._belongs(key, one.about)
 
     def _learn(self, key: str, one: Open, mark: Mark) -> None:
-        if mark.about.keys() <= one.about.keys():
+        if mark.about is one.about or mark.about.keys() <= one.about.keys():
             return
         new = {name: text for name, text in mark.about.items() if name not in one.about}
         one.about = {**one.about, **new}
@@ -335,11 +354,8 @@ class Fold:
 
     def _close(self, key: str, run: Run) -> None:
         self.runs.append(run)
-        one = self._open.pop(key, None)
-        if one is not None:
-            for whole, name in _HAVE_PARTS:
-                if (named := one.about.get(name)) is not None:
-                    self._parts[whole + named].discard(key)
+        self._open.pop(key, None)
+        self._faulty.discard(key)
 
 
 def in_order(marks: Iterable[Mark]) -> list[Mark]:

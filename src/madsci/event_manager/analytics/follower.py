@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from madsci.common.clock import FIRST_US
+from madsci.event_manager.analytics.form import is_ours, noted, removals
 from madsci.event_manager.analytics.ledger import Ledger
-from madsci.event_manager.analytics.marks import Mark, mark_of, shows_alive
+from madsci.event_manager.analytics.marking import Abouts, mark_of
+from madsci.event_manager.analytics.marks import Mark
 from madsci.event_manager.analytics.shelves import hour_of
 from madsci.event_manager.analytics.signs import minute_of
 from madsci.event_manager.feed.follower import Conclusion, Kept
@@ -28,31 +30,46 @@ class UtilizationFollower:
 
     def conclude(self, entries: Sequence[Entry], kept: Kept, now: int) -> Conclusion:
         """Return the marks of entries, and the runs that are over by now."""
+        if not is_ours(kept):
+            return Conclusion(removals(kept), has_more=True, begins_anew=True)
         ledger = Ledger(kept)
         events = [one.event for one in entries if not one.is_raised_alert]  # which had its own entry
         latest = max((one.received_at for one in events), default=FIRST_US)
-        signs: defaultdict[int, dict[str, int]] = defaultdict(dict)
-        ledger.add(_marks(events, signs), signs, latest, now)
+        marks, signs = _told(events)
+        ledger.add(marks, signs, latest, now)
+        wake_at, has_more = now + _MINUTE, False
         if entries and latest < now - _MINUTE:
-            return Conclusion(ledger.changes(), wake_at=now)  # when no more comes at once
-        if not ledger.may_fold(now):
-            return Conclusion(ledger.changes(), wake_at=ledger.rests_until)
-        has_more = ledger.fold((now // _MINUTE - 1) * _MINUTE)
-        return Conclusion(ledger.changes(), now + _MINUTE, has_more)
+            wake_at = now  # when no more comes at once
+        elif not ledger.may_fold(now):
+            wake_at = ledger.rests_until
+        else:
+            has_more = ledger.fold((now // _MINUTE - 1) * _MINUTE)
+        return Conclusion([*ledger.changes(), *noted(kept)], wake_at, has_more)
 
 
-def _marks(events: Sequence[StoredEvent], signs: defaultdict[int, dict[str, int]]) -> Iterator[Mark]:
-    """Yield what events say; note in which minutes of which hours nodes were alive.
+def _told(events: Sequence[StoredEvent]) -> tuple[list[Mark], dict[int, dict[str, int]]]:
+    """Return what events say, and in which minutes of which hours nodes were alive without a mark.
 
     One event after the other: a thousand of them are more than a processor has at hand.
     """
-    seen: set[tuple[str, int]] = set()
+    marks: list[Mark] = []
+    abouts: Abouts = {}
+    alive: defaultdict[int, set[str]] = defaultdict(set)
     for event in events:
-        mark = mark_of(event)
-        node, at = event.source.get("node_id"), event.event_timestamp
-        if isinstance(node, str) and (sign := (node, at // _MINUTE)) not in seen and shows_alive(mark):
-            seen.add(sign)
-            minutes = signs[hour_of(at)]
-            minutes[node] = minutes.get(node, 0) | minute_of(at)
+        mark = mark_of(event, abouts)
         if mark is not None:
-            yield mark
+            marks.append(mark)
+        elif isinstance(node := event.source.get("node_id"), str):
+            alive[event.event_timestamp // _MINUTE].add(node)
+    return marks, _signs(alive)
+
+
+def _signs(alive: Mapping[int, Iterable[str]]) -> dict[int, dict[str, int]]:
+    """Return in which minutes of which hours nodes were alive, of nodes by minutes."""
+    signs: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for minute, nodes in alive.items():
+        at = minute * _MINUTE
+        minutes, bit = signs[hour_of(at)], minute_of(at)
+        for node in nodes:
+            minutes[node] = minutes.get(node, 0) | bit
+    return signs

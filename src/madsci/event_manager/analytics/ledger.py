@@ -8,8 +8,7 @@ tables hold the same, in whatever order and in which steps it came.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -146,11 +145,7 @@ def marks_between(kept: Kept, begin: int, end: int, limit: int) -> tuple[list[Ma
         if latest >= begin and (full := kept.read(MARKS, marks_key(hour, number))) is not None:
             found += decode_marks(full).marks()
             length += len(full)
-    return in_order(one for one in found if begin <= one.at < end), end
-
-
-def _hour(mark: Mark) -> int:
-    return mark.at // HOUR
+    return in_order([one for one in found if begin <= one.at < end]), end
 
 
 def _first_of(run: Run) -> int:
@@ -195,26 +190,23 @@ class Ledger:
     ) -> None:
         """Add marks, and in which minutes (by hours) nodes were seen, which marks may fill."""
         version = self._progress.version
-        by_hour: dict[int, MarksOfHour] = {}
-        for number, some in groupby(self._noted(marks), _hour):
-            of_hour = by_hour.get(number)
-            if of_hour is None:
-                of_hour = by_hour[number] = self._marks_of(hour_of(number * HOUR))
-            of_hour.add(some)
-        for number, of_hour in by_hour.items():
-            self._keep_marks(hour_of(number * HOUR), of_hour)
+        by_hour: defaultdict[int, list[Mark]] = defaultdict(list)
+        for mark in marks:
+            by_hour[mark.at // HOUR].append(mark)
+            if mark.thing is _NODE:
+                self._note_node(mark.id)
+        for number, some in by_hour.items():
+            self._add_marks(hour_of(number * HOUR), some)
         for hour, minutes in signs.items():
             self._add_signs(hour, minutes)
         self._progress.latest = max(self._progress.latest, latest)
         if self._progress.version > version and self._progress.not_before <= now:
             self._progress.not_before = now + _REST
 
-    def _noted(self, marks: Iterable[Mark]) -> Iterator[Mark]:
-        """Yield marks; note which nodes say of themselves that they are up."""
-        for mark in marks:
-            if mark.thing is _NODE and self.read(STATES, node_key(mark.id)) is None:
-                self._put(STATES, node_key(mark.id), "{}")
-            yield mark
+    def _note_node(self, node: str) -> None:
+        """Note that a node has said of itself whether it is up."""
+        if self.read(STATES, node_key(node)) is None:
+            self._put(STATES, node_key(node), "{}")
 
     @property
     def rests_until(self) -> int:
@@ -225,12 +217,10 @@ class Ledger:
         """Tell whether it is time to fold."""
         return self.rests_until <= now
 
-    def _marks_of(self, hour: int) -> MarksOfHour:
+    def _add_marks(self, hour: int, added: list[Mark]) -> None:
         text = self.read(MARKS, last_marks_key(hour))
-        return MarksOfHour(None if text is None else decode_marks(text))
-
-    def _keep_marks(self, hour: int, marks: MarksOfHour) -> None:
-        """Keep the marks of an hour to which some were added."""
+        marks = MarksOfHour(None if text is None else decode_marks(text))
+        marks.add(added)
         self._take_back(hour, marks.first)
         last = marks.last()
         for number, full in enumerate(marks.full, len(last.full) - len(marks.full)):

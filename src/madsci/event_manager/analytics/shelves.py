@@ -24,7 +24,8 @@ PROGRESS: Final = "progress"
 """The key of how far it is, among the states."""
 HEAD: Final = "head"
 """The key of what is under way there."""
-
+FORM: Final = "form"
+"""The key of the form in which all that is kept, among the states."""
 NODES: Final = "node/"
 """Begins the keys of nodes that have said that they are up, among the states."""
 

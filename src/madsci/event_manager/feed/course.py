@@ -17,7 +17,7 @@ from madsci.event_manager.stores.base import EventLog, Leases, Tables
 
 _logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 1_000
+_AT_ONCE: Final = 2_000
 """Entries of one step: large enough for 50,000 a second, small enough to be forgotten in a crash."""
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
@@ -118,7 +118,8 @@ class Course:
         concluded = self._conclude(part)
         if concluded is not None:
             self._suspects = max(0, self._suspects - len(part.entries))
-            is_kept = self._keep(position, part.next, concluded, part.missed)
+            then = START if concluded.begins_anew else part.next
+            is_kept = self._keep(position, then, concluded, part.missed)
             return is_kept and (part.has_more or concluded.has_more)
         if len(part.entries) > 1:  # up to the one that it raises for, if there is one
             self._suspects = len(part.entries)

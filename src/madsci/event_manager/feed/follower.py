@@ -33,6 +33,8 @@ class Conclusion:
     """When to be asked though no entry came, in microseconds since 1970."""
     has_more: bool = False
     """Whether to be asked again at once: there is more to do than a step does."""
+    begins_anew: bool = False
+    """Whether to go back to the start of the feed: what was concluded is of no use any more."""
 
 
 class Follower(Protocol):

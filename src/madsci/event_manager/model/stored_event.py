@@ -110,9 +110,10 @@ def size_of(event: StoredEvent) -> int:
     """Return how many bytes of JSON the members of an event take that may be large."""
     data = event.event_data
     size = len(data) if data.isascii() else len(data.encode())
-    for member in (event.source, event.extra):
-        if member:
-            size += json_size(member)
+    if event.source:
+        size += len(_encode(event.source))
+    if event.extra:
+        size += len(_encode(event.extra))
     return size
 
 

@@ -6,9 +6,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from madsci.common.types.event_type import EventType
-from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, mark_of
+from madsci.event_manager.analytics.marking import Abouts, mark_of
+from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
 AT = 1_767_708_000_000_000
@@ -19,7 +21,7 @@ def event(kind: str, data: object = None, **source: str) -> StoredEvent:
 
 
 def read(kind: str, data: object = None, **source: str) -> tuple[object, ...] | None:
-    mark = mark_of(event(kind, data, **source))
+    mark = mark_of(event(kind, data, **source), {})
     return None if mark is None else (mark.thing, mark.phase, mark.id, mark.outcome)
 
 
@@ -88,7 +90,7 @@ def test_ids_are_found_where_labs_write_them(kind, data, source, expected):
     ],
 )
 def test_what_says_nothing_of_it_is_no_mark(kind, data):
-    assert mark_of(event(kind, data)) is None
+    assert mark_of(event(kind, data), {}) is None
 
 
 def test_a_type_that_is_hidden_in_the_data_of_a_log_line_counts_and_in_others_does_not():
@@ -121,7 +123,7 @@ def test_names_authors_and_places_are_found():
         "workflow_id": "f", "name": " Flow ", "definition_metadata": {"author": "Ann"}, "node": "arm",
         "experiment": {"experiment_id": "x"}, "duration_seconds": 2.5,
     }  # fmt: skip
-    mark = mark_of(event("workflow_complete", data, workcell_id="w", user_id="u", campaign_id="c"))
+    mark = mark_of(event("workflow_complete", data, workcell_id="w", user_id="u", campaign_id="c"), {})
     assert mark == Mark(
         AT, Thing.WORKFLOW, Phase.END, "f",
         {
@@ -130,7 +132,7 @@ def test_names_authors_and_places_are_found():
         },
         Outcome.COMPLETED, 2.5,
     )  # fmt: skip
-    blank = mark_of(event("workflow_start", {"workflow_id": "f", "name": " ", "author": "  "}))
+    blank = mark_of(event("workflow_start", {"workflow_id": "f", "name": " ", "author": "  "}), {})
     assert blank is not None
     assert blank.about == {"workflow": "f"}
 
@@ -138,7 +140,7 @@ def test_names_authors_and_places_are_found():
 @pytest.mark.parametrize("seconds", [-1, True, "5", None, float("inf")])
 def test_a_duration_that_is_none_is_left_out(seconds):
     data = {"workflow_id": "f", "duration_seconds": seconds if seconds != float("inf") else 1e400}
-    mark = mark_of(event("workflow_complete", data))
+    mark = mark_of(event("workflow_complete", data), {})
     assert mark is not None
     assert mark.seconds is None
 
@@ -159,13 +161,34 @@ json_values = st.recursive(
 
 @given(st.sampled_from(EventType), json_values, st.dictionaries(st.just("node_id"), st.text()))
 def test_whatever_is_sent_is_a_mark_or_none_and_a_mark_survives_json(kind, data, source):
-    mark = mark_of(event(kind.value, data, **source))
+    mark = mark_of(event(kind.value, data, **source), {})
     if mark is not None:
         assert mark.at == AT
         assert msgspec.json.decode(msgspec.json.encode(mark), type=Mark) == mark
 
 
 def test_a_fault_says_what_kind_it_is():
-    mark = mark_of(event("node_error", {"error": "the lid is stuck", "message": "no"}, node_id="n"))
+    mark = mark_of(event("node_error", {"error": "the lid is stuck", "message": "no"}, node_id="n"), {})
     assert mark is not None
     assert mark.about == {"node": "n", "kind": "the lid is stuck"}
+
+
+def test_what_is_known_is_shared_by_what_shares_a_source_and_a_name():
+    abouts: Abouts = {}
+    begun = event("action_start", {"action_id": "1", "action_name": "mix"}, node_id="n", user_id="1")
+    ended = replace(begun, event_type="action_complete")
+    other = replace(begun, event_data='{"action_id":"2","action_name":"shake"}')
+    like_it = replace(begun, source={"node_id": "n", "user_id": True})
+    marks = [mark_of(one, abouts) for one in (begun, ended, other, like_it)]
+    abouts_of = [one.about for one in marks if one is not None]
+    assert abouts_of[0] is abouts_of[1]
+    assert abouts_of[0] == {"node": "n", "user": "1", "name": "mix"}
+    assert abouts_of[2:] == [{"node": "n", "user": "1", "name": "shake"}, {"node": "n", "name": "mix"}]
+
+
+@pytest.mark.parametrize("data", [[], "action_id", None, 7, [{"action_id": "1"}]])
+def test_data_that_are_no_object_say_nothing(data):
+    assert mark_of(event("action_start", data), {}) is None
+    node = mark_of(event("node_start", data, node_id="n"), {})
+    assert node is not None
+    assert node.id == "n"

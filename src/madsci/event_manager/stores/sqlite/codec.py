@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -51,7 +52,18 @@ def to_row(event: StoredEvent, seq: int) -> tuple[Any, ...]:
     return lasting + (alert, archived, archived_at, checksum)  # noqa: RUF005 - half the time
 
 
-def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
+class Sources(dict[str, dict[str, Any]]):
+    """Sources by their JSON: events that are read together have few of them, and share those."""
+
+    def __missing__(self, text: str) -> dict[str, Any]:
+        source: dict[str, Any] = decode_json(text)
+        self[text] = source
+        return source
+
+
+def to_event(
+    row: tuple[Any, ...], source_of: Callable[[str], dict[str, Any]] = decode_json
+) -> StoredEvent | None:
     """Return the event of a row of ``COLUMNS`` (further columns are ignored); ``None`` if damaged."""
     (_, event_id, event_type, log_level, event_timestamp, received_at, _, trace_id, span_id,
      source, event_data, extra, sender, alert, archived, archived_at, checksum,
@@ -70,7 +82,7 @@ def to_event(row: tuple[Any, ...]) -> StoredEvent | None:
             bool(alert),
             event_timestamp,
             received_at,
-            decode_json(source),
+            source_of(source),
             event_data,
             trace_id,
             span_id,

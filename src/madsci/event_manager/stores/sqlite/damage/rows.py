@@ -16,7 +16,7 @@ import msgspec
 
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.base import Damage, DamageOf
-from madsci.event_manager.stores.sqlite.codec import COLUMNS, to_event
+from madsci.event_manager.stores.sqlite.codec import COLUMNS, Sources, to_event
 from madsci.event_manager.stores.sqlite.columns import AS_READ
 from madsci.event_manager.stores.sqlite.faults import is_of_index
 
@@ -97,9 +97,10 @@ def read_span(
     connection: apsw.Connection, first: int, last: int
 ) -> Iterator[tuple[int, StoredEvent | Damage]]:
     """Yield the events from one number to another as ``read_rows`` does; raises as ``verify``."""
+    source_of = Sources().__getitem__
     with suppress(*SIGNS):  # faster than looking at each value by itself
         for row in connection.execute(_READ_WHOLE, (first, last)):
-            event = to_event(row)
+            event = to_event(row, source_of)
             if event is None:
                 break
             first = row[0] + 1
