@@ -155,7 +155,7 @@ class Fold:
         self._faulty: set[str] = set()
         """Keys of faults that are under way."""
         self._parts: defaultdict[str, set[str]] = defaultdict(set)
-        """What belongs to something, or did: what is over is not sought in all of them."""
+        """What belongs to something, or did: what is over is taken out when that is looked at."""
         for one in state.open:
             self._keep(msgspec.structs.replace(one, pauses=list(one.pauses)))
 
@@ -323,9 +323,12 @@ class Fold:
         if mark.thing is _ACTION:  # as nearly all
             return
         name, things = _PARTS.get(mark.thing, ("", ()))
-        for key in self._parts.get(mark.thing + mark.id, ()):
-            part = self._open.get(key)
-            if part is None or part.thing not in things or part.begin is None:
+        whole = mark.thing + mark.id
+        if (known := self._parts.get(whole)) is None:
+            return
+        parts = self._parts[whole] = {key for key in known if key in self._open}
+        for part in map(self._open.__getitem__, parts):
+            if part.thing not in things or part.begin is None:
                 continue
             if part.about.get(name) == mark.id:  # what has its key now may belong to something else
                 part.cut = mark.at if part.cut is None else part.cut
