@@ -26,7 +26,7 @@ from madsci.event_manager.model.selector import Selector
 from madsci.event_manager.model.selector_parser import parse_selector
 from support.hostile import NAUGHTY, SURROGATES, Hostile
 from support.questions import HOPELESS
-from support.server import Reply, ServerProcess, running_server
+from support.server import Reply, ServerProcess, running_server, wait_until
 from support.spreadsheets import read_csv
 
 EVENTS = 80
@@ -437,14 +437,19 @@ def test_patterns_that_take_for_ever_are_stopped_and_hold_nobody_up(hurried_serv
 
 @pytest.mark.slow
 def test_a_pattern_that_cannot_be_interrupted_costs_its_process_only(hurried_server):
-    with ThreadPoolExecutor(2) as threads:  # all processes have begun
-        assert all(threads.map(lambda _: hurried_server.get("events/count"), range(8)))
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(wait_until_answered, [hurried_server] * 8))
     question = {"_id": "blocks", "event_data.blocks": {"$regex": "(a|a)+b"}}
     with others_are_served(hurried_server):
         began = time.monotonic()
         assert_is_a_problem(hurried_server.post("events/query", question), 504)
         assert time.monotonic() - began < SECONDS + GRACE + 3
     assert hurried_server.post("events/query", {"_id": "few"}).status == 200
+
+
+def wait_until_answered(server: ServerProcess) -> None:
+    """Return when a process has begun, which may take longer than a question has."""
+    wait_until(lambda: server.request("GET", "events/count").status == 200, "an answer")
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from madsci.event_manager.stores.base import EventLog, Leases, Tables
 
 _logger = logging.getLogger(__name__)
 
-_AT_ONCE: Final = 2_000
+_AT_ONCE: Final = 1_000
 """Entries of one step: large enough for 50,000 a second, small enough to be forgotten in a crash."""
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 60.0
