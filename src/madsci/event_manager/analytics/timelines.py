@@ -116,15 +116,9 @@ class Timelines:
     @cached_property
     def workflows(self) -> list[Run]:
         """Workflows that were under way, in the order of their beginnings."""
-        found = [run for run in self.picture.runs(Thing.WORKFLOW) if self._is_in(run)]
+        window = self.window
+        found = [run for run in self.picture.runs(Thing.WORKFLOW) if _is_in(run, window)]
         return sorted(found, key=lambda run: (run.begin or run.end or 0, run.id))
-
-    def _is_in(self, run: Run) -> bool:
-        times = [at for at in (run.begin, run.end) if at is not None]
-        if not times:
-            return False  # it was only queued
-        last = run.end or run.before or self.window[1]
-        return min(times) < self.window[1] and max(last, min(times) + 1) > self.window[0]
 
     @cached_property
     def nodes(self) -> dict[str, NodeTimes]:
@@ -157,6 +151,15 @@ class Timelines:
 def belongs(named: str | None, workcell: str | None) -> bool:
     """Tell whether something that names a workcell, or none, counts for one, or for all."""
     return named is None or workcell is None or named == workcell
+
+
+def _is_in(run: Run, window: Span) -> bool:
+    """Tell whether anything of a run lies in a window, if only an instant."""
+    first = run.end if run.begin is None else run.begin
+    if first is None:
+        return False  # it was only queued
+    last = run.end or run.before or window[1]
+    return first < window[1] and (last > window[0] or first >= window[0])
 
 
 def times_of(run: Run, window: Span) -> Times:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import Intervals, column
 from madsci.event_manager.analytics.marks import Outcome
@@ -58,6 +60,13 @@ class WorkflowFigures:
         if wait is not None:
             self.waits.append(wait)
 
+    def add(self, others: WorkflowFigures) -> None:
+        """Take all that others are of."""
+        self.outcomes.update(others.outcomes)
+        self.makespans += others.makespans
+        self.queues += others.queues
+        self.waits += others.waits
+
 
 @dataclass(frozen=True)
 class Throughput:
@@ -87,26 +96,27 @@ def workflow_figures(timelines: Timelines) -> list[WorkflowFigures]:
     """Return those of all workflows that ended in the window, then by name, in order of that."""
     ended = ended_workflows(timelines)
     waits = waits_of(timelines, ended)
-    every = WorkflowFigures(None)
-    named: dict[str, WorkflowFigures] = {}
+    found: dict[str | None, WorkflowFigures] = {}
     for run, wait in zip(ended, waits, strict=True):
-        every.take(run, wait)
-        if (name := run.about.get("name")) is not None:
-            if name not in named:
-                named[name] = WorkflowFigures(name)
-            named[name].take(run, wait)
-    return [every, *(named[name] for name in sorted(named))]
+        name = run.about.get("name")
+        if name not in found:
+            found[name] = WorkflowFigures(name)
+        found[name].take(run, wait)
+    every = WorkflowFigures(None)
+    for one in found.values():
+        every.add(one)
+    return [every, *(found[name] for name in sorted(name for name in found if name is not None))]
 
 
 def throughput(ends: Sequence[int], session_time: int) -> Throughput:
     """Return it of what was completed at some instants, which are in order."""
-    best, begins, first = 0, None, 0
-    for end in ends:
-        if ends[first] > end - HOUR:
-            best, begins = best + 1, end - HOUR
-        else:  # as many as before are looked at, for fewer are not the most
-            first += 1
-    return Throughput(len(ends), session_time, best, begins)
+    if not ends:
+        return Throughput(0, session_time, 0, None)
+    instants = column(ends)
+    before = instants.searchsorted(instants - HOUR, "right")
+    in_the_hour = np.arange(1, len(ends) + 1) - before
+    best = int(in_the_hour.argmax())
+    return Throughput(len(ends), session_time, int(in_the_hour[best]), ends[best] - HOUR)
 
 
 def unassisted_lifetime(timelines: Timelines, interventions: Iterable[int]) -> Span | None:
