@@ -234,11 +234,11 @@ def _served(plan: Plan, folder: Path, size: int) -> list[Row]:
     bodies = list(encoded_events(20_000, seed=2))
     with servers.event_manager(folder) as server:
         _settled(server)
+        again.samples += [_milliseconds_again(server.port) for _ in range(2 * plan.repeats + 1)]
         carried(server.port, bodies, "first")
         pace = int(_SHARE * carried(server.port, bodies, "then"))
         for repeat in range(plan.repeats):
             _settled(server)
-            again.samples.append(min(_milliseconds_again(server.port) for _ in range(3)))
             note(alone, paced(server.port, bodies, plan.load_seconds, f"r{repeat}", pace))
             with _asking(server.port):
                 note(beside, paced(server.port, bodies, plan.load_seconds, f"s{repeat}", pace))
@@ -250,7 +250,7 @@ def _served(plan: Plan, folder: Path, size: int) -> list[Row]:
 
 
 def _milliseconds_again(port: int) -> float:
-    """Return how long the second of two equal reports takes: nothing new was folded between most."""
+    """Return how long the second of two equal reports takes, while nothing new comes."""
     _get(port, _PATHS[3] + _days_of(1, 2))
     begin = time.perf_counter()
     _get(port, _PATHS[3] + _days_of(1, 2))

@@ -13,7 +13,6 @@ import numpy as np
 
 from madsci.event_manager.analytics.coded_runs import Columns, Whose
 from madsci.event_manager.analytics.intervals import Column, Flags, column
-from madsci.event_manager.analytics.places import Places
 
 _OF_EACH = ("begin", "end", "node", "name", "outcome", "owner")
 
@@ -37,13 +36,13 @@ class Rows:
     @classmethod
     def of(cls, parts: Sequence[Columns]) -> Rows:
         """Return what some documents have as columns."""
-        places = Places([""])
-        texts = column([places[text] for part in parts for text in part.texts])
+        places = {"": 0}
+        texts = column([places.setdefault(one, len(places)) for part in parts for one in part.texts])
         # What is added to a number of each document, so that it is one of all of them.
         text = _firsts([len(part.texts) for part in parts])
         owner = _firsts([len(part.owners) for part in parts])
         runs = column([len(part.begin) for part in parts])
-        owners = np.array([one for part in parts for one in part.owners], np.int64)
+        owners = _joined(chain.from_iterable(part.owners) for part in parts)
         owners = owners.reshape(-1, len(Whose._fields))
         owners += text.repeat(column([len(part.owners) for part in parts]))[:, np.newaxis]
         nodes = column([place for part in parts for place, _ in part.nodes])
@@ -86,8 +85,8 @@ class Rows:
                 yield self.texts[numbers[first]], rows.taken(slice(first, beyond))
 
 
-def _joined(lists: Iterable[list[int]]) -> Column:
-    return np.fromiter(chain.from_iterable(lists), np.int64)
+def _joined(numbers: Iterable[Iterable[int]]) -> Column:
+    return np.fromiter(chain.from_iterable(numbers), np.int64)
 
 
 def _firsts(counts: Sequence[int]) -> Column:
