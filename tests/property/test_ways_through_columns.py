@@ -122,6 +122,18 @@ def test_so_are_those_of_several_workflows_and_of_several_runs_of_one(some, flow
         assert wait == wait_of(run, mine, 10), run
 
 
+def test_workflows_of_all_times_have_their_waits():
+    """Whose times one after the other are more than numbers of 64 bits can tell."""
+    centuries = 3_000 * 365 * 24 * HOUR
+    ended = [workflow(at, at + centuries + at, f"w{at}") for at in range(100)]
+    actions = [
+        Run(Thing.ACTION, f"a{at}", at + 5, at + 8, about={"workflow": f"w{at}"})
+        for at in range(0, 100, 2)
+    ]
+    found = waits_of(lived(actions, (0, 2 * centuries)), ended)
+    assert found == [centuries + at - 3 if at % 2 == 0 else None for at in range(100)]
+
+
 def wait_of(run, actions, first):
     """The wait of a workflow, instant by instant."""
     if run.begin is None or run.begin < first:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from madsci.event_manager.analytics.rows import Rows
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
-_PARTS = (Thing.ACTION, Thing.STEP)
+_PARTS: Final = (Thing.ACTION, Thing.STEP)
+_LONGEST: Final = 2**61
+"""Microseconds that a line may have, so that numbers of 64 bits tell all of it: 73,000 years."""
 
 
 def waits_of(timelines: Timelines, ended: Sequence[Run]) -> list[int | None]:
@@ -27,21 +29,28 @@ def waits_of(timelines: Timelines, ended: Sequence[Run]) -> list[int | None]:
     ``None``: it began before the window, so that steps of it may be missing in the picture; it has no
     step or action; or the beginning or the end of one of them is not known, so that nobody can tell.
     """
-    picture, found = timelines.picture, list[int | None]([None] * len(ended))
+    found: list[int | None] = [None] * len(ended)
     asked = [
         _Asked(number, run.id, run.begin, run.end)
         for number, run in enumerate(ended)
         if run.begin is not None and run.end is not None and run.begin >= timelines.window[0]
     ]
+    unknown = _unknown(timelines.picture, {one.id for one in asked})
+    for some in _batches(asked):
+        for one, wait in zip(some, _waits(timelines.picture, some), strict=True):
+            if wait >= 0 and not _is_any_in(unknown.get(one.id, ()), (one.begin, one.end)):
+                found[one.number] = wait
+    return found
+
+
+def _waits(picture: Picture, asked: Sequence[_Asked]) -> list[int]:
+    """Return what of each run no part took of which both ends are known; -1 of one without a part."""
     line = _Line.of(asked)
     begins, ends = line.parts(picture)
     first, beyond = line.runs(asked)
-    waits = (beyond - first - Intervals.between(begins, ends).totals(first, beyond)).tolist()
+    waits = beyond - first - Intervals.between(begins, ends).totals(first, beyond)
     has_part = np.sort(begins).searchsorted(beyond, "right") > np.sort(ends).searchsorted(first)
-    unknown = _unknown(picture, line.numbers)
-    for one, wait, is_known in zip(asked, waits, has_part.tolist(), strict=True):
-        if is_known and not _is_any_in(unknown.get(one.id, ()), (one.begin, one.end)):
-            found[one.number] = wait
+    found: list[int] = np.where(has_part, waits, -1).tolist()
     return found
 
 
@@ -52,6 +61,23 @@ class _Asked(NamedTuple):
     id: str
     begin: int
     end: int
+
+
+def _batches(asked: Iterable[_Asked]) -> Iterator[list[_Asked]]:
+    """Yield runs of which the times fit on one line, all those of an id together."""
+    by_id: defaultdict[str, list[_Asked]] = defaultdict(list)
+    for one in asked:
+        by_id[one.id].append(one)
+    batch: list[_Asked] = []
+    left = _LONGEST
+    for runs in by_id.values():
+        whole = max(run.end for run in runs) - min(run.begin for run in runs)
+        if whole >= left:
+            yield batch
+            batch, left = [], _LONGEST
+        batch += runs
+        left -= whole + 1
+    yield batch
 
 
 @dataclass(frozen=True)
