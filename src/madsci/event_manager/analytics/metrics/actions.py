@@ -63,7 +63,7 @@ class EndedActions:
                     failed=int(failed.sum()),
                     other=int((~(completed | failed)).sum()),
                     lengths=np.sort((some.end - some.begin)[completed]).tolist(),
-                    lost=int(lost[failed].sum()),
+                    lost=sum(lost[failed].tolist()),
                 )
         self.completions += np.sort(rows.end[ended & (rows.outcome == _COMPLETED)]).tolist()
 
