@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from madsci.event_manager.analytics.fold import HOUR
 from madsci.event_manager.analytics.metrics.lab import lab_metrics
 from madsci.event_manager.analytics.metrics.table import lab_csv
 from support.lab_life import FAILED, action, fault, lived, session, up, workflow
+from support.spreadsheets import read_csv
 
 RUNS = [
     session(0, 8 * HOUR), up(0, 8 * HOUR), fault(4 * HOUR, 5 * HOUR), workflow(0, HOUR, name="Bake"),
@@ -21,7 +19,8 @@ def table(runs, query=None):
 
 
 def rows(runs, query=None):
-    return list(csv.DictReader(io.StringIO(table(runs, query), newline="")))
+    header, *found = read_csv(table(runs, query))
+    return [dict(zip(header, cells, strict=True)) for cells in found]
 
 
 def one(found, metric, **cells):
