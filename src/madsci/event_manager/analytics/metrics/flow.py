@@ -115,7 +115,7 @@ def throughput(ends: Sequence[int], session_time: int) -> Throughput:
     instants = column(ends)
     before = instants.searchsorted(instants - HOUR, "right")
     in_the_hour = np.arange(1, len(ends) + 1) - before
-    best = int(in_the_hour.argmax())
+    best = int(np.argmax(in_the_hour))
     return Throughput(len(ends), session_time, int(in_the_hour[best]), ends[best] - HOUR)
 
 
