@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -80,8 +81,12 @@ def _works(timelines: Timelines) -> tuple[dict[str, Column], list[Owner]]:
     It has the begin, the end, and the number of the owner; owners are in order.
     """
     rows, known = timelines.picture.rows(Thing.ACTION), _Owners.of(timelines)
+    owner_of = cache(lambda *numbers: known.owner(*map(rows.texts.__getitem__, numbers)))
     names = [Whose._fields.index(name) for name in _NAMES]
-    of_rows = [known.owner(*map(rows.texts.__getitem__, one)) for one in rows.owners[:, names].tolist()]
+    of_rows = [
+        owner_of(*one[:3], 0) if all(one[:3]) else owner_of(*one)  # a workflow tells no more
+        for one in rows.owners[:, names].tolist()
+    ]
     others = [
         (run.about["node"], span, known.owner(*(run.about.get(name, "") for name in _NAMES)))
         for run in timelines.picture.others(Thing.ACTION)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
+from madsci.common.clock import FIRST_US, LAST_US
 from madsci.event_manager.analytics.fold import Run
-from madsci.event_manager.analytics.intervals import Column, Intervals, column
+from madsci.event_manager.analytics.intervals import Column, Flags, Intervals, column
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.picture import Picture
-from madsci.event_manager.analytics.rows import Rows
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
@@ -30,99 +30,91 @@ def waits_of(timelines: Timelines, ended: Sequence[Run]) -> list[int | None]:
     step or action; or the beginning or the end of one of them is not known, so that nobody can tell.
     """
     found: list[int | None] = [None] * len(ended)
-    asked = [
-        _Asked(number, run.id, run.begin, run.end)
-        for number, run in enumerate(ended)
-        if run.begin is not None and run.end is not None and run.begin >= timelines.window[0]
-    ]
-    unknown = _unknown(timelines.picture, {one.id for one in asked})
-    for some in _batches(asked):
-        for one, wait in zip(some, _waits(timelines.picture, some), strict=True):
-            if wait >= 0 and not _is_any_in(unknown.get(one.id, ()), (one.begin, one.end)):
-                found[one.number] = wait
+    places, ids, spans = [], [], list[Span]()
+    for place, run in enumerate(ended):
+        if run.begin is None or run.end is None:
+            continue
+        if timelines.window[0] <= run.begin <= run.end:
+            places.append(place)
+            ids.append(run.id)
+            spans.append((run.begin, run.end))
+    numbers: dict[str, int] = {}
+    id_ = column([numbers.setdefault(one, len(numbers)) for one in ids])
+    runs = _Times(id_, column([begin for begin, _ in spans]), column([end for _, end in spans]))
+    unknown = _unknown(timelines.picture, numbers)
+    waits = _waits(runs, _parts(timelines.picture, numbers)).tolist()
+    for place, one, span, wait in zip(places, ids, spans, waits, strict=True):
+        if wait >= 0 and not (one in unknown and _is_any_in(unknown[one], span)):
+            found[place] = wait
     return found
 
 
-def _waits(picture: Picture, asked: Sequence[_Asked]) -> list[int]:
-    """Return what of each run no part took of which both ends are known; -1 of one without a part."""
-    line = _Line.of(asked)
-    begins, ends = line.parts(picture)
-    first, beyond = line.runs(asked)
-    waits = beyond - first - Intervals.between(begins, ends).totals(first, beyond)
-    has_part = np.sort(begins).searchsorted(beyond, "right") > np.sort(ends).searchsorted(first)
-    found: list[int] = np.where(has_part, waits, -1).tolist()
-    return found
+@dataclass(frozen=True)
+class _Times:
+    """When workflows, or parts of them, were under way: numbers of ids, begins and ends."""
+
+    id: Column
+    begin: Column
+    end: Column
 
 
-class _Asked(NamedTuple):
-    """A run of a workflow of which the wait is wanted."""
+def _parts(picture: Picture, numbers: Mapping[str, int]) -> _Times:
+    """Return the steps and actions of some workflows of which both ends are known."""
+    found = []
+    for thing in _PARTS:
+        rows = picture.rows(thing)
+        id_ = column([numbers.get(text, -1) for text in rows.texts])[rows.whose("workflow")]
+        found.append([one[id_ >= 0] for one in (id_, rows.begin, rows.end)])
+    return _Times(*map(np.concatenate, zip(*found, strict=True)))
 
-    number: int
-    id: str
-    begin: int
-    end: int
 
-
-def _batches(asked: Iterable[_Asked]) -> Iterator[list[_Asked]]:
-    """Yield runs of which the times fit on one line, all those of an id together."""
-    by_id: defaultdict[str, list[_Asked]] = defaultdict(list)
-    for one in asked:
-        by_id[one.id].append(one)
-    batch: list[_Asked] = []
-    left = _LONGEST
-    for runs in by_id.values():
-        whole = max(run.end for run in runs) - min(run.begin for run in runs)
-        if whole >= left:
-            yield batch
-            batch, left = [], _LONGEST
-        batch += runs
-        left -= whole + 1
-    yield batch
+def _waits(runs: _Times, parts: _Times) -> Column:
+    """Return what of each run no part took; -1 of one without a part."""
+    waits = np.full(len(runs.id), -1)
+    for line in _lines(runs):
+        begins, ends = line.laid(parts)
+        first, beyond = line.laid(runs)
+        left = beyond - first - Intervals.between(begins, ends).totals(first, beyond)
+        has_part = np.sort(begins).searchsorted(beyond, "right") > np.sort(ends).searchsorted(first)
+        waits[line.is_on[runs.id]] = np.where(has_part, left, -1)
+    return waits
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Times of workflows one after the other, so that one set of instants has those of all.
+    """Times of ids one after the other, so that one set of instants has those of all.
 
     Of each id from the begin of its first run to the end of its last one.
     """
 
-    numbers: Mapping[str, int]
-    """Of ids."""
     first: Column
     last: Column
     shift: Column
     """What has to be added to an instant of each."""
+    is_on: Flags
+    """Which of the ids are on it."""
 
-    @classmethod
-    def of(cls, runs: Iterable[_Asked]) -> _Line:
-        edges: dict[str, Span] = {}
-        for _, id_, begin, end in runs:
-            first, last = edges.get(id_, (begin, end))
-            edges[id_] = min(first, begin), max(last, end)
-        firsts = column([first for first, _ in edges.values()])
-        lasts = column([last for _, last in edges.values()])
-        beyond = np.cumsum(lasts - firsts + 1)  # the last instant of one is not the first of the next
-        numbers = {id_: number for number, id_ in enumerate(edges)}
-        return cls(numbers, firsts, lasts, beyond - lasts)
+    def laid(self, times: _Times) -> tuple[Column, Column]:
+        """Return where what meets an id's time on the line begins there, and where it ends."""
+        id_ = times.id
+        met = self.is_on[id_] & (times.begin <= self.last[id_]) & (times.end >= self.first[id_])
+        id_ = id_[met]
+        begins = np.maximum(times.begin[met], self.first[id_])
+        ends = np.minimum(times.end[met], self.last[id_])
+        return begins + self.shift[id_], ends + self.shift[id_]
 
-    def runs(self, some: Sequence[_Asked]) -> tuple[Column, Column]:
-        """Return where some runs begin and end."""
-        shift = self.shift[column([self.numbers[run.id] for run in some])]
-        return column([run.begin for run in some]) + shift, column([run.end for run in some]) + shift
 
-    def parts(self, picture: Picture) -> tuple[Column, Column]:
-        """Return where the steps and actions begin and end of which both is known."""
-        begins, ends = zip(*(self._laid(picture.rows(thing)) for thing in _PARTS), strict=True)
-        return np.concatenate(begins), np.concatenate(ends)
-
-    def _laid(self, rows: Rows) -> tuple[Column, Column]:
-        numbers = column([self.numbers.get(text, -1) for text in rows.texts])[rows.whose("workflow")]
-        begins, ends, numbers = (one[numbers >= 0] for one in (rows.begin, rows.end, numbers))
-        firsts, lasts, shift = self.first[numbers], self.last[numbers], self.shift[numbers]
-        met = (begins <= lasts) & (ends >= firsts)
-        laid = np.maximum(begins, firsts) + shift, np.minimum(ends, lasts) + shift
-        return laid[0][met], laid[1][met]
+def _lines(runs: _Times) -> Iterator[_Line]:
+    """Yield the lines on which all ids are: one, unless they last longer than it can tell."""
+    ids = int(runs.id.max(initial=-1)) + 1
+    first, last = np.full(ids, LAST_US), np.full(ids, FIRST_US)
+    np.minimum.at(first, runs.id, runs.begin)
+    np.maximum.at(last, runs.id, runs.end)
+    lengths = last - first + 1  # the last instant of one is not the first of the next
+    number = np.cumsum(lengths, dtype=np.float64) // _LONGEST
+    for one in np.unique(number):
+        is_on = number == one
+        yield _Line(first, last, np.cumsum(np.where(is_on, lengths, 0)) - last, is_on)
 
 
 def _unknown(picture: Picture, wanted: Collection[str]) -> dict[str, list[int]]:
