@@ -22,9 +22,9 @@ from madsci.event_manager.analytics.spans import Span
 
 Column = NDArray[np.int64]
 """Instants, lengths of time, or numbers of something, side by side."""
+Flags = NDArray[np.bool_]
 _LONG_AGO: Final = -(2**62)
 """Before all instants, and as far from each as a column can tell."""
-Flags = NDArray[np.bool_]
 
 
 def column(values: Sequence[int]) -> Column:
@@ -59,9 +59,8 @@ class Intervals:
         some = [one for one in several if one]
         if len(some) <= 1:
             return some[0] if some else NEVER
-        starts, ends = (
-            np.concatenate(one) for one in ([s.starts for s in some], [s.ends for s in some])
-        )
+        starts = np.concatenate([one.starts for one in some])
+        ends = np.concatenate([one.ends for one in some])
         return _joined(np.sort(starts), np.sort(ends))
 
     @property

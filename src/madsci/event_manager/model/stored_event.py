@@ -110,10 +110,9 @@ def size_of(event: StoredEvent) -> int:
     """Return how many bytes of JSON the members of an event take that may be large."""
     data = event.event_data
     size = len(data) if data.isascii() else len(data.encode())
-    if event.source:
-        size += len(_encode(event.source))
-    if event.extra:
-        size += len(_encode(event.extra))
+    for member in (event.source, event.extra):
+        if member:
+            size += json_size(member)
     return size
 
 

@@ -137,8 +137,6 @@ class _Owners:
 
     def owner(self, user: str, experiment: str, campaign: str, workflow: str) -> Owner:
         """Return it: what the action says, else its workflow, else its experiment, else the author."""
-        if user and experiment and campaign:
-            return Owner(user, experiment, campaign)
         of_workflow = self.workflows.get(workflow, {})
         experiment = experiment or of_workflow.get("experiment", "")
         of_experiment = self.experiments.get(experiment, {})

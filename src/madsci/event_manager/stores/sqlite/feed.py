@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from heapq import merge
 from typing import Final
 
 import apsw
@@ -197,20 +198,12 @@ def _number_at(position: Position, known: list[tuple[str, int]], newest: int) ->
 
 
 def _between(connection: apsw.Connection, before: int, last: int) -> Generator[_Found, None, None]:
-    """Yield events and raised alerts in the order of their numbers; of alerts there are few."""
+    events = ((seq, event, False) for seq, event in read_span(connection, before + 1, last))
     raised = (
         (seq, read_row(connection, event_seq), True)
         for seq, event_seq in connection.execute(_RAISED, (before, last))
     )
-    alert = next(raised, None)
-    for seq, event in read_span(connection, before + 1, last):
-        while alert is not None and alert[0] < seq:
-            yield alert
-            alert = next(raised, None)
-        yield seq, event, False
-    if alert is not None:
-        yield alert
-    yield from raised
+    yield from merge(events, raised, key=lambda one: one[0])
 
 
 def _missed(connection: apsw.Connection, before: int, last: int, entries: list[Entry]) -> int:
