@@ -106,7 +106,7 @@ class _Line:
 
 def _lines(runs: _Times) -> Iterator[_Line]:
     """Yield the lines on which all ids are: one, unless they last longer than it can tell."""
-    ids = int(runs.id.max(initial=-1)) + 1
+    ids = max(runs.id.tolist(), default=-1) + 1
     first, last = np.full(ids, LAST_US), np.full(ids, FIRST_US)
     np.minimum.at(first, runs.id, runs.begin)
     np.maximum.at(last, runs.id, runs.end)
