@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -99,6 +101,56 @@ def test_stopping_is_clean_and_leaves_one_file_with_every_event(tmp_path):
     assert "Traceback" not in server.log.read_text()
     with running_server(tmp_path) as server:
         assert server.get("health")["total_events"] == 5000
+
+
+_HEAD = b"POST /events HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n"
+
+
+def _begun(server: ServerProcess) -> socket.socket:
+    """Return a connection whose request the server is at, and waits for the rest of."""
+    connection = socket.create_connection(("127.0.0.1", server.port))
+    connection.sendall(_HEAD)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 100")
+    connection.sendall(b"[")
+    return connection
+
+
+def test_who_does_not_get_on_with_a_request_does_not_hold_up_a_stop(tmp_path):
+    with running_server(tmp_path) as server:
+        with _begun(server) as stalled:
+            server.process.send_signal(signal.SIGTERM)
+            assert stalled.recv(65_536).startswith(b"HTTP/1.1 408")
+        assert server.process.wait(20) in (0, -15)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_whoever_asks_twice_for_a_stop_does_not_wait_for_others(tmp_path):
+    with running_server(tmp_path, EVENT_BODY_TIMEOUT_SECONDS="600") as server:
+        with _begun(server) as slow:
+            server.process.send_signal(signal.SIGINT)
+            wait_until(lambda: not _is_listening(server.port), "it takes nobody any more")
+            server.process.send_signal(signal.SIGINT)
+            assert slow.recv(65_536).startswith(b"HTTP/1.1 503")
+        assert server.process.wait(20) == 0
+    assert "Traceback" not in server.log.read_text()
+
+
+def _is_listening(port: int) -> bool:
+    with contextlib.suppress(ConnectionError):
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    return False
+
+
+def test_a_start_that_somebody_ends_at_the_terminal_ends_without_a_word(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        server = ServerProcess(tmp_path, EVENT_DB_URL=f"mongodb://{host}:{port}/events")
+        process = server.launch()
+        silent.accept()[0].close()  # it opens its store
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 128 + signal.SIGINT
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.mark.skipif(not ARE_TOLD, reason="looks for processes in /proc")

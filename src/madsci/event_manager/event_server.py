@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import faulthandler
 import gc
 import ipaddress
 import logging
+import math
+import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -38,8 +42,8 @@ _STREAMS_OF_FEW: Final = 8
 _TURN = 0.001
 """Seconds after which a thread of Python gives way to another that waits. An event passes through two
 threads, and met the usual 5 ms in each while bodies of others were unpacked or their replies made."""
-
-
+_TO_LEAVE: Final = 5.0
+"""Seconds for what works at answers that nobody will get."""
 _OPEN: Final = (
     "\n  open to       everybody who reaches this machine: they can read and delete events. Keep it in"
     "\n                the lab's own network, or behind a proxy that asks who somebody is"
@@ -78,10 +82,12 @@ class EventManager:
         except SettingsError:
             self.parts.close(time.monotonic())
             raise
+        connections = Connections(_bounds(self.settings))
+        patience = self.settings.shutdown_timeout_seconds
         config = uvicorn.Config(
             self.create_server(),
             proxy_headers=False,
-            http=partial(BoundedProtocol, connections=Connections(_bounds(self.settings))),  # type: ignore[arg-type]
+            http=partial(BoundedProtocol, connections=connections),  # type: ignore[arg-type]
             ws="none",
             backlog=ACCEPTED_AT_ONCE,
             log_config=None,
@@ -89,9 +95,9 @@ class EventManager:
             access_log=False,
             server_header=False,
             lifespan="on",
-            timeout_graceful_shutdown=max(1, round(self.settings.shutdown_timeout_seconds)),
+            timeout_graceful_shutdown=math.ceil(patience + _TO_LEAVE),
         )
-        server = _Server(config, self._announcement(), self.parts.end_streams)
+        server = _Server(config, self._announcement(), self.parts.end_streams, connections, patience)
         # What was made up to here lives as long as the process. Without this, every full collection
         # looks at all of it again and holds up all requests for tens of milliseconds.
         gc.collect()
@@ -113,20 +119,41 @@ class EventManager:
 
 
 class _Server(uvicorn.Server):
-    """Says that it listens once it does, and ends what would go on for ever before it stops."""
+    """Says that it listens once it does, and ends what would go on for ever before it stops.
+
+    Whoever asks it a second time to stop at a terminal need not wait for others who wait for answers.
+    ``patience`` is how many seconds they have otherwise.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, announcement: str, end_streams: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        announcement: str,
+        end_streams: Callable[[], None],
+        connections: Connections,
+        patience: float,
     ) -> None:
         super().__init__(config)
         self._announcement = announcement
         self._end_streams = end_streams
+        self._connections = connections
+        self._patience = patience
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+        elif sig == signal.SIGINT and self._loop is not None:  # somebody does not want to wait
+            self._loop.call_soon_threadsafe(self._connections.cut)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._end_streams()
+        self._connections.stop()
+        asyncio.get_running_loop().call_later(self._patience, self._connections.cut)
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         for listening in sockets or []:  # how many may wait is not how many are accepted at once
             listening.listen(WAITING_TO_BE_ACCEPTED)
@@ -213,6 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MadsciError as error:
         print(f"The Event Manager did not start.\n{error.message}", file=sys.stderr)  # noqa: T201
         return 1
+    except KeyboardInterrupt:  # before it served
+        return 128 + signal.SIGINT
     return 0
 
 

@@ -6,6 +6,7 @@ Used on the event loop only. Its one timer runs while there are connections.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from madsci.event_manager.wire.bounds import GUESTS, Bounds
@@ -37,6 +38,9 @@ class Connection(Protocol):
 
     def drop(self) -> None:
         """Close the connection at once."""
+
+    def cut(self) -> None:
+        """Close the connection, telling who waits for an answer that there will be none."""
 
 
 class Connections:
@@ -119,6 +123,22 @@ class Connections:
         self._asking.add(connection)
         return True
 
+    def stop(self) -> None:
+        """Wait no longer for who does not get on than where there is no room: the server stops."""
+        seconds = self.bounds.pressed_seconds
+        self.bounds = replace(
+            self.bounds,
+            body_seconds=seconds,
+            reply_seconds=seconds,
+            discard_seconds=seconds,
+            leave_seconds=seconds,
+        )
+
+    def cut(self) -> None:
+        """Wait for nobody any more."""
+        for one in self._all():
+            one.cut()
+
     def rests(self, connection: Connection) -> None:
         """Note that all requests of a connection are answered."""
         self._asking.discard(connection)
@@ -163,9 +183,12 @@ class Connections:
                 return one  # type: ignore[no-any-return]
         return None
 
+    def _all(self) -> list[Connection]:
+        return [*self._members, *self._guests, *self._watching]
+
     def _look_at_all(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for one in [*self._members, *self._guests, *self._watching]:
+        for one in self._all():
             one.look(now)
         still = [(one.still(now), one) for one in self._members]
         stuck = [pair for pair in still if pair[0] >= self.bounds.pressed_seconds]

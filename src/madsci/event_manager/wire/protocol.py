@@ -40,6 +40,10 @@ _DISCARDED: Final = 4 * 1024 * 1024
 _PROBE_SECONDS: Final = 0.25
 _PROBE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 """An interim response, which every client of HTTP/1.1 has to pass over (RFC 9110, 15.2)."""
+_STOPPED: Final = (
+    "The server stops, and had not answered yet. It may have kept what it was sent: send that again"
+    " under the same ids, of which it keeps one each."
+)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -48,7 +52,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, *, connections: Connections, **parts: Any) -> None:
         super().__init__(**parts)
         self._all = connections
-        self._bounds: Bounds = connections.bounds
         self.headers = []
         self.idle_since = self.loop.time()
         self.standing = Standing.NEW
@@ -79,9 +82,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._all.leave(self)
         self.pipeline.clear()
         super().connection_lost(exc)
-        if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Have the work at an answer end that nobody will get."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer what was asked before the client closed its side, then close.
@@ -99,6 +107,20 @@ class BoundedProtocol(HttpToolsProtocol):
     def drop(self) -> None:
         """Close the connection at once."""
         self.transport.abort()
+
+    def cut(self) -> None:
+        """Close the connection, telling who waits for an answer that there will be none."""
+        if not self._is_busy or self._is_leaving:
+            self.transport.close()
+        elif self._running is not None and self._running.response_started:
+            self._give_up()
+            self.transport.abort()
+        else:
+            self._answer_last(OverloadedError(_STOPPED, retry_after=5))
+
+    @property
+    def _bounds(self) -> Bounds:
+        return self._all.bounds
 
     @property
     def _is_busy(self) -> bool:
@@ -238,9 +260,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_busy and (self._in_head or cycle.response_started or cycle is not self._running):
             self.flow.pause_reading()
             return
-        if self._is_busy:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        self._answer_last(error)
+
+    def _answer_last(self, error: MadsciError) -> None:
+        """Answer with an error, in place of whoever is at work at the answer, and close."""
+        self._give_up()
         reply = problem_of(error)
         pairs = [*self.server_state.default_headers, *reply.raw_headers, (b"connection", b"close")]
         head = [STATUS_LINE[reply.status_code], *(b"%s: %s\r\n" % pair for pair in pairs), b"\r\n"]

@@ -83,6 +83,48 @@ def test_a_server_that_shuts_down_closes_idle_connections(run):
     run(scenario())
 
 
+def test_who_waits_for_an_answer_that_is_cut_is_told_and_the_work_at_it_ends(run):
+    async def scenario():
+        app = Taking()
+        async with connected(app) as (reader, writer, state):
+            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            await reader.readuntil(b"100 Continue\r\n\r\n")  # somebody asks for the body
+            for connection in list(state.connections):
+                connection.cut()
+            status, found = problem(await reader.read())
+            assert (status, found["code"]) == (503, "overloaded")
+            await asyncio.gather(*state.tasks)
+            assert app.gone == 1
+
+    run(scenario())
+
+
+def test_a_part_of_a_reply_that_is_cut_does_not_look_like_all_of_it(run):
+    async def scenario():
+        app = Flood(2000)
+        async with connected(app) as (reader, writer, state):
+            writer.write(GET % 1)
+            await reader.readuntil(b"\r\n\r\n")
+            for connection in list(state.connections):
+                connection.cut()
+            assert not (await reader.read()).endswith(b"0\r\n\r\n")
+            await asyncio.gather(*state.tasks)
+
+    run(scenario())
+
+
+def test_idle_connections_that_are_cut_are_closed(run):
+    async def scenario():
+        async with connected(echo) as (reader, writer, state):
+            writer.write(GET % 1)
+            await one_reply(reader)
+            for connection in list(state.connections):
+                connection.cut()
+            assert await reader.read() == b""
+
+    run(scenario())
+
+
 def test_a_streamed_reply_waits_for_a_client_that_does_not_read(run):
     async def scenario():
         app = Flood(2000)  # 131 MB: more than any socket holds
