@@ -143,7 +143,18 @@ class TestWindow:
     def test_ten_years_of_hours_are_refused_in_a_sentence(self, client):
         years = {"start_time": "2016-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:00Z"}
         said = refusal(client, "/utilization/periods", analysis_type="hourly", **years)
-        assert said == "These would be more than 20,000 periods. Take longer ones, or a shorter time."
+        assert said == (
+            "From 2016-01-01T00:00:00.000000Z to 2026-01-01T00:00:00.000000Z there are more than 20,000"
+            " hourly periods. Take a shorter time with start_time and end_time, or longer periods with"
+            " analysis_type."
+        )
+
+    def test_a_clock_that_was_wrong_once_shows_as_where_the_time_begins(self, client):
+        send(client, a_day())
+        client.post("/event", json={"event_timestamp": "1970-01-01T00:01:05Z", "event_data": "late?"})
+        said = refusal(client, "/utilization/periods", analysis_type="daily")
+        assert said.startswith("From 1970-01-01T00:00:05.000000Z to 20")
+        assert "start_time" in said
 
 
 class TestParameters:

@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from enum import Enum
 from typing import Final, NamedTuple
 
-from madsci.common.clock import UTC, from_us, to_us
+from madsci.common.clock import UTC, from_us, iso, to_us
 from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import right_one
 from madsci.event_manager.analytics.spans import Span
@@ -69,7 +69,9 @@ def periods(window: Span, length: Length, zone: tzinfo) -> list[Period]:
             break
         if len(found) == MOST:
             raise InvalidInputError(
-                f"These would be more than {MOST:,} periods. Take longer ones, or a shorter time."
+                f"From {iso(window[0])} to {iso(window[1])} there are more than {MOST:,} {length.value}"
+                " periods. Take a shorter time with start_time and end_time, or longer periods with"
+                " analysis_type."
             )
         found.append(Period(begins, (max(first, start), min(last, end))))
     return found

@@ -59,7 +59,7 @@ def test_a_day_without_a_midnight_begins_when_clocks_are_set():
 
 def test_an_empty_window_has_no_periods_and_too_many_are_refused():
     assert periods((5, 5), Length.DAILY, CHICAGO) == []
-    with pytest.raises(InvalidInputError, match="more than 20,000 periods"):
+    with pytest.raises(InvalidInputError, match="more than 20,000 hourly periods"):
         periods((0, 30_000 * HOUR), Length.HOURLY, CHICAGO)
     assert len(periods((FIRST_US, FIRST_US + 800 * 24 * HOUR), Length.MONTHLY, CHICAGO)) == 16
     assert len(periods((LAST_US - 800 * 24 * HOUR, LAST_US), Length.MONTHLY, CHICAGO)) == 15
