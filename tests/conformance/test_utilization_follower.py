@@ -14,7 +14,7 @@ from madsci.demo.disturbances import disturb
 from madsci.demo.lab import LabPlan, Shifts
 from madsci.demo.life import simulate
 from madsci.event_manager.analytics.follower import NAME, UtilizationFollower
-from madsci.event_manager.analytics.form import is_ours, removals
+from madsci.event_manager.analytics.form import noted, removals
 from madsci.event_manager.analytics.shelves import FORM, MARKS, PROGRESS, STATES
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.feed.follower import Conclusion, Kept
@@ -182,10 +182,10 @@ def test_what_a_former_version_kept_is_concluded_anew(store, clock):
 @pytest.mark.parametrize("form", [None, '"another"'])
 def test_a_form_that_is_not_ours_is_noticed_whatever_else_is_kept(form):
     store = MemoryStore()
-    assert is_ours(store)
+    assert noted(store) is not None
     changes = [put(STATES, PROGRESS, "{}")] + ([] if form is None else [put(STATES, FORM, form)])
     store.apply(changes)
-    assert not is_ours(store)
-    while not is_ours(store):
+    assert noted(store) is None
+    while noted(store) is None:
         store.apply(removals(store))
     assert store.scan(STATES) == []

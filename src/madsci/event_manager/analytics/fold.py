@@ -129,6 +129,8 @@ class Open(msgspec.Struct, array_like=True, gc=False):
 class State(msgspec.Struct, omit_defaults=True, gc=False):
     """What is under way at an instant."""
 
+    at: int = FIRST_US
+    """All marks before this instant were taken."""
     open: list[Open] = msgspec.field(default_factory=list)
     over: dict[str, int] = msgspec.field(default_factory=dict)
     """What ended in the last minutes, by key."""
@@ -200,7 +202,7 @@ class Fold:
         for key in list(self._open):
             self._found(key, at)
         over = {key: ended for key, ended in self._over.items() if ended + _REMEMBERED > at}
-        while len(msgspec.json.encode(state := State(self._sorted(), over))) > _MOST_BYTES:
+        while len(msgspec.json.encode(state := State(at, self._sorted(), over))) > _MOST_BYTES:
             self._give_up(at)
             over = dict(list(over.items())[_GIVEN_UP:])
         return state

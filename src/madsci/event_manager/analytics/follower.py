@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from madsci.common.clock import FIRST_US
-from madsci.event_manager.analytics.form import is_ours, noted, removals
+from madsci.event_manager.analytics.form import noted, removals
 from madsci.event_manager.analytics.ledger import Ledger
 from madsci.event_manager.analytics.marking import Abouts, mark_of
 from madsci.event_manager.analytics.marks import Mark
@@ -30,7 +30,8 @@ class UtilizationFollower:
 
     def conclude(self, entries: Sequence[Entry], kept: Kept, now: int) -> Conclusion:
         """Return the marks of entries, and the runs that are over by now."""
-        if not is_ours(kept):
+        form = noted(kept)
+        if form is None:
             return Conclusion(removals(kept), has_more=True, begins_anew=True)
         ledger = Ledger(kept)
         events = [one.event for one in entries if not one.is_raised_alert]  # which had its own entry
@@ -44,7 +45,7 @@ class UtilizationFollower:
             wake_at = ledger.rests_until
         else:
             has_more = ledger.fold((now // _MINUTE - 1) * _MINUTE)
-        return Conclusion([*ledger.changes(), *noted(kept)], wake_at, has_more)
+        return Conclusion([*form, *ledger.changes()], wake_at, has_more)
 
 
 def _told(events: Sequence[StoredEvent]) -> tuple[list[Mark], dict[int, dict[str, int]]]:

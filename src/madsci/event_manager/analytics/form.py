@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from madsci.event_manager.analytics.shelves import FORM, MARKS, PROGRESS, RUNS, STATES
 from madsci.event_manager.feed.follower import Kept
 from madsci.event_manager.model.tables import Change, delete, put
 
-_OURS: Final = '"columns"'
-"""Marks are kept as columns. Another word belongs here whenever a document means something else."""
+_OURS: Final = '"columns, instants"'
+"""Marks are kept as columns, states with their instants. Another word belongs here whenever a document
+means something else."""
 _AT_ONCE: Final = 200
 """Documents that are removed in one step: each has to be read for its key."""
 
 
-def is_ours(kept: Kept) -> bool:
-    """Tell whether what is kept has the form of now, as far as anything is."""
+def noted(kept: Kept) -> list[Change] | None:
+    """Return the change that notes the form of now, if need be; ``None`` where another one is kept."""
     form = kept.read(STATES, FORM)
-    return form == _OURS or (form is None and kept.read(STATES, PROGRESS) is None)
-
-
-def noted(kept: Kept) -> Iterator[Change]:
-    """Yield the change that notes the form, where it is not noted."""
-    if kept.read(STATES, FORM) is None:
-        yield put(STATES, FORM, _OURS)
+    if form == _OURS:
+        return []
+    if form is None and kept.read(STATES, PROGRESS) is None:  # nothing is kept yet
+        return [put(STATES, FORM, _OURS)]
+    return None
 
 
 def removals(kept: Kept) -> list[Change]:

@@ -84,7 +84,10 @@ _state: Final = msgspec.json.Decoder(State)
 
 def progress_of(kept: Kept) -> Progress:
     """Return how far it is."""
-    text = kept.read(STATES, PROGRESS)
+    return _progress_in(kept.read(STATES, PROGRESS))
+
+
+def _progress_in(text: str | None) -> Progress:
     return Progress() if text is None else _progress.decode(text)
 
 
@@ -97,12 +100,14 @@ def state_of(kept: Kept) -> State:
 def standing_of(kept: Kept) -> tuple[Progress, State]:
     """Return how far it is and what is under way there, while somebody goes on with it.
 
+    A database without transactions may show the one before a step and the other after it.
+
     Raises:
-        StoreUnavailableError: that is so quick that both are never of one moment.
+        StoreUnavailableError: both are never seen of one moment.
     """
     for _ in range(_LOOKS):
         progress, state = progress_of(kept), state_of(kept)
-        if progress_of(kept) == progress:
+        if state.at == progress.at and progress_of(kept) == progress:
             return progress, state
     raise StoreUnavailableError("What is known of the lab is just changing. Ask again in a moment.")
 
@@ -162,7 +167,8 @@ class Ledger:
         self._kept = kept
         self._new: dict[tuple[str, str], str | None] = {}
         self._length = 0
-        self._progress = progress_of(kept)
+        self._before = kept.read(STATES, PROGRESS)
+        self._progress = _progress_in(self._before)
 
     def read(self, table: str, key: str) -> str | None:
         """Return a document as it is after the step."""
@@ -320,7 +326,12 @@ class Ledger:
     def changes(self) -> list[Change]:
         """Return what the step changes."""
         progress = _encoder.encode(self._progress).decode()
-        if progress != self._kept.read(STATES, PROGRESS):
+        if progress != self._before:
+            # Last and together: where a step is made change by change, the one is of no use without the
+            # other, and whoever sees the new ones needs what was put before them.
+            head = self._new.pop((STATES, HEAD), None)
+            if head is not None:
+                self._new[STATES, HEAD] = head
             self._put(STATES, PROGRESS, progress)
         return [
             delete(table, key) if value is None else put(table, key, value)

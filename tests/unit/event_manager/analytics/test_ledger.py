@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+from collections.abc import Callable
 
 import msgspec
 import pytest
 
+from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.fold import HOUR, Fold, State, in_order
 from madsci.event_manager.analytics.ledger import Ledger
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import picture
 from madsci.event_manager.analytics.shelves import STATES
-from madsci.event_manager.model.tables import check_size
+from madsci.event_manager.model.tables import Change, check_size
 from madsci.event_manager.stores.memory import MemoryStore
 
 BEGINNING = 490_000 * HOUR
@@ -107,3 +110,45 @@ def test_what_comes_a_year_late_is_told_as_if_it_had_come_in_time():
     one, other = (picture(each, window) for each in (in_time, too_late))
     for thing in Thing:
         assert sorted(map(key, one.runs(thing))) == sorted(map(key, other.runs(thing)))
+
+
+def test_a_picture_amid_a_step_is_that_of_before_or_after_it_or_is_not_given():
+    """Databases without transactions make the changes of a step one after the other."""
+    begin = BEGINNING + 10
+    marks = actions(40, begin, HOUR // 10)
+    made: list[list[Change]] = []
+    seen = {"before": picture_of(made)}
+
+    def step(do: Callable[[Ledger], object]) -> None:
+        ledger = Ledger(store_of(made))
+        do(ledger)
+        changes = ledger.changes()
+        before, after = picture_of(made), picture_of([*made, changes])
+        for length in range(len(changes) + 1):
+            with contextlib.suppress(StoreUnavailableError):
+                assert picture_of([*made, changes[:length]]) in (before, after)
+        made.append(changes)
+        seen["after"] = after
+
+    for mark in marks[:60]:
+        if mark is not marks[13]:
+            step(lambda ledger, mark=mark: ledger.add([mark], {}, 1, 1))
+    step(lambda ledger: ledger.fold(begin + HOUR // 2))
+    step(lambda ledger: ledger.fold(begin + 2 * HOUR))
+    step(lambda ledger: ledger.add([marks[13]], {}, 2, 2))  # late
+    for hour in range(1, 5):
+        step(lambda ledger, hour=hour: ledger.fold(begin + hour * HOUR))
+    assert seen["after"] != seen["before"]
+
+
+def store_of(steps: list[list[Change]]) -> MemoryStore:
+    store = MemoryStore()
+    for changes in steps:
+        store.apply(changes)
+    return store
+
+
+def picture_of(steps: list[list[Change]]) -> list[str]:
+    """What was under way, as text."""
+    found = picture(store_of(steps), (BEGINNING, BEGINNING + 100 * HOUR))
+    return sorted(repr(run) for run in found.runs(Thing.ACTION))

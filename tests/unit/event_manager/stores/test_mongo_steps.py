@@ -6,6 +6,7 @@ import json
 from contextlib import closing
 
 import pytest
+from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect
 
 from madsci.common.errors import StoreError
@@ -33,19 +34,20 @@ def documents(mongo_url, mongo_database):
 
 
 class Dying:
-    """Lets a server die after so many changes of a step, and counts them."""
+    """Lets a server die after so many changes of a step."""
 
     def __init__(self, monkeypatch) -> None:
         self.left: int | None = None
-        self.real = steps.make_change
-        monkeypatch.setattr(steps, "make_change", self._make)
+        real = Collection.bulk_write
 
-    def _make(self, *arguments) -> None:
-        if self.left == 0:
+        def write(documents, changes):
+            if self.left is None:
+                return real(documents, changes)
+            if self.left:
+                real(documents, changes[: self.left])
             raise AutoReconnect("the server is gone")
-        if self.left is not None:
-            self.left -= 1
-        self.real(*arguments)
+
+        monkeypatch.setattr(Collection, "bulk_write", write)
 
 
 @pytest.fixture
@@ -102,6 +104,29 @@ def test_changes_of_others_after_a_step_stay_though_it_is_made_again(open_store,
     other.apply([put("outbox", "a", "sent")])
     other.read(FOLLOWERS, "f")
     assert other.scan("outbox") == [("a", "sent"), ("b", "waiting")]
+
+
+@pytest.mark.parametrize("way", [put, put_if_absent])
+def test_what_somebody_puts_while_a_step_is_made_is_changed_as_if_it_had_been_there(
+    open_store, documents, monkeypatch, way
+):
+    store, real = open_store(), Collection.bulk_write
+
+    def write(collection, changes):
+        documents.insert_one({"_id": "t/b", "value": "of another"})
+        return real(collection, changes)
+
+    monkeypatch.setattr(Collection, "bulk_write", write)
+    assert store.apply([put("t", "a", "1"), way("t", "b", "1"), put("t", "c", "1")], step(1))
+    kept = "1" if way is put else "of another"
+    assert store.scan("t") == [("a", "1"), ("b", kept), ("c", "1")]
+
+
+def test_a_document_that_a_step_makes_and_removes_and_makes_again_is_as_it_was_left(open_store):
+    store = open_store()
+    changes = [put("t", "a", "1"), delete("t", "a"), put_if_absent("t", "a", "2"), put("t", "a", "3")]
+    assert store.apply([*changes, put("t", "b", "1"), delete("t", "b")], step(1))
+    assert store.scan("t") == [("a", "3")]
 
 
 def test_followers_do_not_hold_up_each_other(open_store):

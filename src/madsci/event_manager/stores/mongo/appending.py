@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
@@ -15,15 +15,13 @@ from madsci.event_manager.model.stored_event import StoredEvent
 from madsci.event_manager.stores.base import AppendOutcome, Disposition
 from madsci.event_manager.stores.mongo.codec import Place, reduced, to_bson, to_event
 from madsci.event_manager.stores.mongo.connection import Collection, Database
-from madsci.event_manager.stores.mongo.faults import is_temporary
+from madsci.event_manager.stores.mongo.faults import DUPLICATE_KEY, refusals
 from madsci.event_manager.stores.mongo.lanes import (
     RAISED_LANE,
     RAISED_NUMBER,
     OwnLane,
     note_unused,
 )
-
-_DUPLICATE_KEY: Final = 11000
 
 
 class Appender:
@@ -83,9 +81,9 @@ class Appender:
         failed = self._insert_many(
             [to_bson(one, places[key], decimals=self._decimals) for key, one in events.items()]
         )
-        duplicates = {ids[at] for at, code in failed.items() if code == _DUPLICATE_KEY}
+        duplicates = {ids[at] for at, code in failed.items() if code == DUPLICATE_KEY}
         # What a server refuses as it is, it takes as text. What it refuses then, too, is an error.
-        refused = [ids[at] for at, code in failed.items() if code != _DUPLICATE_KEY]
+        refused = [ids[at] for at, code in failed.items() if code != DUPLICATE_KEY]
         if refused:
             again = self._insert_many(
                 [reduced(events[one], places[one]) for one in refused], final=True
@@ -109,9 +107,8 @@ class Appender:
                 [RawBSONDocument(document) for document in documents], ordered=False
             )
         except BulkWriteError as error:
-            details: Any = error.details or {}
-            codes = {int(one["index"]): int(one["code"]) for one in details["writeErrors"]}
-            if is_temporary(error) or (final and set(codes.values()) != {_DUPLICATE_KEY}):
+            codes = refusals(error)
+            if final and set(codes.values()) != {DUPLICATE_KEY}:
                 raise
             return codes
         return {}

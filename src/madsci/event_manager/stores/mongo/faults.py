@@ -23,6 +23,7 @@ from pymongo.errors import (
 
 from madsci.common.errors import QueryTimeoutError, StoreError, StoreUnavailableError
 
+DUPLICATE_KEY: Final = 11000
 _TEMPORARY_CODES: Final = frozenset({
     6, 7, 16, 24, 37, 39, 46, 64, 89, 91, 100, 112, 133, 134, 175, 189, 202, 262, 290, 317, 365, 402,
     9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436,
@@ -100,6 +101,17 @@ def is_temporary(error: PyMongoError) -> bool:
     if not isinstance(error, OperationFailure):
         return False
     return error.code in _TEMPORARY_CODES or _is_about_disks(error)
+
+
+def refusals(error: BulkWriteError) -> dict[int, int]:
+    """Return the code of each write that was refused for good, by its place.
+
+    Raises the error itself where the same writes may be taken later.
+    """
+    if is_temporary(error):
+        raise error
+    details: Any = error.details or {}
+    return {int(one["index"]): int(one["code"]) for one in details["writeErrors"]}
 
 
 def is_temporary_refusal(refusal: Mapping[str, Any]) -> bool:

@@ -14,9 +14,11 @@ moments; there the lease alone keeps two from making the same step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final
 
-from pymongo.errors import DuplicateKeyError
+from pymongo import DeleteOne, InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from madsci.common.ids import new_ulid
 from madsci.event_manager.model.feed import START
@@ -29,6 +31,7 @@ from madsci.event_manager.model.tables import (
     position_of,
 )
 from madsci.event_manager.stores.mongo.connection import Collection, Document
+from madsci.event_manager.stores.mongo.faults import DUPLICATE_KEY, refusals
 
 _SERIES: Final = "series"
 _NUMBER: Final = "number"
@@ -88,9 +91,18 @@ def finish_step(documents: Collection, place: Document) -> None:
     if changes is None:
         return
     number = _number(place)
-    for index, one in enumerate(changes):
-        stamp = {_SERIES: place[_SERIES], _STEP: number * _IN_A_STEP + index}
-        make_change(documents, one["name"], Way(one["way"]), one["value"], stamp)
+    _make(
+        documents,
+        [
+            StampedChange(
+                one["name"],
+                Way(one["way"]),
+                one["value"],
+                {_SERIES: place[_SERIES], _STEP: number * _IN_A_STEP + index},
+            )
+            for index, one in enumerate(changes)
+        ],
+    )
     same = {"_id": place["_id"], _SERIES: place[_SERIES], _NUMBER: number}
     documents.update_one(same, {"$unset": {_CHANGES: ""}})
 
@@ -121,28 +133,83 @@ def _move(documents: Collection, place: Document | None, then: Document) -> bool
     return documents.update_one(where, {"$set": changed}).matched_count == 1
 
 
-def make_change(
-    documents: Collection,
-    name: str,
-    way: Way,
-    value: str | None,
-    stamp: dict[str, Any] | None = None,
-) -> None:
-    """Make a change of a document; with the stamp of a step, unless a later one of its series was made.
+@dataclass(frozen=True)
+class StampedChange:
+    """A change of the document of a name, with the stamp of the step that it is of, if it is of one."""
+
+    name: str
+    way: Way
+    value: str | None
+    stamp: Document = field(default_factory=dict)
+
+    @property
+    def where(self) -> Document:
+        """What finds the document, unless a later step of its series has changed it."""
+        if not self.stamp:
+            return {"_id": self.name}
+        series, step = self.stamp[_SERIES], self.stamp[_STEP]
+        return {"_id": self.name, "$or": [{_SERIES: {"$ne": series}}, {_STEP: {"$lt": step}}]}
+
+    @property
+    def update(self) -> Document:
+        """What makes the document as it is to be."""
+        return {"$set": {"value": self.value, **self.stamp}}
+
+    @property
+    def document(self) -> Document:
+        """The document that is made where there is none."""
+        return {"_id": self.name, "value": self.value, **self.stamp}
+
+
+def _make(documents: Collection, changes: Sequence[StampedChange]) -> None:
+    """Make changes in their order with a few commands, or one by one where others change the same."""
+    try:
+        if _made_at_once(documents, changes):
+            return
+    except BulkWriteError as error:
+        if set(refusals(error).values()) != {DUPLICATE_KEY}:
+            raise
+    except KeyError:  # some servers do not say of a refused update what the driver looks for
+        pass
+    for one in changes:
+        make_change(documents, one)
+
+
+def _made_at_once(documents: Collection, changes: Sequence[StampedChange]) -> bool:
+    """Make changes in their order; tell whether all found what was there when they were begun.
+
+    Raises the driver's errors: what was made up to there, made again, changes nothing.
+    """
+    names = list({one.name for one in changes})
+    there = {one["_id"] for one in documents.find({"_id": {"$in": names}}, {"_id": 1})}
+    writes: list[InsertOne[Document] | UpdateOne | DeleteOne] = []
+    updates = 0
+    for one in changes:
+        if one.way is Way.DELETE:
+            writes.append(DeleteOne(one.where))
+            there.discard(one.name)
+        elif one.name not in there:
+            writes.append(InsertOne(one.document))
+            there.add(one.name)
+        elif one.way is Way.PUT:
+            writes.append(UpdateOne(one.where, one.update))
+            updates += 1
+    return not writes or documents.bulk_write(writes).matched_count == updates
+
+
+def make_change(documents: Collection, change: StampedChange) -> None:
+    """Make a change of a document, unless a later one of its series was made.
 
     Raises the driver's errors.
     """
-    open_to_it: dict[str, Any] = {"_id": name}
-    if stamp is not None:
-        open_to_it["$or"] = [{_SERIES: {"$ne": stamp[_SERIES]}}, {_STEP: {"$lt": stamp[_STEP]}}]
-    if way is Way.DELETE:
-        documents.delete_one(open_to_it)
+    if change.way is Way.DELETE:
+        documents.delete_one(change.where)
         return
-    document = {"value": value, **(stamp or {})}
-    if way is Way.PUT and documents.update_one(open_to_it, {"$set": document}).matched_count:
+    is_put = change.way is Way.PUT
+    if is_put and documents.update_one(change.where, change.update).matched_count:
         return
     try:
-        documents.insert_one({"_id": name, **document})
+        documents.insert_one(change.document)
     except DuplicateKeyError:  # it is there: as it should be, or as somebody put it just now
-        if way is Way.PUT:
-            documents.update_one(open_to_it, {"$set": document})
+        if is_put:
+            documents.update_one(change.where, change.update)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from madsci.event_manager.model.tables import FOLLOWERS, Change, Step
 from madsci.event_manager.stores.mongo.connection import Database
 from madsci.event_manager.stores.mongo.steps import (
+    StampedChange,
     document_id,
     finish_step,
     make_change,
@@ -51,5 +52,6 @@ def apply(database: Database, changes: Sequence[Change], step: Step | None) -> b
     if step is not None:
         return make_step(documents, changes, step)
     for change in changes:
-        make_change(documents, document_id(change.table, change.key), change.way, change.value)
+        name = document_id(change.table, change.key)
+        make_change(documents, StampedChange(name, change.way, change.value))
     return True
