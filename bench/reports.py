@@ -26,6 +26,7 @@ from madsci.event_manager.analytics.coded_runs import columns
 from madsci.event_manager.analytics.documents import document_of, written
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
 from madsci.event_manager.analytics.follower import UtilizationFollower
+from madsci.event_manager.analytics.known_nodes import learned, nodes_in
 from madsci.event_manager.analytics.marking import mark_of
 from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.periods import Length
@@ -191,12 +192,14 @@ def _plain_picture(folder: Path, asked: Asked) -> Picture:
     """Return what a report is made of, from all events, hour by hour."""
     reader = open_reader(f"sqlite:///{folder}/events.db", lambda _: None)
     by_hour: dict[int, list[Mark]] = {}
+    nodes: str | None = None
     position, has_more = BEGINNING, True
     while has_more:
         part = reader.since(position, _BATCH)
-        for entry in part.entries:
-            if (mark := mark_of(entry.event, {})) is not None:
-                by_hour.setdefault(mark.at // HOUR, []).append(mark)
+        marks = [one for entry in part.entries if (one := mark_of(entry.event, {})) is not None]
+        for mark in marks:
+            by_hour.setdefault(mark.at // HOUR, []).append(mark)
+        nodes = learned(nodes, marks) or nodes
         position, has_more = part.next, part.has_more
     state, runs = State(), list[Run]()
     for hour in sorted(by_hour):
@@ -208,7 +211,7 @@ def _plain_picture(folder: Path, asked: Asked) -> Picture:
     parts: dict[Thing, list] = {}  # type: ignore[type-arg]
     for one in columns([*runs, *state.unfinished()]):
         parts.setdefault(one.thing, []).append(one)
-    return Picture(asked.window or (0, 1), parts, None)
+    return Picture(asked.window or (0, 1), parts, None, None, nodes_in(nodes))
 
 
 def _days(plan: Plan, large: Path, small: Path, size: int) -> Row:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from madsci.event_manager.analytics.coded_runs import Columns, columns
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.known_nodes import learned, nodes_in
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.spans import Span
@@ -18,10 +19,21 @@ def lived(
     runs: Iterable[Run] = (), window: Span = (0, 100), known_until: int | None = None
 ) -> Timelines:
     """Timelines of runs."""
+    runs = list(runs)
     parts: dict[Thing, list[Columns]] = {}
-    for part in columns(list(runs)):
+    for part in columns(runs):
         parts.setdefault(part.thing, []).append(part)
-    return Timelines(Picture(window, parts, None, known_until))
+    return Timelines(Picture(window, parts, None, known_until, nodes_in(learned(None, told_by(runs)))))
+
+
+def told_by(runs: Iterable[Run]) -> Iterator[Mark]:
+    """The marks that tell of nodes, of their runs and those of their actions."""
+    things = {Thing.NODE: Thing.NODE, Thing.FAULT: Thing.NODE, Thing.ACTION: Thing.ACTION}
+    for run in runs:
+        if run.thing in things:
+            phase = Phase.FAULT if run.thing is Thing.FAULT else Phase.BEGIN
+            at = next(at for at in (run.begin, run.end, 0) if at is not None)
+            yield Mark(at, things[run.thing], phase, run.id, run.about)
 
 
 def told(

@@ -17,13 +17,15 @@ from typing import Final
 import msgspec
 
 from madsci.common.clock import FIRST_US
-from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, shows_alive
+from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, is_of_word, shows_alive
 from madsci.event_manager.analytics.signs import last_sign
 from madsci.event_manager.analytics.spans import Span
 
 HOUR: Final = 3_600_000_000
 _GRACE: Final = HOUR
 """For so long the end of something is waited for after what it was part of: clocks differ."""
+_LATE: Final = 24 * HOUR
+"""For so long an action that ended with its node is kept in mind: how it ended may be told later."""
 _REMEMBERED: Final = 600_000_000
 """For so long it is known what was over: others say it again a little later."""
 _EXPIRY: Final = 30 * 24 * HOUR
@@ -82,6 +84,16 @@ class Run(msgspec.Struct, gc=False):
     """How long it took, where whoever ended it says so."""
     paused: list[Span] = msgspec.field(default_factory=list)
     about: dict[str, str] = msgspec.field(default_factory=dict)
+    after: int | None = None
+    """Of an action without a beginning: when it began at the earliest."""
+
+    def meets(self, window: Span) -> bool:
+        """Tell whether it may have been under way in a window, its ends included."""
+        end = self.before if self.end is None else self.end
+        begin = self.begin if self.begin is not None else self.after
+        if begin is None:
+            begin = end  # None: it was only queued
+        return begin is not None and begin <= window[1] and (end is None or end >= window[0])
 
 
 class Open(msgspec.Struct, array_like=True, gc=False):
@@ -102,7 +114,7 @@ class Open(msgspec.Struct, array_like=True, gc=False):
 
     def over_at(self, at: int) -> int | None:
         """Return when it was over without a word, if that is certain at an instant."""
-        if self.cut is not None and self.cut + _GRACE <= at:
+        if self.cut is not None and self.cut + (_LATE if self.is_stopped else _GRACE) <= at:
             return self.cut
         if self.thing in _ENDLESS or self.last + _EXPIRY > at:
             return None
@@ -134,6 +146,8 @@ class State(msgspec.Struct, omit_defaults=True, gc=False):
     open: list[Open] = msgspec.field(default_factory=list)
     over: dict[str, int] = msgspec.field(default_factory=dict)
     """What ended in the last minutes, by key."""
+    idle: dict[str, int] = msgspec.field(default_factory=dict)
+    """When an action of a node ended last, or the node began or stopped; the latest at the end."""
 
     def unfinished(self) -> list[Run]:
         """Return what is under way, or was and is not known how it ended."""
@@ -153,6 +167,7 @@ class Fold:
         self._hour = hour_begins
         self._seen = seen
         self._over = dict(state.over)
+        self._idle = dict(state.idle)
         self._open: dict[str, Open] = {}
         self._faulty: set[str] = set()
         """Keys of faults that are under way."""
@@ -165,20 +180,21 @@ class Fold:
         """Take the next mark, in the order of ``in_order``."""
         thing, phase = mark.thing, mark.phase
         key = thing + mark.id
-        if thing is _ACTION:
-            self._take_sign_of_node(mark)
-        elif thing is _NODE:
+        if thing is _NODE:
             self._take_node(key, mark)
         elif thing is _SESSION:
             key = self._session(key, mark)
+        is_new = False
         if phase is _BEGIN:
-            self._take_beginning(key, mark)
+            is_new = self._take_beginning(key, mark)
         elif phase is _END:
-            self._take_end(key, mark)
+            is_new = self._take_end(key, mark)
         elif phase is _QUEUED:
             self._take_queued(key, mark)
         elif phase is _PAUSE or phase is _RESUME:
             self._take_pause(key, mark)
+        if thing is _ACTION and is_new:
+            self._take_sign_of_node(mark)
         self._show_wholes(mark)
 
     def _show_wholes(self, mark: Mark) -> None:
@@ -202,9 +218,11 @@ class Fold:
         for key in list(self._open):
             self._found(key, at)
         over = {key: ended for key, ended in self._over.items() if ended + _REMEMBERED > at}
-        while len(msgspec.json.encode(state := State(at, self._sorted(), over))) > _MOST_BYTES:
+        idle = {node: since for node, since in self._idle.items() if since + _EXPIRY > at}
+        idle = dict(list(idle.items())[-_MOST:])
+        while len(msgspec.json.encode(state := State(at, self._sorted(), over, idle))) > _MOST_BYTES:
             self._give_up(at)
-            over = dict(list(over.items())[_GIVEN_UP:])
+            over, idle = (dict(list(some.items())[_GIVEN_UP:]) for some in (over, idle))
         return state
 
     def _sorted(self) -> list[Open]:
@@ -232,14 +250,20 @@ class Fold:
         return ended is not None and ended + _REMEMBERED > at
 
     def _session(self, key: str, mark: Mark) -> str:
-        """Return the key of the session that a mark is about: by either of the ids that it names."""
-        if key in self._open or mark.phase is not Phase.END:
+        """Return the key of the session that a mark is about.
+
+        A start or a stop may name the manager alone, which is the id of the session then.
+        """
+        if key in self._open or mark.phase is not Phase.END or self._is_over(key, mark.at):
             return key
-        said = {mark.id, mark.about.get("manager", mark.id)}
-        for other, one in self._open.items():
-            if one.thing is Thing.SESSION and {one.id, one.about.get("manager", one.id)} & said:
-                return other
-        return key
+        manager = mark.about.get("manager")
+        found = [
+            other
+            for other, one in self._open.items()
+            if one.thing is _SESSION and (one.id == manager or one.about.get("manager") == mark.id)
+        ]
+        # Of several the one that was started last.
+        return max(found, key=lambda other: (self._open[other].begin or 0, other), default=key)
 
     def _take_queued(self, key: str, mark: Mark) -> None:
         one = self._found(key, mark.at)
@@ -250,36 +274,76 @@ class Fold:
         one.queued = mark.at if one.queued is None else one.queued
         self._learn(key, one, mark)
 
-    def _take_beginning(self, key: str, mark: Mark) -> None:
+    def _take_beginning(self, key: str, mark: Mark) -> bool:
+        """Have something begin; tell whether that was not known."""
         one = self._found(key, mark.at)
-        if one is not None and mark.thing in _BEGINS_ANEW and one.begin is not None:
-            self._close(key, one.run(before=mark.at))
+        if one is not None and one.begin is not None and self._begins_anew(one, mark):
+            self._close(key, one.run(before=mark.at if one.cut is None else one.cut))
             one = None
         if one is None:
-            if mark.thing not in _ONCE or not self._is_over(key, mark.at):
+            is_new = mark.thing not in _ONCE or not self._is_over(key, mark.at) or is_of_word(mark.id)
+            if is_new:
                 self._keep(Open(mark.thing, mark.id, mark.at, mark.at, mark.about))
-            return
+            return is_new
+        is_new = one.begin is None
         one.begin = mark.at if one.begin is None else one.begin
         one.last = max(one.last, mark.at)
         self._learn(key, one, mark)
+        return is_new
 
-    def _take_end(self, key: str, mark: Mark) -> None:
+    def _begins_anew(self, one: Open, mark: Mark) -> bool:
+        """Tell whether what is under way is over with a beginning, which is not the same told twice."""
+        return one.is_stopped or (mark.thing in _BEGINS_ANEW and one.begin != mark.at)
+
+    def _take_end(self, key: str, mark: Mark) -> bool:
+        """Have something end; tell whether that was not known."""
         one = self._found(key, mark.at)
         if one is None:
             if self._is_over(key, mark.at):
-                return  # told twice
+                return False  # told twice
             one = Open(mark.thing, mark.id, _begin_by(mark), mark.at, mark.about)
+        elif mark.thing in _BEGINS_ANEW and self._was_before(one, mark):
+            return True
         else:
             self._learn(key, one, mark)
+            one.begin = _begin_by(mark, one.queued) if one.begin is None else one.begin
         if one.is_stopped and one.cut is not None and mark.at > one.cut:
             self._close(key, one.run(before=one.cut, told=mark))
         else:
-            self._close(key, one.run(end=mark.at, told=mark))
+            self._close(key, self._ended_run(one, mark))
         self._over.pop(key, None)  # the order of what was over is that of time
         self._over[key] = mark.at
         if len(self._over) > _MOST:
             del self._over[next(iter(self._over))]
         self._cut_parts(mark)
+        return True
+
+    def _ended_run(self, one: Open, mark: Mark) -> Run:
+        run = one.run(end=mark.at, told=mark)
+        if mark.thing is _ACTION and (node := one.about.get("node")) is not None:
+            if run.begin is None:
+                run.after = max(FIRST_US, mark.at - _EXPIRY, self._idle.get(node, FIRST_US))
+            self._rests(node, mark.at)
+        return run
+
+    def _rests(self, node: str, at: int) -> None:
+        """Note that whatever ran on a node is over, or is known to run on."""
+        self._idle.pop(node, None)  # so that the latest is the last one
+        self._idle[node] = at
+
+    def _was_before(self, one: Open, mark: Mark) -> bool:
+        """Take the end of what began anew in the same instant; tell whether it is that.
+
+        Clocks of whole seconds tell both at once, and beginnings come first.
+        """
+        if one.begin != mark.at:
+            return False
+        same = (run for run in reversed(self.runs) if run.id == one.id and run.thing is one.thing)
+        former = next(same, None)
+        if former is None or mark.at not in {former.before, former.end}:  # the latter: told twice
+            return False
+        former.end, former.before, former.last = mark.at, None, None
+        return True
 
     def _take_pause(self, key: str, mark: Mark) -> None:
         one = self._found(key, mark.at)
@@ -295,6 +359,8 @@ class Fold:
     def _take_node(self, key: str, mark: Mark) -> None:
         fault = _FAULT + mark.id
         one = self._found(key, mark.at)
+        if mark.phase is _BEGIN or mark.phase is _END:
+            self._rests(mark.id, mark.at)
         if mark.phase is _BEGIN:
             if one is not None:
                 one.last = self._last_sign(one, self._seen.get(mark.id, 0), mark.at)
@@ -388,8 +454,9 @@ def _rest(mark: Mark) -> bytes:
     return msgspec.json.encode((mark.about, mark.outcome, mark.seconds), order="sorted")
 
 
-def _begin_by(mark: Mark) -> int | None:
+def _begin_by(mark: Mark, earliest: int | None = None) -> int | None:
     """Return when something began of which only the end was told, if that says how long it took."""
     if mark.seconds is None:
         return None
-    return max(FIRST_US, mark.at - round(min(mark.seconds, _LONGEST) * 1_000_000))
+    begin = mark.at - round(min(mark.seconds, _LONGEST) * 1_000_000)
+    return max(FIRST_US if earliest is None else earliest, begin)

@@ -9,7 +9,7 @@ from typing import Final
 from madsci.common.clock import FIRST_US
 from madsci.event_manager.analytics.form import noted, removals
 from madsci.event_manager.analytics.ledger import Ledger
-from madsci.event_manager.analytics.marking import Abouts, mark_of
+from madsci.event_manager.analytics.marking import Abouts, mark_of, source_node
 from madsci.event_manager.analytics.marks import Mark
 from madsci.event_manager.analytics.shelves import hour_of
 from madsci.event_manager.analytics.signs import minute_of
@@ -60,7 +60,7 @@ def _told(events: Sequence[StoredEvent]) -> tuple[list[Mark], dict[int, dict[str
         mark = mark_of(event, abouts)
         if mark is not None:
             marks.append(mark)
-        elif isinstance(node := event.source.get("node_id"), str):
+        elif (node := source_node(event.source)) is not None:
             alive[event.event_timestamp // _MINUTE].add(node)
     return marks, _signs(alive)
 

@@ -8,7 +8,7 @@ tables hold the same, in whatever order and in which steps it came.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -18,7 +18,8 @@ from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_marks import MarksOfHour, decode_marks, encode_marks
 from madsci.event_manager.analytics.coded_runs import columns, encode_columns
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
-from madsci.event_manager.analytics.marks import Mark, Thing
+from madsci.event_manager.analytics.known_nodes import KnownNodes, learned, nodes_in
+from madsci.event_manager.analytics.marks import Mark
 from madsci.event_manager.analytics.shelves import (
     HEAD,
     MARKS,
@@ -33,8 +34,6 @@ from madsci.event_manager.analytics.shelves import (
     hour_of_state,
     last_marks_key,
     marks_key,
-    node_key,
-    node_of,
     run_key,
     signs_key,
     span_of,
@@ -46,13 +45,12 @@ from madsci.event_manager.model.tables import Change, delete, put
 
 _AT_ONCE: Final = 5_000
 """Marks that are folded in one step: 50 ms of computing."""
-_NODE: Final = Thing.NODE
 _REST: Final = 10_000_000
 """Microseconds."""
 _MOST_BYTES: Final = 2_000_000
 """Characters of what a step writes, and an hour more: an engine keeps it as one document."""
 _NODES: Final = 5_000
-"""Nodes of which it is kept when they were seen in an hour, and of which it is known that they tell."""
+"""Nodes of which it is kept when they were seen in an hour."""
 _KEPT_HOURS: Final = 48
 _KEPT_DAYS: Final = 60
 """For so long the states of all hours are kept, then of days; after that one for 32 days."""
@@ -112,9 +110,9 @@ def standing_of(kept: Kept) -> tuple[Progress, State]:
     raise StoreUnavailableError("What is known of the lab is just changing. Ask again in a moment.")
 
 
-def nodes_that_tell(kept: Kept) -> set[str]:
-    """Return the nodes that have ever said that they are up, or were."""
-    return {node_of(key) for key, _ in kept.scan(STATES, NODES, None, _NODES)}
+def nodes_of(kept: Kept) -> KnownNodes:
+    """Return what is known of nodes."""
+    return nodes_in(kept.read(STATES, NODES))
 
 
 def signs_of(kept: Kept, hour: int) -> dict[str, int]:
@@ -157,7 +155,8 @@ def _first_of(run: Run) -> int:
     """Return the first instant of which a run tells; nothing but its queue is before its begin."""
     if run.begin is not None and run.queued is None:
         return run.begin
-    return min(at for at in (run.begin, run.end, run.before, run.queued) if at is not None)
+    times = run.begin, run.end, run.before, run.queued, run.after
+    return min(at for at in times if at is not None)
 
 
 class Ledger:
@@ -192,15 +191,15 @@ class Ledger:
         return sorted(found.items())[:limit]
 
     def add(
-        self, marks: Iterable[Mark], signs: dict[int, dict[str, int]], latest: int, now: int
+        self, marks: Sequence[Mark], signs: dict[int, dict[str, int]], latest: int, now: int
     ) -> None:
         """Add marks, and in which minutes (by hours) nodes were seen, which marks may fill."""
         version = self._progress.version
         by_hour: defaultdict[int, list[Mark]] = defaultdict(list)
         for mark in marks:
             by_hour[mark.at // HOUR].append(mark)
-            if mark.thing is _NODE:
-                self._note_node(mark.id)
+        if by_hour and (nodes := learned(self.read(STATES, NODES), marks)) is not None:
+            self._put(STATES, NODES, nodes)
         for number, some in by_hour.items():
             self._add_marks(hour_of(number * HOUR), some)
         for hour, minutes in signs.items():
@@ -208,11 +207,6 @@ class Ledger:
         self._progress.latest = max(self._progress.latest, latest)
         if self._progress.version > version and self._progress.not_before <= now:
             self._progress.not_before = now + _REST
-
-    def _note_node(self, node: str) -> None:
-        """Note that a node has said of itself whether it is up."""
-        if self.read(STATES, node_key(node)) is None:
-            self._put(STATES, node_key(node), "{}")
 
     @property
     def rests_until(self) -> int:

@@ -14,7 +14,7 @@ import msgspec
 
 from madsci.common.clock import UTC, parse_instant
 from madsci.common.types.event_type import EventType
-from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
+from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, id_of_word
 from madsci.event_manager.model.stored_event import StoredEvent
 
 _BY_NAME: Final = {str(known): known for known in EventType}
@@ -52,10 +52,12 @@ _EXPERIMENT: Final = _places(
     "event_data.experiment.experiment_id", "event_data.experiment._id",
 )  # fmt: skip
 _WORKCELL: Final = _places("source.workcell_id", "event_data.workcell_id", "source.manager_id")
+_WORD: Final = "action"
+"""The member of data that has the id of an action, or a word that many have."""
 _IDS: Final = {
     Thing.SESSION: _places(
-        "source.workcell_id", "source.manager_id", "event_data.workcell_id", "source.lab_id",
-        "event_data.lab_id",
+        "source.workcell_id", "source.lab_id", "event_data.lab_id", "source.manager_id",
+        "event_data.workcell_id",
     ),
     Thing.NODE: _NODE,
     Thing.EXPERIMENT: _EXPERIMENT,
@@ -223,10 +225,12 @@ def mark_of(event: StoredEvent, abouts: Abouts) -> Mark | None:
     source, at = event.source, event.event_timestamp
     value = data.get(of_id)
     found = value.strip()[:_LONGEST] if type(value) is str else None
+    is_word = False
     if not found:
         found = _first(meaning.ids, source, data) or _without_id(meaning, at)
         if found is None:
             return None
+        is_word = thing is Thing.ACTION and _text(data.get(_WORD)) == found
     value = data.get(of_name)
     name = value.strip()[:_LONGEST] if type(value) is str else None
     if not name:
@@ -238,6 +242,8 @@ def mark_of(event: StoredEvent, abouts: Abouts) -> Mark | None:
         about = _known_about(name, source, abouts)
     else:
         about = _about(name, source, data)
+    if is_word and (node := about.get("node")) is not None:
+        found = id_of_word(found, node)
     return Mark(at, thing, phase, found, about, outcome, _seconds(data) if is_end else None)
 
 
@@ -270,7 +276,7 @@ def _more(
     if (text := _first(_AUTHOR, source, data)) is not None:
         about["author"] = text
     if meaning.is_end and meaning.outcome is None:
-        return _outcome(data.get("status"))
+        return _outcome(_status(data))
     return meaning.outcome
 
 
@@ -284,7 +290,7 @@ def _hidden(kind: str, data: Mapping[str, Any]) -> _Meaning | None:
     words = _BY_STATUS.get(known.value)
     if words is None:
         return _MEANINGS.get(known.value)
-    status = data.get("status", data.get("state"))
+    status = _status(data)
     if isinstance(status, str):
         return words.get(status.strip().lower())
     flags = status if isinstance(status, Mapping) else data
@@ -343,6 +349,11 @@ def _first(places: _Places, source: Mapping[str, Any], data: Mapping[str, Any]) 
     return None
 
 
+def source_node(source: Mapping[str, Any]) -> str | None:
+    """Return the id of the node that sent an event, as marks have it."""
+    return _text(source.get("node_id"))
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, str):
         return value.strip()[:_LONGEST] or None
@@ -359,6 +370,11 @@ def _named(value: object) -> EventType | None:
         with contextlib.suppress(ValueError):
             return EventType(value)
     return known
+
+
+def _status(data: Mapping[str, Any]) -> object:
+    status = data.get("status")
+    return data.get("state") if status is None else status
 
 
 def _outcome(status: object) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 import msgspec
 
@@ -56,6 +57,20 @@ class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outcome: Outcome | None = None
     seconds: float | None = None
     """How long it took, where the event that ends it says that itself."""
+
+
+_OF: Final = "\x1f"
+"""Stands between a node and a word that names its actions, one after the other."""
+
+
+def id_of_word(word: str, node: str) -> str:
+    """Return the id of the action of a node that a word names at an instant."""
+    return f"{node}{_OF}{word}"
+
+
+def is_of_word(id_: str) -> bool:
+    """Tell whether an id is one, which further actions have, too."""
+    return _OF in id_
 
 
 _ACTION, _NODE, _BEGIN, _COMPLETED = Thing.ACTION, Thing.NODE, Phase.BEGIN, Outcome.COMPLETED

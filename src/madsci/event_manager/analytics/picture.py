@@ -11,11 +11,12 @@ from typing import Final
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_runs import Columns, columns, decode_columns
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State
+from madsci.event_manager.analytics.known_nodes import KnownNodes
 from madsci.event_manager.analytics.ledger import (
     Progress,
     marks_between,
     next_hour,
-    nodes_that_tell,
+    nodes_of,
     progress_of,
     signs_of,
     standing_of,
@@ -38,7 +39,10 @@ _TRIES: Final = 5
 
 @dataclass(frozen=True)
 class Picture:
-    """What was under way in a window (microseconds since 1970), as columns of each kind."""
+    """What was under way in a window (microseconds since 1970), its ends included.
+
+    ``parts`` may have more, as columns of each kind: how much more depends on how it is kept.
+    """
 
     window: Span
     parts: Mapping[Thing, Sequence[Columns]]
@@ -46,8 +50,8 @@ class Picture:
     """When the latest event was received that is in it; ``None`` without any."""
     known_until: int | None = None
     """Where much had to be left out that came lately: what was before this instant is in it."""
-    telling: frozenset[str] = frozenset()
-    """Nodes that have ever said that they are up, in the window or not."""
+    nodes: KnownNodes = field(default_factory=dict)
+    """What is known of nodes, whenever it was told."""
 
     _runs: dict[Thing, list[Run]] = field(default_factory=dict)
     _rows: dict[Thing, Rows] = field(default_factory=dict)
@@ -56,20 +60,24 @@ class Picture:
         """Return what is known of a kind, which is not to be changed."""
         found = self._runs.get(thing)
         if found is None:
-            found = [run for part in self.parts.get(thing, ()) for run in part.runs()]
-            self._runs[thing] = found
+            some = (run for part in self.parts.get(thing, ()) for run in part.runs())
+            found = self._runs[thing] = [run for run in some if run.meets(self.window)]
         return found
 
     def rows(self, thing: Thing) -> Rows:
         """Return what is known of those of a kind of which the beginning and the end are known."""
         found = self._rows.get(thing)
         if found is None:
-            found = self._rows[thing] = Rows.of(self.parts.get(thing, ()))
+            found = Rows.of(self.parts.get(thing, ()))
+            first, beyond = self.window
+            found = found.taken((found.begin <= beyond) & (found.end >= first))
+            self._rows[thing] = found
         return found
 
     def others(self, thing: Thing) -> Iterator[Run]:
         """Yield those of a kind that are not in rows."""
-        return chain.from_iterable(part.others for part in self.parts.get(thing, ()))
+        some = chain.from_iterable(part.others for part in self.parts.get(thing, ()))
+        return (run for run in some if run.meets(self.window))
 
 
 def picture(
@@ -153,5 +161,5 @@ class _Taking:
     def picture(self) -> Picture:
         """Return it."""
         latest = self.progress.latest if self.progress != Progress() else None
-        telling = frozenset(nodes_that_tell(self.kept))
-        return Picture(self.window, dict(self.parts), latest, self.known_until, telling)
+        nodes = nodes_of(self.kept)
+        return Picture(self.window, dict(self.parts), latest, self.known_until, nodes)

@@ -26,8 +26,8 @@ HEAD: Final = "head"
 """The key of what is under way there."""
 FORM: Final = "form"
 """The key of the form in which all that is kept, among the states."""
-NODES: Final = "node/"
-"""Begins the keys of nodes that have said that they are up, among the states."""
+NODES: Final = "nodes"
+"""The key of what is known of all nodes, among the states."""
 
 _WIDTHS: Final = (1, 24, 768, 24_576, 1 << 40)
 """Hours of the spans of each level."""
@@ -79,16 +79,6 @@ def state_key(hour: int) -> str:
 def hour_of_state(key: str) -> int:
     """Return the hour of such a key."""
     return _END - int(key[3:])
-
-
-def node_key(node: str) -> str:
-    """Return the key of a node that tells when it is up."""
-    return NODES + node
-
-
-def node_of(key: str) -> str:
-    """Return the node of such a key."""
-    return key[len(NODES) :]
 
 
 def span_of(begin: int, hour: int) -> str:

@@ -6,14 +6,14 @@ Everything that a report says is cut from these, so that its parts add up.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
+from typing import Final
 
 from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import NEVER, Intervals
+from madsci.event_manager.analytics.known_nodes import KnownNode
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.rows import Rows
@@ -123,7 +123,7 @@ class Timelines:
     @cached_property
     def nodes(self) -> dict[str, NodeTimes]:
         """Nodes of which anything is known, by their ids, in the order of these."""
-        gathering = _Nodes(self.window, self.picture.telling)
+        gathering = _Nodes(self.window, self.picture.nodes)
         for run in self.picture.runs(Thing.NODE):
             gathering.take_node(run)
         for run in self.picture.runs(Thing.FAULT):
@@ -194,51 +194,44 @@ def _cut(begin: int | None, end: int | None, window: Span) -> list[Span]:
     return [span] if span[0] < span[1] else []
 
 
+_NOTHING: Final = KnownNode()
+
+
 class _Nodes:
     """Gathers what is known of nodes."""
 
-    def __init__(self, window: Span, telling: Collection[str]) -> None:
+    def __init__(self, window: Span, known: Mapping[str, KnownNode]) -> None:
         self._window = window
-        self._telling = {*telling}
+        self._known = known
         self._up: defaultdict[str, list[Span]] = defaultdict(list)
         self._away: defaultdict[str, list[Span]] = defaultdict(list)
         """When they may have been up."""
-        self._names: dict[str, str] = {}
-        self._workcells: dict[str, str] = {}
         self._faults: defaultdict[str, list[Span]] = defaultdict(list)
         self._whole: dict[str, Intervals] = {}
         """When actions ran of which beginning and end are known, by nodes that had any."""
         self._busy: defaultdict[str, list[Span]] = defaultdict(list)
         self._unknown: defaultdict[str, list[Span]] = defaultdict(list)
-        self._lone_ends: defaultdict[str, list[int]] = defaultdict(list)
+        self._seen: set[str] = set()
+        """Nodes of which an action ended, of which nothing else is known."""
         self._under_way: defaultdict[str, set[str]] = defaultdict(set)
 
     @property
     def ids(self) -> set[str]:
         """All nodes of which anything is known in the window."""
         up = {id_ for times in (self._up, self._away) for id_, some in times.items() if some}
-        return up | {*self._faults, *self._whole, *self._busy, *self._unknown, *self._lone_ends}
+        return up | {*self._faults, *self._whole, *self._busy, *self._unknown, *self._seen}
 
     def take_node(self, run: Run) -> None:
         """Take a time in which a node was up."""
         up, away = _spans_of(run, self._window)
-        self._telling.add(run.id)
         self._up[run.id] += up
         self._away[run.id] += away
-        self._learn(run.id, run.about.get("name"), run.about.get("workcell"))
 
     def take_fault(self, run: Run) -> None:
         """Take a fault of a node."""
         end = run.end if run.end is not None else self._window[1]
         if shown := _cut(run.begin, end, self._window):
             self._faults[run.id] += shown
-            self._learn(run.id, None, run.about.get("workcell"))
-
-    def _learn(self, node: str, name: str | None, workcell: str | None) -> None:
-        if name is not None:
-            self._names[node] = name
-        if workcell is not None:
-            self._workcells.setdefault(node, workcell)
 
     def take_actions(self, actions: Rows) -> None:
         """Take the actions of which both are known."""
@@ -247,20 +240,18 @@ class _Nodes:
                 continue
             if busy := Intervals.between(rows.begin, rows.end).within(self._window):
                 self._whole[node] = busy
-            named = np.flatnonzero(workcells := rows.whose("workcell"))
-            self._learn(node, None, rows.texts[workcells[named[0]]] if len(named) else None)
 
     def take_odd(self, run: Run) -> None:
         """Take an action of which the beginning or the end was not told."""
         node = run.about.get("node")
         if node is None:
             return
-        self._learn(node, None, run.about.get("workcell"))
         first, last = self._window
         begin, end = run.begin, run.end
         if begin is None:
-            if end is not None and first < end <= last:
-                self._lone_ends[node].append(end)
+            self._seen.add(node)
+            if end is not None:
+                self._unknown[node].append((first if run.after is None else run.after, end))
             return
         until = begin if run.last is None else run.last
         over = last if run.before is None else run.before
@@ -275,24 +266,18 @@ class _Nodes:
         """Return what a node did."""
         odd = Intervals.of(self._busy[node]).within(self._window)
         busy = self._whole.get(node, NEVER) | odd
-        unknown = [*self._unknown[node], *self._before(self._lone_ends[node], busy)]
-        maybe = Intervals.of(unknown).within(self._window) - busy
+        maybe = Intervals.of(self._unknown[node]).within(self._window) - busy
         up = Intervals.of(self._up[node])
         up |= busy & up.gaps(self._window)  # which is little of it
         away = Intervals.of(self._away[node]) - up
+        known = self._known.get(node, _NOTHING)
         return NodeTimes(
             node,
-            self._names.get(node),
-            self._workcells.get(node),
+            None if known.name is None else known.name.text,
+            None if known.workcell is None else known.workcell.text,
             Times(up, away),
             Times(busy, maybe),
             Intervals.of(self._faults[node]) - busy,
             frozenset(self._under_way[node]),
-            node in self._telling,
+            known.tells,
         )
-
-    def _before(self, ends: list[int], busy: Intervals) -> Iterator[Span]:
-        """Yield from where on an action may have run of which only the end is known."""
-        for end in ends:
-            place = busy.ends.searchsorted(end, "right")
-            yield (int(busy.ends[place - 1]) if place else self._window[0]), end

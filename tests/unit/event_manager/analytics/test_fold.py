@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
-from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
+from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, id_of_word
 from madsci.event_manager.analytics.signs import minute_of
 
 PHASES = {
@@ -101,8 +101,10 @@ def test_an_end_says_when_it_began_if_it_says_how_long_it_took():
     assert (run.begin, run.end) == (6_500_000, 9_000_000)
 
 
-def action(at: int, phase: Phase, **about: str) -> Mark:
-    return Mark(at, Thing.ACTION, phase, "a", about)
+def action(
+    at: int, phase: Phase, outcome: Outcome | None = None, *, id_: str = "a", **about: str
+) -> Mark:
+    return Mark(at, Thing.ACTION, phase, id_, about, outcome)
 
 
 def only_action(marks: list[Mark], end: int = HOUR) -> Run:
@@ -189,3 +191,117 @@ def test_a_state_stays_small_whatever_is_begun_and_never_ends():
     assert len(msgspec.json.encode(state)) < 1_000_000
     assert len(fold.runs) + len(state.open) == 6_000
     assert min(one.begin or 0 for one in state.open) > max(run.begin or 0 for run in fold.runs)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ("b1 e5 b5 e9", [(1, 5), (5, 9)]),  # stopped and started in one instant
+        ("b1 b5 b5 e9", [(1, None), (5, 9)]),  # told twice
+        ("b1 b1 e9", [(1, 9)]),
+        ("b5 e5", [(5, 5)]),
+        ("b1 e5 b5 e5 b5", [(1, 5), (5, None)]),
+    ],
+)
+@pytest.mark.parametrize("thing", [Thing.SESSION, Thing.NODE])
+def test_what_stops_and_starts_in_one_instant_was_stopped_before(thing, marks, expected, seed):
+    assert told(marks, thing, seed) == expected
+
+
+def session(at: int, phase: Phase, id_: str, manager: str | None = None) -> Mark:
+    return Mark(at, Thing.SESSION, phase, id_, {} if manager is None else {"manager": manager})
+
+
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        (  # a stop that is told twice
+            [session(4, Phase.END, "b", "m"), session(5, Phase.END, "b", "m")],
+            {"a": 9, "b": 4},
+        ),
+        ([session(4, Phase.END, "c", "m")], {"a": 9, "b": None}),  # one of another workcell
+        ([session(4, Phase.END, "m", "m")], {"a": 9, "b": 4}),  # of the manager: started last
+        ([session(4, Phase.END, "m")], {"a": 9, "b": 4}),
+    ],
+)
+def test_a_stop_ends_the_session_that_it_names_and_no_other(marks, expected):
+    first = [session(1, Phase.BEGIN, "a", "m"), session(2, Phase.BEGIN, "b", "m")]
+    runs = runs_of([*first, *marks, session(9, Phase.END, "a", "m")])
+    assert {run.id: run.end for run in runs if run.begin is not None} == expected
+
+
+def test_a_stop_that_names_the_workcell_ends_what_its_manager_began():
+    (run,) = runs_of([session(1, Phase.BEGIN, "m", "m"), session(4, Phase.END, "w", "m")])
+    assert (run.id, run.begin, run.end) == ("m", 1, 4)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        [action(4, Phase.END, Outcome.COMPLETED, node="n"), action(6, Phase.BEGIN, node="n")],
+        [action(at, Phase.END, Outcome.COMPLETED, node="n") for at in (4, 6)],
+        [action(6, Phase.BEGIN, node="n"), action(7, Phase.END, Outcome.FAILED, node="n")],
+    ],
+)
+def test_what_is_told_twice_of_an_action_shows_no_node_to_be_well(again):
+    fault = [Mark(5, Thing.NODE, Phase.FAULT, "n", {}), Mark(9, Thing.NODE, Phase.CLEAR, "n", {})]
+    runs = runs_of([action(3, Phase.BEGIN, node="n"), *again, *fault])
+    assert [(run.begin, run.end) for run in runs if run.thing is Thing.FAULT] == [(5, 9)]
+
+
+def test_how_an_action_ended_that_its_node_broke_off_is_taken_a_day_later_and_gives_no_time():
+    begin, restart = action(3, Phase.BEGIN, node="n"), Mark(8, Thing.NODE, Phase.BEGIN, "n", {})
+    marks = in_order([begin, restart])
+    fold = Fold(State(), 0, {})
+    for mark in marks:
+        fold.take(mark)
+    fold = Fold(fold.ended(HOUR), 20 * HOUR, {})
+    fold.take(action(20 * HOUR, Phase.END, Outcome.FAILED, node="n"))
+    (run,) = fold.runs
+    assert (run.begin, run.before, run.end, run.outcome) == (3, 8, None, Outcome.FAILED)
+
+
+def test_an_action_that_its_node_broke_off_and_that_begins_again_is_another_one():
+    restart = Mark(8, Thing.NODE, Phase.BEGIN, "n", {})
+    marks = [action(3, Phase.BEGIN, node="n"), restart, action(9, Phase.BEGIN, node="n")]
+    found = [one for one in runs_of([*marks, action(12, Phase.END)]) if one.thing is Thing.ACTION]
+    assert [(run.begin, run.before, run.end) for run in found] == [(3, 8, None), (9, None, 12)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([Mark(2, Thing.NODE, Phase.BEGIN, "n", {})], 2),
+        ([Mark(2, Thing.NODE, Phase.BEGIN, "n", {}), Mark(4, Thing.NODE, Phase.END, "n", {})], 4),
+        ([action(3, Phase.BEGIN, id_="b", node="n"), action(6, Phase.END, id_="b", node="n")], 6),
+        ([action(3, Phase.BEGIN, id_="b", node="o"), action(6, Phase.END, id_="b", node="o")], None),
+    ],
+)
+def test_an_end_without_a_beginning_is_of_what_began_since_the_node_was_known_to_rest(before, after):
+    runs = runs_of([*before, action(9, Phase.END, node="n")])
+    (run,) = [one for one in runs if one.id == "a" and one.thing is Thing.ACTION]
+    month = 9 - 30 * 24 * HOUR
+    assert (run.begin, run.end, run.after) == (None, 9, month if after is None else after)
+
+
+def test_an_end_says_when_what_was_queued_began_but_not_before_that():
+    queued = Mark(3 * 1_000_000, Thing.WORKFLOW, Phase.QUEUED, "w", {})
+    for seconds, begin in ((2.0, 7_000_000), (30.0, 3_000_000)):
+        end = Mark(9_000_000, Thing.WORKFLOW, Phase.END, "w", {}, Outcome.COMPLETED, seconds)
+        (run,) = runs_of([queued, end])
+        assert (run.queued, run.begin, run.end) == (3_000_000, begin, 9_000_000)
+
+
+def test_actions_that_are_named_by_a_word_come_one_after_the_other_on_each_node():
+    def word(at: int, phase: Phase, node: str) -> Mark:
+        return action(at, phase, id_=id_of_word("transfer", node), node=node)
+
+    times = {"n": (1, 4, 6, 9), "o": (2, 5)}
+    marks = [
+        word(at, (Phase.BEGIN, Phase.END)[place % 2], node)
+        for node, some in times.items()
+        for place, at in enumerate(some)
+    ]
+    found = {(run.about["node"], run.begin, run.end) for run in runs_of(marks)}
+    assert found == {("n", 1, 4), ("n", 6, 9), ("o", 2, 5)}

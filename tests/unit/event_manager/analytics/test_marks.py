@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from madsci.common.types.event_type import EventType
 from madsci.event_manager.analytics.marking import Abouts, mark_of
-from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
+from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, id_of_word
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 
 AT = 1_767_708_000_000_000
@@ -192,3 +192,21 @@ def test_data_that_are_no_object_say_nothing(data):
     node = mark_of(event("node_start", data, node_id="n"), {})
     assert node is not None
     assert node.id == "n"
+
+
+def test_a_word_is_the_id_of_an_action_on_its_node_only():
+    assert read("action_start", {"action": "transfer"}, node_id="n")[2] == id_of_word("transfer", "n")
+    assert read("action_start", {"action": "transfer"})[2] == "transfer"
+    assert read("action_start", {"action_id": "a", "action": "transfer"}, node_id="n")[2] == "a"
+    assert read("action_start", {"task_id": "a"}, node_id="n")[2] == "a"
+
+
+@pytest.mark.parametrize("data", [{"state": "failed"}, {"status": None, "state": "failed"}])
+@pytest.mark.parametrize("kind", ["action_status_change", "workflow_complete"])
+def test_a_state_is_read_where_there_is_no_status(kind, data):
+    found = read(kind, {"id": "a", **data}, workflow_id="w")
+    assert (found[1], found[3]) == (Phase.END, Outcome.FAILED)
+
+
+def test_labs_without_a_source_are_told_apart_by_their_own_ids():
+    assert [read("lab_start", {"lab_id": one}, manager_id="m")[2] for one in "ab"] == ["a", "b"]

@@ -1,0 +1,87 @@
+"""What is known of nodes, whenever it was told: what they are called, where they are, what they tell.
+
+It is kept for all nodes together, so that a report of any window says the same of a node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from madsci.event_manager.analytics.marks import Mark, Phase, Thing
+
+_MOST: Final = 5_000
+_MOST_BYTES: Final = 900_000
+"""Nodes of which it is kept, and what that may take: it is one document."""
+_ACTION, _NODE = Thing.ACTION, Thing.NODE
+_TELLS: Final = {Phase.BEGIN, Phase.END}
+
+
+class Told(NamedTuple):
+    """What was told, and when: the earliest holds."""
+
+    at: int
+    text: str
+
+
+class KnownNode(msgspec.Struct, omit_defaults=True):
+    """What is known of a node."""
+
+    tells: bool = False
+    """Whether it has ever said that it is up, or was."""
+    name: Told | None = None
+    workcell: Told | None = None
+
+    def learn(self, mark: Mark) -> bool:
+        """Take what a mark says of it; tell whether that is new."""
+        is_node, about = mark.thing is _NODE, mark.about
+        is_new = False
+        if is_node and not self.tells and mark.phase in _TELLS:
+            self.tells = is_new = True
+        name = about.get("name") if is_node else None
+        if name is not None and (self.name is None or (mark.at, name) < self.name):
+            self.name, is_new = Told(mark.at, name), True
+        workcell = about.get("workcell")
+        if workcell is not None and (self.workcell is None or (mark.at, workcell) < self.workcell):
+            self.workcell, is_new = Told(mark.at, workcell), True
+        return is_new
+
+
+KnownNodes = dict[str, KnownNode]
+_encoder: Final = msgspec.json.Encoder(order="sorted")
+_decoder: Final = msgspec.json.Decoder(KnownNodes)
+
+
+def nodes_in(text: str | None) -> KnownNodes:
+    """Return what a document says of nodes."""
+    return {} if text is None else _decoder.decode(text)
+
+
+def learned(text: str | None, marks: Iterable[Mark]) -> str | None:
+    """Return the document with what marks say of nodes; ``None`` if that is not new.
+
+    Of more nodes than it has room for nothing is kept.
+    """
+    nodes = nodes_in(text)
+    is_new = False
+    for mark in marks:
+        if mark.thing is _ACTION:
+            node = mark.about.get("node")
+        elif mark.thing is _NODE:
+            node = mark.id
+        else:
+            continue
+        if node is None:
+            continue
+        known = nodes.get(node)
+        if known is None:
+            if len(nodes) >= _MOST:
+                continue
+            known = nodes[node] = KnownNode()
+        is_new |= known.learn(mark)
+    if not is_new:
+        return None
+    changed = _encoder.encode(nodes).decode()
+    return changed if len(changed) <= _MOST_BYTES else None
