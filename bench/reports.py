@@ -24,13 +24,15 @@ from madsci.event_manager.analytics.answering import ReportJob
 from madsci.event_manager.analytics.asked import DAY, Asked, Form, Kind
 from madsci.event_manager.analytics.coded_runs import columns
 from madsci.event_manager.analytics.documents import document_of, written
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.follower import UtilizationFollower
 from madsci.event_manager.analytics.known_nodes import learned, nodes_in
 from madsci.event_manager.analytics.marking import mark_of
 from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.periods import Length
 from madsci.event_manager.analytics.picture import Picture
+from madsci.event_manager.analytics.runs import Run, State
+from madsci.event_manager.analytics.spans import HOUR
 from madsci.event_manager.analytics.timelines import Timelines
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.model.budget import Budget

@@ -8,7 +8,6 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import Intervals
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.metrics.actions import ended_actions
@@ -20,6 +19,7 @@ from madsci.event_manager.analytics.metrics.lab import lab_metrics
 from madsci.event_manager.analytics.metrics.methods import methods_text
 from madsci.event_manager.analytics.metrics.states import State, all_sums, node_states, session_times
 from madsci.event_manager.analytics.metrics.table import lab_csv
+from madsci.event_manager.analytics.runs import Run
 from support.lab_life import lived, told
 
 instants = st.integers(0, 60)

@@ -9,12 +9,14 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.ledger import Ledger
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import picture
+from madsci.event_manager.analytics.runs import Run, State
 from madsci.event_manager.analytics.shelves import hour_of
 from madsci.event_manager.analytics.signs import minute_of
+from madsci.event_manager.analytics.spans import HOUR
 from madsci.event_manager.stores.memory import MemoryStore
 
 BEGINNING = 490_000 * HOUR

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from madsci.event_manager.analytics.coded_runs import columns, decode_columns, encode_columns
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.attribution import Owner, node_attribution
 from madsci.event_manager.analytics.metrics.counting import HOUR
 from madsci.event_manager.analytics.metrics.flow import throughput, workflow_figures
 from madsci.event_manager.analytics.metrics.waiting import waits_of
+from madsci.event_manager.analytics.runs import Run
 from support.lab_life import lived, workflow
 
 instants = st.integers(0, 40)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from madsci.event_manager.analytics.coded_runs import Columns, columns
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.known_nodes import learned, nodes_in
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import Picture
-from madsci.event_manager.analytics.spans import Span
+from madsci.event_manager.analytics.runs import Run, State
+from madsci.event_manager.analytics.spans import HOUR, Span
 from madsci.event_manager.analytics.timelines import Timelines
 
 COMPLETED, FAILED, CANCELLED = Outcome.COMPLETED, Outcome.FAILED, Outcome.CANCELLED

@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from madsci.demo.disturbances import Delivery
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.follower import NAME
 from madsci.event_manager.analytics.marking import mark_of
 from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.picture import picture
+from madsci.event_manager.analytics.runs import Run, State
 from madsci.event_manager.analytics.shelves import MARKS, RUNS, STATES
 from madsci.event_manager.analytics.signs import minute_of
-from madsci.event_manager.analytics.spans import Span
+from madsci.event_manager.analytics.spans import HOUR, Span
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.feed.follower import Kept
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json

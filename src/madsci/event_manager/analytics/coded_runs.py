@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.places import Places
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 
 MOST: Final = 2_000

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from madsci.common.clock import FIRST_US
+from madsci.event_manager.analytics.event_texts import source_node
 from madsci.event_manager.analytics.form import noted, removals
 from madsci.event_manager.analytics.ledger import Ledger
-from madsci.event_manager.analytics.marking import Abouts, mark_of, source_node
+from madsci.event_manager.analytics.marking import Abouts, mark_of
 from madsci.event_manager.analytics.marks import Mark
 from madsci.event_manager.analytics.shelves import hour_of
 from madsci.event_manager.analytics.signs import minute_of

@@ -17,9 +17,10 @@ from madsci.common.clock import FIRST_US
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_marks import MarksOfHour, decode_marks, encode_marks
 from madsci.event_manager.analytics.coded_runs import columns, encode_columns
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.known_nodes import KnownNodes, learned, nodes_in
 from madsci.event_manager.analytics.marks import Mark
+from madsci.event_manager.analytics.runs import Run, State
 from madsci.event_manager.analytics.shelves import (
     HEAD,
     MARKS,
@@ -40,6 +41,7 @@ from madsci.event_manager.analytics.shelves import (
     spans_of,
     state_key,
 )
+from madsci.event_manager.analytics.spans import HOUR
 from madsci.event_manager.feed.follower import Kept
 from madsci.event_manager.model.tables import Change, delete, put
 

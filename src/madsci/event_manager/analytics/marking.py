@@ -14,12 +14,24 @@ import msgspec
 
 from madsci.common.clock import UTC, parse_instant
 from madsci.common.types.event_type import EventType
+from madsci.event_manager.analytics.event_texts import (
+    AUTHOR,
+    ERRORS,
+    IDS,
+    LONGEST,
+    MEMBERS_OF_DATA,
+    NAMES,
+    WORD,
+    WORKCELL,
+    Places,
+    about_of,
+    first_text,
+    text_of,
+)
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, id_of_word
 from madsci.event_manager.model.stored_event import StoredEvent
 
 _BY_NAME: Final = {str(known): known for known in EventType}
-_LONGEST: Final = 200
-"""Characters of an id or a name: what people read."""
 _KINDS: Final = {EventType.LAB_START: "lab", EventType.LAB_STOP: "lab"}
 """Of sessions; those of workcells are told apart by their ids, too."""
 _BEGUN: Final = {"running", "started", "in_progress"}
@@ -34,85 +46,12 @@ _SAID: Final = ("completed", "failed", "cancelled")
 """Sought in a status that is an object: as a member that is true, then in its description."""
 
 
-_Places = tuple[tuple[bool, str, tuple[str, ...]], ...]
-"""Where a text is looked for, first to last: whether in the data, not the source; under which names."""
-
-
-def _places(*paths: str) -> _Places:
-    split = [path.split(".") for path in paths]
-    return tuple((one[0] == "event_data", one[1], tuple(one[2:])) for one in split)
-
-
-_NODE: Final = _places(
-    "source.node_id", "event_data.node_id", "event_data.node_name", "event_data.node"
-)
-_WORKFLOW: Final = _places("event_data.workflow_id", "source.workflow_id")
-_EXPERIMENT: Final = _places(
-    "source.experiment_id", "event_data.experiment_id",
-    "event_data.experiment.experiment_id", "event_data.experiment._id",
-)  # fmt: skip
-_WORKCELL: Final = _places("source.workcell_id", "event_data.workcell_id", "source.manager_id")
-_WORD: Final = "action"
-"""The member of data that has the id of an action, or a word that many have."""
-_IDS: Final = {
-    Thing.SESSION: _places(
-        "source.workcell_id", "source.lab_id", "event_data.lab_id", "source.manager_id",
-        "event_data.workcell_id",
-    ),
-    Thing.NODE: _NODE,
-    Thing.EXPERIMENT: _EXPERIMENT,
-    Thing.WORKFLOW: _WORKFLOW,
-    Thing.STEP: _places("source.step_id", "event_data.step_id"),
-    Thing.ACTION: _places(
-        "event_data.action_id", "event_data.action", "event_data.task_id", "event_data._id",
-        "event_data.id",
-    ),
-}  # fmt: skip
-_NAMES: Final = {
-    Thing.SESSION: _places(
-        "event_data.workcell_name", "event_data.lab_name", "event_data.name"
-    ),
-    Thing.NODE: _places("event_data.node_name"),
-    Thing.EXPERIMENT: _places(
-        "event_data.experiment_name", "event_data.name", "event_data.experiment.name",
-        "event_data.experiment.experiment_design.experiment_name", "event_data.experiment.run_name",
-    ),
-    Thing.WORKFLOW: _places("event_data.name", "event_data.workflow_name"),
-    Thing.STEP: _places("event_data.step_name", "event_data.name"),
-    Thing.ACTION: _places("event_data.action_name", "event_data.name"),
-}  # fmt: skip
-_OF_SOURCE: Final = (
-    ("node_id", "node"), ("workflow_id", "workflow"), ("experiment_id", "experiment"),
-    ("workcell_id", "workcell"), ("campaign_id", "campaign"), ("user_id", "user"),
-)  # fmt: skip
-_OF_DATA: Final = {
-    "node": _places("event_data.node_id", "event_data.node_name", "event_data.node"),
-    "workflow": _places("event_data.workflow_id"),
-    "experiment": _EXPERIMENT,
-    "workcell": _places("event_data.workcell_id"),
-    "campaign": _places("event_data.campaign_id"),
-    "user": _places("event_data.user_id"),
-}
-"""Where it is looked for if the source does not say it."""
-_MEMBERS_OF_DATA: Final = frozenset(
-    member for places in _OF_DATA.values() for is_in_data, member, _ in places if is_in_data
-)
-"""Without any of them nothing is looked for."""
-_ERRORS: Final = _places(
-    "event_data.error_type", "event_data.error", "event_data.error_message", "event_data.message"
-)
-_AUTHOR: Final = _places(
-    "event_data.author", "event_data.definition_metadata.author",
-    "event_data.workflow_definition_metadata.author",
-)  # fmt: skip
-
-
 _OTHERS: Final = (
     "event_type", "status", "state", "errored", "duration_seconds", "start_time", "end_time",
 )  # fmt: skip
-_LOOKED_FOR: Final = {*_OTHERS, *_MEMBERS_OF_DATA} | {
+_LOOKED_FOR: Final = {*_OTHERS, *MEMBERS_OF_DATA} | {
     member
-    for places in (*_IDS.values(), *_NAMES.values(), _ERRORS, _AUTHOR)
+    for places in (*IDS.values(), *NAMES.values(), ERRORS, AUTHOR)
     for is_in_data, member, _ in places
     if is_in_data
 }
@@ -137,8 +76,8 @@ class _Meaning(NamedTuple):
     is_end: bool
     has_more: bool
     """Whether something is to be looked for that others do not say."""
-    ids: _Places
-    names: _Places
+    ids: Places
+    names: Places
     kind: str | None = None
 
 
@@ -173,14 +112,14 @@ def _meaning(
     thing: Thing, phase: Phase, outcome: Outcome | None = None, kind: str | None = None
 ) -> _Meaning:
     has_more = thing in {Thing.WORKFLOW, Thing.SESSION} or phase is Phase.FAULT
-    ids, names = _IDS[thing], _NAMES[thing]
+    ids, names = IDS[thing], NAMES[thing]
     return _Meaning(
         thing, phase, outcome, _member(ids), _member(names), phase is Phase.END, has_more,
         ids, names, kind,
     )  # fmt: skip
 
 
-def _member(places: _Places) -> str:
+def _member(places: Places) -> str:
     is_in_data, member, rest = places[0]
     return member if is_in_data and not rest else ""
 
@@ -188,7 +127,7 @@ def _member(places: _Places) -> str:
 _MEANINGS: Final[dict[str, _Meaning]] = {
     known.value: _meaning(*says, kind=_KINDS.get(known)) for known, says in _SAYS.items()
 } | {
-    known.value: _meaning(*_SAYS[known], kind="workcell")._replace(ids=_WORKCELL)
+    known.value: _meaning(*_SAYS[known], kind="workcell")._replace(ids=WORKCELL)
     for known in (EventType.WORKCELL_START, EventType.WORKCELL_STOP)
 }
 _BY_STATUS: Final[dict[str, dict[str, _Meaning]]] = {
@@ -224,24 +163,24 @@ def mark_of(event: StoredEvent, abouts: Abouts) -> Mark | None:
     thing, phase, outcome, of_id, of_name, is_end, has_more = meaning[:7]
     source, at = event.source, event.event_timestamp
     value = data.get(of_id)
-    found = value.strip()[:_LONGEST] if type(value) is str else None
+    found = value.strip()[:LONGEST] if type(value) is str else None
     is_word = False
     if not found:
-        found = _first(meaning.ids, source, data) or _without_id(meaning, at)
+        found = first_text(meaning.ids, source, data) or _without_id(meaning, at)
         if found is None:
             return None
-        is_word = thing is Thing.ACTION and _text(data.get(_WORD)) == found
+        is_word = thing is Thing.ACTION and text_of(data.get(WORD)) == found
     value = data.get(of_name)
-    name = value.strip()[:_LONGEST] if type(value) is str else None
+    name = value.strip()[:LONGEST] if type(value) is str else None
     if not name:
-        name = _first(meaning.names, source, data)
+        name = first_text(meaning.names, source, data)
     if has_more:
-        about = _about(name, source, data)
+        about = about_of(name, source, data)
         outcome = _more(meaning, source, data, about, found)
-    elif _MEMBERS_OF_DATA.isdisjoint(data):
+    elif MEMBERS_OF_DATA.isdisjoint(data):
         about = _known_about(name, source, abouts)
     else:
-        about = _about(name, source, data)
+        about = about_of(name, source, data)
     if is_word and (node := about.get("node")) is not None:
         found = id_of_word(found, node)
     return Mark(at, thing, phase, found, about, outcome, _seconds(data) if is_end else None)
@@ -265,15 +204,15 @@ def _more(
     if meaning.thing is Thing.SESSION:
         if meaning.kind is not None:
             about["kind"] = meaning.kind
-        if (text := _text(source.get("manager_id"))) is not None:
+        if (text := text_of(source.get("manager_id"))) is not None:
             about["manager"] = text
         about.setdefault("workcell", found)
         return None
     if meaning.phase is Phase.FAULT:
-        if (text := _first(_ERRORS, source, data)) is not None:
+        if (text := first_text(ERRORS, source, data)) is not None:
             about["kind"] = text
         return None
-    if (text := _first(_AUTHOR, source, data)) is not None:
+    if (text := first_text(AUTHOR, source, data)) is not None:
         about["author"] = text
     if meaning.is_end and meaning.outcome is None:
         return _outcome(_status(data))
@@ -313,53 +252,8 @@ def _known_about(name: str | None, source: Mapping[str, Any], abouts: Abouts) ->
     key = id(source), name
     about = abouts.get(key)
     if about is None:
-        about = abouts[key] = _about(name, source, {})
+        about = abouts[key] = about_of(name, source, {})
     return about
-
-
-def _about(name: str | None, source: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, str]:
-    """Return where something belongs: what the source says, else the data; and what it is called."""
-    about: dict[str, str] = {}
-    for member, of in _OF_SOURCE:
-        value = source.get(member)
-        if value is not None:  # as ``_text`` does, which is not called for nearly all
-            text = value.strip()[:_LONGEST] if type(value) is str else _text(value)
-            if text:
-                about[of] = text
-    if not _MEMBERS_OF_DATA.isdisjoint(data):
-        for of, places in _OF_DATA.items():
-            if of not in about and (text := _first(places, source, data)) is not None:
-                about[of] = text
-    if name is not None:
-        about["name"] = name
-    return about
-
-
-def _first(places: _Places, source: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
-    """Return the first text or number that says anything, as text."""
-    for is_in_data, member, rest in places:
-        value = data.get(member) if is_in_data else source.get(member)
-        if value is None:
-            continue
-        for name in rest:
-            value = value.get(name) if isinstance(value, dict) else None
-        text = value.strip()[:_LONGEST] if type(value) is str else _text(value)
-        if text:
-            return text
-    return None
-
-
-def source_node(source: Mapping[str, Any]) -> str | None:
-    """Return the id of the node that sent an event, as marks have it."""
-    return _text(source.get("node_id"))
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, str):
-        return value.strip()[:_LONGEST] or None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)[:_LONGEST]
-    return None
 
 
 def _named(value: object) -> EventType | None:

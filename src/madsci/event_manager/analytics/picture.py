@@ -10,7 +10,7 @@ from typing import Final
 
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_runs import Columns, columns, decode_columns
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State
+from madsci.event_manager.analytics.fold import Fold
 from madsci.event_manager.analytics.known_nodes import KnownNodes
 from madsci.event_manager.analytics.ledger import (
     Progress,
@@ -23,8 +23,9 @@ from madsci.event_manager.analytics.ledger import (
 )
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.rows import Rows
+from madsci.event_manager.analytics.runs import Run, State
 from madsci.event_manager.analytics.shelves import RUNS, begin_of, hour_of, overlapping, told_in
-from madsci.event_manager.analytics.spans import Span
+from madsci.event_manager.analytics.spans import HOUR, Span
 from madsci.event_manager.feed.follower import Kept
 from madsci.event_manager.model.budget import UNLIMITED, Budget
 

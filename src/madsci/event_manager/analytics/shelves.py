@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from madsci.event_manager.analytics.fold import HOUR
 from madsci.event_manager.analytics.marks import Thing
-from madsci.event_manager.analytics.spans import Span
+from madsci.event_manager.analytics.spans import HOUR, Span
 
 MARKS: Final = "lab_marks"
 """What events said, by their hours: ``hour/number`` of what is full, ``hour/last``, ``hour/signs``."""

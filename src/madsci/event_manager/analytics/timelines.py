@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import NEVER, Intervals
 from madsci.event_manager.analytics.known_nodes import KnownNode
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.rows import Rows
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 
 

@@ -7,9 +7,11 @@ import random
 import msgspec
 import pytest
 
-from madsci.event_manager.analytics.fold import HOUR, Fold, Run, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing, id_of_word
+from madsci.event_manager.analytics.runs import Run, State
 from madsci.event_manager.analytics.signs import minute_of
+from madsci.event_manager.analytics.spans import HOUR
 
 PHASES = {
     "q": Phase.QUEUED, "b": Phase.BEGIN, "e": Phase.END, "p": Phase.PAUSE, "r": Phase.RESUME,

@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from madsci.common.errors import StoreUnavailableError
-from madsci.event_manager.analytics.fold import HOUR, Fold, State, in_order
+from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.ledger import Ledger
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import picture
+from madsci.event_manager.analytics.runs import State
 from madsci.event_manager.analytics.shelves import STATES
+from madsci.event_manager.analytics.spans import HOUR
 from madsci.event_manager.model.tables import Change, check_size
 from madsci.event_manager.stores.memory import MemoryStore
 

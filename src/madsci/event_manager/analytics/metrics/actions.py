@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 
 from madsci.event_manager.analytics.coded_runs import PLACES
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.counting import ends_in
 from madsci.event_manager.analytics.rows import Rows
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 

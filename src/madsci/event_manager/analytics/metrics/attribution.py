@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from madsci.event_manager.analytics.coded_runs import Whose
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import Column, column
 from madsci.event_manager.analytics.marks import Thing
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import Intervals
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.counting import begins_in, ends_in
 from madsci.event_manager.analytics.metrics.states import NodeStates, State
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 

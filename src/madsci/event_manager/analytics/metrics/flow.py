@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import Intervals, column
 from madsci.event_manager.analytics.marks import Outcome
 from madsci.event_manager.analytics.metrics.counting import HOUR, cut_at, ends_in, length
 from madsci.event_manager.analytics.metrics.durations import Lengths
 from madsci.event_manager.analytics.metrics.waiting import waits_of
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines, times_of
 

@@ -14,11 +14,11 @@ from enum import Enum
 from statistics import median
 from typing import Final, NamedTuple
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.counting import cut_at, ended_within, ends_in, length
 from madsci.event_manager.analytics.metrics.failures import Cause, Failure
 from madsci.event_manager.analytics.metrics.states import session_times
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 

@@ -11,10 +11,10 @@ from typing import Final
 import numpy as np
 
 from madsci.common.clock import FIRST_US, LAST_US
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.intervals import Column, Flags, Intervals, column
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.picture import Picture
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from madsci.common.clock import from_us
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome
 from madsci.event_manager.analytics.reports.figures import hours, instant, percent, seconds
+from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.timelines import Timelines
 
 UNKNOWN_AUTHOR: Final = "Unknown Author"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.attribution import all_attribution, node_attribution
+from madsci.event_manager.analytics.runs import Run
 from support.lab_life import action, lived, workflow
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from madsci.event_manager.analytics.fold import HOUR, Run
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.flow import (
     assisted_lifetime,
@@ -10,6 +9,8 @@ from madsci.event_manager.analytics.metrics.flow import (
     unassisted_lifetime,
     workflow_figures,
 )
+from madsci.event_manager.analytics.runs import Run
+from madsci.event_manager.analytics.spans import HOUR
 from support.lab_life import CANCELLED, FAILED, action, fault, lived, session, workflow
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome, Phase, Thing
 from madsci.event_manager.analytics.metrics.actions import ended_actions
 from madsci.event_manager.analytics.metrics.failures import failures_of
 from madsci.event_manager.analytics.metrics.humans import interventions_of, without_humans
+from madsci.event_manager.analytics.runs import Run
 from support.lab_life import (
     CANCELLED,
     FAILED,

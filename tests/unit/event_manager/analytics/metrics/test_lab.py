@@ -7,11 +7,12 @@ import re
 
 import pytest
 
-from madsci.event_manager.analytics.fold import HOUR, Run
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics import shown
 from madsci.event_manager.analytics.metrics.definitions import DEFINITIONS
 from madsci.event_manager.analytics.metrics.lab import lab_metrics
+from madsci.event_manager.analytics.runs import Run
+from madsci.event_manager.analytics.spans import HOUR
 from support.lab_life import CANCELLED, FAILED, action, fault, lived, session, up, workflow
 
 MINUTE = HOUR // 60

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from madsci.event_manager.analytics.fold import HOUR
 from madsci.event_manager.analytics.metrics import methods
 from madsci.event_manager.analytics.metrics.lab import lab_metrics
 from madsci.event_manager.analytics.metrics.methods import methods_text
+from madsci.event_manager.analytics.spans import HOUR
 from support.lab_life import action, fault, lived, session, up
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.failures import failures_of
 from madsci.event_manager.analytics.metrics.humans import interventions_of
 from madsci.event_manager.analytics.metrics.reliability import all_reliability, node_reliability
 from madsci.event_manager.analytics.metrics.states import node_states
+from madsci.event_manager.analytics.runs import Run
 from support.lab_life import CANCELLED, action, crashed, fault, lived, session, up, workflow
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from madsci.event_manager.analytics.fold import Run
 from madsci.event_manager.analytics.marks import Outcome, Phase, Thing
 from madsci.event_manager.analytics.metrics.states import (
     State,
@@ -14,6 +13,7 @@ from madsci.event_manager.analytics.metrics.states import (
     node_states,
     session_times,
 )
+from madsci.event_manager.analytics.runs import Run
 from support.lab_life import action, crashed, fault, lived, mark, session, told, up
 
 

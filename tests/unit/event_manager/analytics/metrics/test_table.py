@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from madsci.event_manager.analytics.fold import HOUR
 from madsci.event_manager.analytics.metrics.lab import lab_metrics
 from madsci.event_manager.analytics.metrics.table import lab_csv
+from madsci.event_manager.analytics.spans import HOUR
 from support.lab_life import FAILED, action, fault, lived, session, up, workflow
 from support.spreadsheets import read_csv
 
