@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,8 @@ from madsci.event_manager.analytics.metrics.actions import ended_actions
 from madsci.event_manager.analytics.metrics.attribution import all_attribution, node_attribution
 from madsci.event_manager.analytics.metrics.counting import length
 from madsci.event_manager.analytics.metrics.failures import Cause, downtimes, failures_of
-from madsci.event_manager.analytics.metrics.humans import without_humans
+from madsci.event_manager.analytics.metrics.flow import ended_workflows
+from madsci.event_manager.analytics.metrics.humans import interventions_of, without_humans
 from madsci.event_manager.analytics.metrics.lab import lab_metrics
 from madsci.event_manager.analytics.metrics.methods import methods_text
 from madsci.event_manager.analytics.metrics.states import State, all_sums, node_states, session_times
@@ -163,3 +165,23 @@ def test_each_completed_action_counts_in_one_of_windows_that_meet(runs, edges):
 
     first, middle, last = edges
     assert counted(first, middle) + counted(middle, last) == counted(first, last)
+
+
+@given(st.lists(a_mark(), max_size=40), st.lists(instants, min_size=3, max_size=3).map(sorted))
+def test_what_happened_counts_once_in_windows_that_meet(marks, edges):
+    begin, middle, end = edges
+    whole, *parts = (
+        _counts(told(marks, window)) for window in ((begin, end), (begin, middle), (middle, end))
+    )
+    assert whole == sum(parts, Counter())
+
+
+def _counts(timelines):
+    """What happened in a window, how often."""
+    failures = failures_of(timelines)
+    found = Counter(one.cause for one in failures if one.counts_in(timelines.window))
+    found.update(one[:2] for one in interventions_of(timelines, failures))
+    for name, ended in ended_actions(timelines).groups.items():
+        found.update({(name, kind): getattr(ended, kind) for kind in ("completed", "failed", "other")})
+    found.update((one.id, one.outcome) for one in ended_workflows(timelines))
+    return +found

@@ -17,6 +17,7 @@ from madsci.event_manager.analytics.timelines import Timelines
 from madsci.event_manager.feed.course import Course
 from madsci.event_manager.model.stored_event import StoredEvent, encode_json
 from madsci.event_manager.stores.memory import MemoryStore
+from support.lab_runs import go_on
 
 DAY = "2025-01-06"
 """On which things happen whose time is only a time of day."""
@@ -86,9 +87,7 @@ def lines_of(
     store = MemoryStore()
     store.append(list(events))
     course = Course(UtilizationFollower(), store, clock=lambda: present)
-    while course.advance():
-        pass
-    assert course.failure is None
+    go_on(course)
     return Timelines(picture(store, (window[0], min(window[1], present))))
 
 

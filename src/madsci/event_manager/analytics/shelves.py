@@ -110,8 +110,11 @@ def told_in(key: str) -> tuple[int, int]:
 
 
 def overlapping(window: Span, thing: Thing) -> Iterator[tuple[str, str, str]]:
-    """Yield where runs are that overlap a window: a prefix of keys, after which key, up to which."""
-    first, last = hour_of(window[0]), hour_of(max(window[0], window[1] - 1))
+    """Yield where runs are that overlap a window: a prefix of keys, after which key, up to which.
+
+    The end of the window is one of its instants: what ends there ends in it.
+    """
+    first, last = map(hour_of, window)
     for level, width in enumerate(_WIDTHS):
         begin, end = (f"{thing.value}/{level}/{hour // width:08d}" for hour in (first, last))
         yield (f"{begin}/" if begin == end else begin[:4]), f"{begin}/", f"{end}0"

@@ -6,11 +6,12 @@ Everything that a report says is cut from these, so that its parts add up.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from madsci.common.clock import FIRST_US
 from madsci.event_manager.analytics.intervals import NEVER, Intervals
 from madsci.event_manager.analytics.known_nodes import KnownNode
 from madsci.event_manager.analytics.marks import Thing
@@ -107,7 +108,7 @@ class Timelines:
             times = times_of(run, self.window)
             if times.known or times.unknown or self._has_instant(run):
                 found.append(Experiment(run.id, run, times))
-        return sorted(found, key=lambda one: (one.run.begin or 0, one.id))
+        return sorted(found, key=lambda one: (next(_told(one.run.begin), FIRST_US), one.id))
 
     def _has_instant(self, run: Run) -> bool:
         """Tell whether it began in the window and took no time at all."""
@@ -117,8 +118,7 @@ class Timelines:
     def workflows(self) -> list[Run]:
         """Workflows that were under way, in the order of their beginnings."""
         window = self.window
-        found = [run for run in self.picture.runs(Thing.WORKFLOW) if _is_in(run, window)]
-        return sorted(found, key=lambda run: (run.begin or run.end or 0, run.id))
+        return as_they_began(run for run in self.picture.runs(Thing.WORKFLOW) if _is_in(run, window))
 
     @cached_property
     def nodes(self) -> dict[str, NodeTimes]:
@@ -153,13 +153,24 @@ def belongs(named: str | None, workcell: str | None) -> bool:
     return named is None or workcell is None or named == workcell
 
 
+def as_they_began(runs: Iterable[Run]) -> list[Run]:
+    """Return runs in the order of their beginnings, or of their ends where only these are known."""
+    return sorted(runs, key=lambda run: (next(_told(run.begin, run.end), FIRST_US), run.id))
+
+
+def _told(*instants: int | None) -> Iterator[int]:
+    return (at for at in instants if at is not None)
+
+
 def _is_in(run: Run, window: Span) -> bool:
-    """Tell whether anything of a run lies in a window, if only an instant."""
-    first = run.end if run.begin is None else run.begin
-    if first is None:
-        return False  # it was only queued
-    last = run.end or run.before or window[1]
-    return first < window[1] and (last > window[0] or first >= window[0])
+    """Tell whether anything of a run lies in a window, if only an instant.
+
+    One that took no time is where it began, one of which only the end is known where it ended.
+    """
+    last = next(_told(run.end, run.before), window[1])
+    if run.begin is None:
+        return run.end is not None and window[0] < last <= window[1]  # None: it was only queued
+    return run.begin < window[1] and (last > window[0] or run.begin >= window[0])
 
 
 def times_of(run: Run, window: Span) -> Times:
@@ -212,7 +223,7 @@ class _Nodes:
         self._busy: defaultdict[str, list[Span]] = defaultdict(list)
         self._unknown: defaultdict[str, list[Span]] = defaultdict(list)
         self._seen: set[str] = set()
-        """Nodes of which an action ended, of which nothing else is known."""
+        """Nodes of which something ended, of which nothing else is known."""
         self._under_way: defaultdict[str, set[str]] = defaultdict(set)
 
     @property
@@ -226,12 +237,19 @@ class _Nodes:
         up, away = _spans_of(run, self._window)
         self._up[run.id] += up
         self._away[run.id] += away
+        self._see(run)
 
     def take_fault(self, run: Run) -> None:
         """Take a fault of a node."""
         end = run.end if run.end is not None else self._window[1]
         if shown := _cut(run.begin, end, self._window):
             self._faults[run.id] += shown
+        self._see(run)
+
+    def _see(self, run: Run) -> None:
+        """Note a node of which something took no time."""
+        if run.begin is not None and run.begin == next(_told(run.end, run.before), None):
+            self._seen.add(run.id)
 
     def take_actions(self, actions: Rows) -> None:
         """Take the actions of which both are known."""

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from madsci.common.clock import FIRST_US
 from madsci.event_manager.analytics.coded_runs import Whose
 from madsci.event_manager.analytics.intervals import Column, column
 from madsci.event_manager.analytics.marks import Thing
@@ -168,4 +169,5 @@ def _abouts(runs: Iterable[Run]) -> dict[str, dict[str, str]]:
 
 
 def _when_told(run: Run) -> tuple[int, list[tuple[str, str]]]:
-    return run.begin or run.end or 0, sorted(run.about.items())
+    at = run.end if run.begin is None else run.begin
+    return FIRST_US if at is None else at, sorted(run.about.items())

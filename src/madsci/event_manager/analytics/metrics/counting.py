@@ -1,4 +1,8 @@
-"""In which window an instant counts: in exactly one of those that meet. Lengths, and their units."""
+"""In which window an instant counts: in exactly one of those that meet. Lengths, and their units.
+
+What begins counts from the first instant of a window on, what ends up to its last: an action from
+eleven to twelve ends in that hour, and what begins at twelve does so in the next one.
+"""
 
 from __future__ import annotations
 

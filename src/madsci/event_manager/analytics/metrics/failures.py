@@ -48,9 +48,14 @@ class Failure:
         """Tell whether it was over in a window."""
         return self.over is not None and ends_in(window, self.over)
 
+    def has_part_in(self, window: Span) -> bool:
+        """Tell whether any of its time lies in a window; one that took none has it where it counts."""
+        is_over_before = self.over is not None and self.over <= window[0]
+        return self.counts_in(window) or (self.begin < window[1] and not is_over_before)
+
 
 def failures_of(timelines: Timelines) -> list[Failure]:
-    """Return the failures of nodes of which any part may lie in the window, in the order of time."""
+    """Return the failures of nodes that have a part in the window, or its end, in the order of time."""
     faults = [failure for run in timelines.picture.runs(Thing.FAULT) for failure in _fault(run)]
     explained = {(one.node, one.over) for one in faults}
     ups = list(timelines.picture.runs(Thing.NODE))
@@ -62,7 +67,12 @@ def failures_of(timelines: Timelines) -> list[Failure]:
         for failure in _crash(run)
         if (failure.node, failure.over) not in explained
     ]
-    found = [one for one in faults + crashes if one.node in timelines.nodes and _meets(one, timelines)]
+    window = timelines.window
+    found = [
+        one
+        for one in faults + crashes
+        if one.node in timelines.nodes and (one.has_part_in(window) or one.is_over_in(window))
+    ]
     return sorted(found, key=lambda one: (one.begin, one.node, one.cause.value))
 
 
@@ -75,11 +85,6 @@ def _crash(run: Run) -> Iterator[Failure]:
     if run.end is None and run.before is not None and run.begin is not None:
         last = run.begin if run.last is None else run.last
         yield Failure(run.id, Cause.CRASH, last, run.before, None)
-
-
-def _meets(failure: Failure, timelines: Timelines) -> bool:
-    window = timelines.window
-    return failure.begin < window[1] and (failure.over is None or failure.over > window[0])
 
 
 def downtimes(failures: Iterable[Failure], nodes: Mapping[str, NodeStates]) -> dict[Failure, Intervals]:

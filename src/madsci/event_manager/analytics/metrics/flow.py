@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from madsci.event_manager.analytics.intervals import Intervals, column
-from madsci.event_manager.analytics.marks import Outcome
+from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.counting import HOUR, cut_at, ends_in, length
 from madsci.event_manager.analytics.metrics.durations import Lengths
 from madsci.event_manager.analytics.metrics.waiting import waits_of
 from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.spans import Span
-from madsci.event_manager.analytics.timelines import Timelines, times_of
+from madsci.event_manager.analytics.timelines import Timelines, as_they_began, times_of
 
 
 @dataclass
@@ -88,8 +88,8 @@ class Throughput:
 
 def ended_workflows(timelines: Timelines) -> list[Run]:
     """Return the workflows that ended in the window, in the order of their beginnings."""
-    window = timelines.window
-    return [run for run in timelines.workflows if run.end is not None and ends_in(window, run.end)]
+    window, runs = timelines.window, timelines.picture.runs(Thing.WORKFLOW)
+    return as_they_began(run for run in runs if run.end is not None and ends_in(window, run.end))
 
 
 def workflow_figures(timelines: Timelines) -> list[WorkflowFigures]:
@@ -133,9 +133,13 @@ def unassisted_lifetime(timelines: Timelines, interventions: Iterable[int]) -> S
 
 def _workflow_times(timelines: Timelines) -> Intervals:
     """Return when any workflow is known to be under way."""
-    simple = [run for run in timelines.workflows if run.begin and run.end and not run.paused]
-    others = [run for run in timelines.workflows if not (run.begin and run.end) or run.paused]
-    begins, ends = [run.begin or 0 for run in simple], [run.end or 0 for run in simple]
+    begins, ends, others = [], [], []
+    for run in timelines.workflows:
+        if run.begin is None or run.end is None or run.paused:
+            others.append(run)
+        else:
+            begins.append(run.begin)
+            ends.append(run.end)
     whole = Intervals.between(column(begins), column(ends)).within(timelines.window)
     return Intervals.union((whole, *(times_of(run, timelines.window).known for run in others)))
 

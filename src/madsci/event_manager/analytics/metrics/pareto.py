@@ -50,6 +50,8 @@ def losses(
     found: dict[Subject, Loss] = {}
     down = downtimes(failures := list(failures), nodes)
     for one in failures:
+        if not one.has_part_in(actions.window):
+            continue
         loss = _of(found, Subject(one.cause.value, one.node, None, one.error))
         loss.n += 1
         if one.cause is Cause.FAULT:
