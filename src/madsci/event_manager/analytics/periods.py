@@ -55,7 +55,8 @@ def length_named(text: str) -> Length:
 def periods(window: Span, length: Length, zone: tzinfo) -> list[Period]:
     """Return the periods that share something with a window, each cut to it; together they are it.
 
-    Days begin with their first moment, which is not midnight where clocks are set forward then. An
+    Days begin with their first moment, which is not midnight where clocks are set forward then, and
+    end with that of the next one, also where clocks are set back over midnight after it. An
     hour that clocks show twice, or amid which they are set, is two periods. The years 1 and 9999 have
     none, since there are zones in which they are not of the calendar.
 
@@ -64,9 +65,13 @@ def periods(window: Span, length: Length, zone: tzinfo) -> list[Period]:
     """
     found: list[Period] = []
     start, end = max(window[0], _CALENDAR[0]), min(window[1], _CALENDAR[1])
+    if start >= end:
+        return found
     for begins, first, last in _following(start, length, zone):
-        if max(first, start) >= end:
+        if first >= end:
             break
+        if last <= start:
+            continue  # clocks that were set back show a day again, though the next one has begun
         if len(found) == MOST:
             raise InvalidInputError(
                 f"From {iso(window[0])} to {iso(window[1])} there are more than {MOST:,} {length.value}"

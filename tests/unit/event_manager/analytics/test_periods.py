@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from madsci.common.clock import FIRST_US, LAST_US, parse_instant
+from madsci.common.clock import FIRST_US, LAST_US, iso, parse_instant
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.analytics.periods import Length, length_named, periods
 
@@ -55,6 +55,34 @@ def test_a_day_without_a_midnight_begins_when_clocks_are_set():
     assert begun("2017-10-14T12:00:00Z", "2017-10-16T02:00:00Z", Length.DAILY, zone) == [
         "2017-10-14 00:00-0300 15", "2017-10-15 01:00-0200 23",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "length", "expected"),
+    [
+        ("America/St_Johns", "2010-11-07T02:45:00Z", "daily", "2010-11-07 00:00-0230 24.75"),
+        ("America/Goose_Bay", "2010-11-07T03:30:00Z", "daily", "2010-11-07 00:00-0300 24.5"),
+        ("Antarctica/Casey", "2010-03-04T15:30:00Z", "daily", "2010-03-05 00:00+1100 24.5"),
+        ("America/St_Johns", "2009-11-01T02:45:00Z", "monthly", "2009-11-01 00:00-0230 720.75"),
+        ("America/St_Johns", "2010-11-07T02:45:00Z", "weekly", "2010-11-01 00:00-0230 24.75"),
+    ],
+)
+def test_a_day_that_clocks_show_again_after_the_next_one_began_is_over(name, start, length, expected):
+    """They are set back a minute after midnight, or, in Casey, from two to eleven."""
+    zone = ZoneInfo(name)
+    window = parse_instant(start), parse_instant(start) + 32 * 24 * HOUR
+    found = periods(window, Length(length), zone)
+    assert begun(start, iso(found[0].span[1]), Length(length), zone) == [expected]
+    edges = [edge for one in found for edge in one.span]
+    assert [edges[0], edges[-1]] == [*window]
+    assert edges[1:-1:2] == edges[2::2]
+    assert all(first < last for _, (first, last) in found)
+
+
+@pytest.mark.parametrize("window", [(FIRST_US, FIRST_US + HOUR), (LAST_US - 1, LAST_US)])
+def test_the_years_that_some_clocks_do_not_show_have_no_periods(window):
+    for zone in (CHICAGO, ZoneInfo("Asia/Tokyo")):
+        assert [periods(window, length, zone) for length in Length] == [[]] * 4
 
 
 def test_an_empty_window_has_no_periods_and_too_many_are_refused():
