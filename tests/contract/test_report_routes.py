@@ -100,6 +100,56 @@ class TestWindow:
             assert "Exchange them" in said
             assert "must be before" in refusal(client, path, start_time="now", end_time="-1h")
 
+    def test_days_in_the_wrong_order_are_told_as_they_were_given(self, serve):
+        client = serve(naive_timezone="UTC")
+        for path in ALL:
+            days = {"user_timezone": "UTC"} if path == "/utilization/periods" else {}
+            said = refusal(client, path, start_time="2025-01-07", end_time="2025-01-06", **days)
+            assert said == (
+                "Invalid analysis time period: start time must be before end time, and"
+                " 2025-01-07T00:00:00.000000Z is not before 2025-01-06T23:59:59.999999Z. Exchange them,"
+                " or leave one out for a day."
+            )
+            instant = "2025-01-06T00:00:00Z"
+            said = refusal(client, path, start_time=instant, end_time=instant)
+            assert said.endswith("Take a later end_time, or leave one out for a day.")
+
+    @pytest.mark.parametrize(
+        "span",
+        [
+            {"start_time": "2025-01-01", "end_time": "9999-12-31"},
+            {"start_time": "2025-01-01", "end_time": "9999-W52"},
+            {"start_time": "2025-01-01", "end_time": "9999-12-31T23:59:59.999999Z"},
+            {"start_time": "0001-01-01", "end_time": "0001-01-02"},
+            {"start_time": "0001-01-01T00:00:00Z", "end_time": "now"},
+            {"start_time": "0001-W01"},
+            {"end_time": "0001-01-01T05:00:00Z"},
+            {"end_time": "0001-01-01"},
+        ],
+    )
+    def test_a_window_is_cut_to_the_calendar(self, serve, span):
+        client = serve(naive_timezone="UTC")
+        send(client, [*a_day(), *action("0001-01-01T00:10:00", "0001-01-01T00:20:00", "n", "first")])
+        for path in ALL:
+            lengths = {"analysis_type": "monthly"} if path == "/utilization/periods" else {}
+            reply = client.get(path, params={**span, **lengths})
+            assert reply.status_code == 200 or "more than 20,000" in reply.json()["detail"]
+
+    def test_nothing_is_before_the_calendar(self, client):
+        for path in ALL:
+            said = refusal(client, path, end_time="0001-01-01T00:00:00Z")
+            assert said.endswith("is not before 0001-01-01T00:00:00.000000Z. Take a later end_time.")
+
+    @pytest.mark.parametrize("when", ["2099-01-01T00:00:00", "9999-12-31T23:59:59.999999"])
+    def test_where_all_events_are_of_the_future_it_is_the_last_day(self, client, when):
+        send(client, session(when, None))
+        before = datetime.now(timezone.utc).replace(tzinfo=None)
+        for path in PATHS:
+            begin, end = map(datetime.fromisoformat, window_of(report(client, path)))
+            assert end - begin == timedelta(days=1)
+            assert before <= end <= before + timedelta(minutes=2)
+        assert report(client, "/metrics/lab")["window"]["window_hours"] == 24
+
     def test_what_is_no_time_is_refused(self, client):
         for path in ALL:
             for name in ("start_time", "end_time"):

@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from madsci.common.clock import iso
+from madsci.common import asked_time
+from madsci.common.clock import FIRST_US, LAST_US, iso
 from madsci.common.errors import InvalidInputError
 from madsci.common.nearest import nearest
 from madsci.event_manager.analytics.periods import Length
@@ -62,22 +63,29 @@ class Asked:
         return said
 
 
-def window_between(start: int | None, end: int | None, now: int) -> Span | None:
+def window_between(
+    start_time: asked_time.Span | None, end_time: asked_time.Span | None, now: int
+) -> Span | None:
     """Return the time that is looked at: a day where one end is not given, all where neither is.
+
+    It is cut to what is of the calendar, which a day before its first instant is not.
 
     Raises:
         InvalidInputError: it ends before it begins, or has not begun yet.
     """
-    if start is None and end is None:
-        return None
-    if start is None:
-        start = (end or 0) - DAY
-    if end is None:
-        end = start + DAY
+    if end_time is None:
+        if start_time is None:
+            return None
+        start = start_time.first
+        end = min(start + DAY, LAST_US)
+    else:
+        end = _beyond(end_time)
+        start = max(end - DAY, FIRST_US) if start_time is None else start_time.first
     if start >= end:
         raise InvalidInputError(
             "Invalid analysis time period: start time must be before end time, and"
-            f" {iso(start)} is not before {iso(end)}. Exchange them, or leave one out for a day."
+            f" {iso(start)} is not before {iso(end if end_time is None else end_time.last)}."
+            f" {_hint(start_time, end_time)}"
         )
     if start >= now:
         raise InvalidInputError(
@@ -85,6 +93,23 @@ def window_between(start: int | None, end: int | None, now: int) -> Span | None:
             " one."
         )
     return start, end
+
+
+def _beyond(end_time: asked_time.Span) -> int:
+    """Return the instant before which a time is over: a day with the next one's first."""
+    is_instant = end_time.first == end_time.last
+    return end_time.last if is_instant else min(end_time.last + 1, LAST_US)
+
+
+def _hint(start_time: asked_time.Span | None, end_time: asked_time.Span | None) -> str:
+    """Return what to do about a window that has no time in it."""
+    if start_time is None:
+        return "Take a later end_time."
+    if end_time is None:
+        return "Take an earlier start_time."
+    if start_time.first > end_time.last:
+        return "Exchange them, or leave one out for a day."
+    return "Take a later end_time, or leave one out for a day."
 
 
 def wall_clock(name: str) -> ZoneInfo:

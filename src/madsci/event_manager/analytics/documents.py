@@ -67,14 +67,14 @@ def made(asked: Asked, events: Source, budget: Budget) -> bytes:
 
 
 def _whole(events: Source, now: int, budget: Budget) -> Span:
-    """Return from when to when there are events; a day without any."""
+    """Return from when to when there are events; the last day where none has happened yet."""
     ends = [
         events.find(Query(EVERYTHING, 1, sort=sort, budget=budget)).events
         for sort in (OLDEST_FIRST, NEWEST_FIRST)
     ]
-    if not all(ends):
+    first, last = (some[0].event_timestamp if some else now for some in ends)
+    if first >= now:
         return now - DAY, now
-    first, last = (some[0].event_timestamp for some in ends)
     return max(FIRST_US, first - _MARGIN), min(LAST_US, last + _MARGIN)
 
 

@@ -193,17 +193,6 @@ def form_named(name: str) -> Form:
         raise InvalidInputError(f"format: {name!r:.40} is no form of a report. {hint}") from None
 
 
-def _first(span: Span | None) -> int | None:
-    return None if span is None else span.first
-
-
-def _last(span: Span | None) -> int | None:
-    """Return the instant before which a span is over: a day with the next one's first."""
-    if span is None:
-        return None
-    return span.last if span.first == span.last else span.last + 1
-
-
 @dataclass(frozen=True)
 class _Wanted:
     """What a request asks for, as it says it."""
@@ -237,7 +226,7 @@ class _Wanted:
         is_until_now = self.kind is Kind.LAB or is_relative(self.start_time)
         if start is not None and end is None and is_until_now:
             end = Span(now, now)  # as whoever asks since when means it
-        return window_between(_first(start), _last(end), now)
+        return window_between(start, end, now)
 
 
 def _read(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from madsci.common.clock import FIRST_US
 from madsci.event_manager.analytics.intervals import Intervals, column
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.counting import HOUR, cut_at, ends_in, length
@@ -116,7 +117,8 @@ def throughput(ends: Sequence[int], session_time: int) -> Throughput:
     before = instants.searchsorted(instants - HOUR, "right")
     in_the_hour = np.arange(1, len(ends) + 1) - before
     best = int(np.argmax(in_the_hour))
-    return Throughput(len(ends), session_time, int(in_the_hour[best]), ends[best] - HOUR)
+    begins = max(FIRST_US, ends[best] - HOUR)
+    return Throughput(len(ends), session_time, int(in_the_hour[best]), begins)
 
 
 def unassisted_lifetime(timelines: Timelines, interventions: Iterable[int]) -> Span | None:

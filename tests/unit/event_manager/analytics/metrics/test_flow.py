@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from madsci.common.clock import FIRST_US
 from madsci.event_manager.analytics.marks import Outcome, Thing
 from madsci.event_manager.analytics.metrics.flow import (
     assisted_lifetime,
@@ -71,6 +72,17 @@ def test_throughput_is_of_session_time_and_the_best_hour_is_any_sixty_minutes():
     assert found.best_begins == 9 * minute
     nothing = throughput([], 0)
     assert (nothing.per_hour, nothing.best, nothing.best_begins) == (None, 0, None)
+
+
+def test_the_best_hour_begins_with_the_calendar_at_the_earliest():
+    assert throughput([FIRST_US + 5], HOUR).best_begins == FIRST_US
+
+
+def test_an_instant_that_is_nought_is_one_as_others_are():
+    runs = [workflow(-20, 0, "a"), workflow(0, 30, "b"), workflow(-90, 0, "c", FAILED)]
+    assert unassisted_lifetime(lived(runs, (-50, 100)), []) == (-50, 30)
+    assert [run.id for run in lived(runs, (1, 100)).workflows] == ["b"]
+    assert [run.id for run in lived(runs, (-50, 100)).workflows] == ["c", "a", "b"]
 
 
 def test_the_unassisted_lifetime_is_activity_without_an_intervention():
