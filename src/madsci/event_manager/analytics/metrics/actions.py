@@ -1,4 +1,4 @@
-"""Actions that ended in a window: what the figures about actions are made of."""
+"""Actions that ended in a window, and what of those that failed lies in it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,21 @@ class Ended:
     """Cancelled, or it is not known how it ended."""
     lengths: list[int] = field(default_factory=list)
     """Of completed ones of which the beginning is known, whole, in order."""
-    lost: int = 0
-    """What of the time of failed ones lies in the window."""
 
     @property
     def completed(self) -> int:
         """How many were."""
         return len(self.lengths) + self.unbegun
+
+
+@dataclass
+class Failing:
+    """Actions of one name on one node that failed, in the window or after it. Microseconds."""
+
+    n: int = 0
+    """Those of which any part lies in the window."""
+    lost: int = 0
+    """What of their time lies in the window."""
 
 
 @dataclass
@@ -48,6 +56,8 @@ class EndedActions:
     window: Span
     groups: defaultdict[tuple[str, str], Ended] = field(default_factory=lambda: defaultdict(Ended))
     """By node and name, which are empty where they are not known."""
+    failing: defaultdict[tuple[str, str], Failing] = field(default_factory=lambda: defaultdict(Failing))
+    """As ``groups``; one that goes on after the window has a part in this and in the next one."""
     completions: list[int] = field(default_factory=list)
     """When actions were completed, in order."""
 
@@ -58,14 +68,22 @@ class EndedActions:
         for node, of_node in rows.taken(ended).by("node"):
             for name, some in of_node.by("name"):
                 completed, failed = some.outcome == _COMPLETED, some.outcome == _FAILED
-                lost = some.end - np.maximum(some.begin, start)
                 self.groups[node, name] = Ended(
                     failed=int(failed.sum()),
                     other=int((~(completed | failed)).sum()),
                     lengths=np.sort((some.end - some.begin)[completed]).tolist(),
-                    lost=sum(lost[failed].tolist()),
                 )
         self.completions += np.sort(rows.end[ended & (rows.outcome == _COMPLETED)]).tolist()
+        has_part = ended | ((rows.begin < last) & (start < rows.end))
+        self._take_failing(rows.taken(has_part & (rows.outcome == _FAILED)))
+
+    def _take_failing(self, rows: Rows) -> None:
+        """Take failed ones of which a part lies in the window."""
+        start, last = self.window
+        for node, of_node in rows.by("node"):
+            for name, some in of_node.by("name"):
+                lost = np.minimum(some.end, last) - np.maximum(some.begin, start)
+                self.failing[node, name] = Failing(len(some), sum(lost.tolist()))
 
     def take_others(self, runs: Iterable[Run]) -> None:
         """Take those of which one of them is not known: the ends that nobody saw begin."""
@@ -76,12 +94,14 @@ class EndedActions:
 
     def _take_end(self, run: Run, end: int) -> None:
         """Take one of which the beginning is not known."""
-        group = self.groups[run.about.get("node", ""), run.about.get("name", "")]
+        key = run.about.get("node", ""), run.about.get("name", "")
+        group = self.groups[key]
         if run.outcome is Outcome.COMPLETED:
             group.unbegun += 1
             self.completions.append(end)
         elif run.outcome is Outcome.FAILED:
             group.failed += 1
+            self.failing[key].n += 1
         else:
             group.other += 1
 

@@ -136,7 +136,8 @@ DEFINITIONS: Final = (
     Definition(
         "failure Pareto",
         "Minutes lost: UDT from a fault on up to the next one, and the time of failed actions in the "
-        "window. Of crashes the time is unknown. Share: of all minutes lost.",
+        "window, also of those that fail after it. Of crashes the time is unknown. Share: of all "
+        "minutes lost.",
         _OURS,
     ),
 )

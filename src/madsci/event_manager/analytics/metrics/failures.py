@@ -11,7 +11,7 @@ from madsci.event_manager.analytics.intervals import Intervals
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.counting import begins_in, ends_in
 from madsci.event_manager.analytics.metrics.states import NodeStates, State
-from madsci.event_manager.analytics.runs import Run
+from madsci.event_manager.analytics.runs import EXPIRY, Run
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Timelines
 
@@ -58,16 +58,15 @@ def failures_of(timelines: Timelines) -> list[Failure]:
     """Return the failures of nodes that have a part in the window, or its end, in the order of time."""
     faults = [failure for run in timelines.picture.runs(Thing.FAULT) for failure in _fault(run)]
     explained = {(one.node, one.over) for one in faults}
-    ups = list(timelines.picture.runs(Thing.NODE))
+    ups, window = timelines.picture.runs(Thing.NODE), timelines.window
     restarts = {(run.id, run.begin) for run in ups}
     crashes = [
         failure
         for run in ups
-        if (run.id, run.before) in restarts  # else it was given up, since nothing was heard of it
-        for failure in _crash(run)
+        if (run.id, run.before) in restarts or _is_told_later(run, window)
+        for failure in _crash(run)  # of others nothing was heard, so that they were given up
         if (failure.node, failure.over) not in explained
     ]
-    window = timelines.window
     found = [
         one
         for one in faults + crashes
@@ -79,6 +78,13 @@ def failures_of(timelines: Timelines) -> list[Failure]:
 def _fault(run: Run) -> Iterator[Failure]:
     if run.begin is not None:
         yield Failure(run.id, Cause.FAULT, run.begin, run.end, run.about.get("kind"))
+
+
+def _is_told_later(run: Run, window: Span) -> bool:
+    """Tell whether a node was started again after a window, in which that start is not."""
+    if run.before is None or run.last is None:
+        return False
+    return window[1] < run.before < run.last + EXPIRY
 
 
 def _crash(run: Run) -> Iterator[Failure]:

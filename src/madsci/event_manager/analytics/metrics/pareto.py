@@ -58,11 +58,10 @@ def losses(
             loss.lost += down[one].total
         else:
             loss.unknown += _unknown(one, actions)
-    for (node, name), ended in actions.groups.items():
-        if ended.failed:
-            loss = _of(found, Subject(FAILED_ACTION, node or None, name or None))
-            loss.n += ended.failed
-            loss.lost += ended.lost
+    for (node, name), failing in actions.failing.items():
+        loss = _of(found, Subject(FAILED_ACTION, node or None, name or None))
+        loss.n += failing.n
+        loss.lost += failing.lost
     ordered = sorted(found.values(), key=_order)
     for loss, total in zip(ordered, accumulate(one.lost for one in ordered), strict=True):
         loss.cumulative = total

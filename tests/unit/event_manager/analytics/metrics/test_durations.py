@@ -46,9 +46,10 @@ def test_the_failure_rate_is_of_what_was_completed_or_failed():
     assert (cancelled.n, cancelled.failure_rate, cancelled.failure_bounds) == (0, None, None)
 
 
-def test_time_of_failed_actions_is_cut_to_the_window():
-    (one,) = figures([action(-40, 10, outcome=FAILED), action(None, 20, outcome=FAILED)])
-    assert (one.ended.failed, one.ended.lost) == (2, 10)
+def test_failed_actions_that_end_later_count_there():
+    (one,) = figures([action(-40, 10, outcome=FAILED), action(90, 120, outcome=FAILED)])
+    assert (one.ended.failed, one.n) == (1, 1)
+    assert figures([action(90, 120, outcome=FAILED)]) == []
 
 
 def test_lengths_know_their_mean_and_quantiles_and_none_of_nothing():

@@ -6,12 +6,13 @@ from madsci.event_manager.analytics.metrics.actions import ended_actions
 from madsci.event_manager.analytics.metrics.failures import failures_of
 from madsci.event_manager.analytics.metrics.pareto import losses
 from madsci.event_manager.analytics.metrics.states import node_states
+from madsci.event_manager.analytics.runs import EXPIRY
 from support.lab_life import FAILED, action, crashed, fault, lived, session, up
 
 
-def lost(runs):
-    timelines = lived(runs)
-    return losses(failures_of(timelines), node_states(timelines, 100), ended_actions(timelines))
+def lost(runs, window=(0, 100)):
+    timelines = lived(runs, window)
+    return losses(failures_of(timelines), node_states(timelines, window[1]), ended_actions(timelines))
 
 
 def test_faults_and_failed_actions_are_in_the_order_of_what_they_cost():
@@ -30,6 +31,23 @@ def test_faults_and_failed_actions_are_in_the_order_of_what_they_cost():
         ("fault", "m", None, "jam", 1, 8),
     ]
     assert [one.cumulative for one in found] == [20, 35, 43]
+
+
+def test_the_time_of_failed_actions_is_lost_in_each_window_in_which_they_ran():
+    runs = [
+        action(-40, 10, outcome=FAILED), action(40, 90, outcome=FAILED), action(50, 50, outcome=FAILED),
+        action(None, 50, outcome=FAILED), action(90, 120, outcome=FAILED), action(60, 99),
+    ]  # fmt: skip
+    found = [lost(runs, window) for window in ((0, 50), (50, 100), (0, 100), (-40, 200))]
+    assert [(one.n, one.lost) for (one,) in found] == [(4, 20), (2, 50), (5, 70), (5, 130)]
+    assert lost(runs, (10, 40)) == []
+
+
+def test_what_nobody_knows_of_a_crash_is_so_in_each_window_up_to_the_next_start():
+    runs = [crashed(-90, -10, 140), up(140, 300)]
+    found = [lost(runs, window) for window in ((-50, 50), (50, 140), (0, 100), (-50, 200))]
+    assert [(one.n, one.unknown) for (one,) in found] == [(1, 60), (1, 90), (1, 100), (1, 150)]
+    assert lost([crashed(-90, -10, EXPIRY - 10)]) == []  # nothing more was heard of it
 
 
 def test_what_a_crash_cost_is_unknown():
