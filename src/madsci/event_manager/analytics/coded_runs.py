@@ -74,6 +74,8 @@ class Columns(msgspec.Struct, omit_defaults=True, dict=True):
     seconds: dict[int, float] = msgspec.field(default_factory=dict)
     paused: dict[int, list[Span]] = msgspec.field(default_factory=dict)
     """What few have, by the number of the run."""
+    still_paused: list[int] = msgspec.field(default_factory=list)
+    """Numbers of runs that ended in a pause."""
     others: list[Run] = msgspec.field(default_factory=list)
     """Those that are in no columns."""
 
@@ -95,6 +97,7 @@ class Columns(msgspec.Struct, omit_defaults=True, dict=True):
             {name: texts[place] for name, place in zip(_WHOSE, one, strict=True) if place}
             for one in self.owners
         ]
+        still_paused = {*self.still_paused}
         for node, first, beyond in self.of_nodes:
             of_node = {"node": texts[node]} if node else {}
             for number in range(first, beyond):
@@ -104,7 +107,7 @@ class Columns(msgspec.Struct, omit_defaults=True, dict=True):
                 yield Run(
                     self.thing, self.ids[number], self.begin[number], self.end[number], None, None,
                     self.queued.get(number), OUTCOMES[self.outcome[number]], self.seconds.get(number),
-                    self.paused.get(number, []), about,
+                    self.paused.get(number, []), about, None, number in still_paused,
                 )  # fmt: skip
         yield from self.others
 
@@ -169,6 +172,7 @@ class _Filling:
             queued={at: one.queued for at, one in enumerate(runs) if one.queued is not None},
             seconds={at: one.seconds for at, one in enumerate(runs) if one.seconds is not None},
             paused={at: one.paused for at, one in enumerate(runs) if one.paused},
+            still_paused=[at for at, one in enumerate(runs) if one.is_paused],
             others=self._others,
             raw_ids=msgspec.Raw(_encoder.encode([run.id for run in runs])),
             texts=list(self._places),

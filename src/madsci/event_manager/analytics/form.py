@@ -8,9 +8,9 @@ from madsci.event_manager.analytics.shelves import FORM, MARKS, PROGRESS, RUNS, 
 from madsci.event_manager.feed.follower import Kept
 from madsci.event_manager.model.tables import Change, delete, put
 
-_OURS: Final = '"columns, instants"'
-"""Marks are kept as columns, states with their instants. Another word belongs here whenever a document
-means something else."""
+_OURS: Final = '"columns, instants, pauses"'
+"""Marks are kept as columns, states with their instants, runs with whether a pause was ended. Another
+word belongs here whenever a document means something else."""
 _AT_ONCE: Final = 200
 """Documents that are removed in one step: each has to be read for its key."""
 

@@ -41,6 +41,8 @@ class Run(msgspec.Struct, gc=False):
     about: dict[str, str] = msgspec.field(default_factory=dict)
     after: int | None = None
     """Of an action without a beginning: when it began at the earliest."""
+    is_paused: bool = False
+    """Whether nobody ended the last pause: it lasts until the end, or until the last that is known."""
 
     def meets(self, window: Span) -> bool:
         """Tell whether it may have been under way in a window, its ends included."""
@@ -90,6 +92,7 @@ class Open(msgspec.Struct, array_like=True, gc=False):
             None if told is None else told.outcome,
             None if told is None else told.seconds,
             pauses, self.about,
+            is_paused=self.paused_at is not None,
         )  # fmt: skip
 
 

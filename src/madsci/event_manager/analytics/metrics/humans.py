@@ -124,11 +124,9 @@ def interventions_of(timelines: Timelines, failures: Iterable[Failure]) -> list[
 
 
 def _on_experiment(run: Run) -> Iterator[Intervention]:
-    # A pause that nobody ended lasts until the end of the experiment, or the last word of it.
-    closes = run.end if run.end is not None else run.last if run.before is None else run.before
-    for begin, end in run.paused:
+    for begin, _ in run.paused:
         yield Intervention(begin, Kind.PAUSED, run.id)
-        if end != closes:
-            yield Intervention(end, Kind.CONTINUED, run.id)
+    for _, end in run.paused[:-1] if run.is_paused else run.paused:
+        yield Intervention(end, Kind.CONTINUED, run.id)
     if run.end is not None and run.outcome is Outcome.CANCELLED:
         yield Intervention(run.end, Kind.CANCELLED, run.id)

@@ -22,6 +22,8 @@ from support.lab_life import (
     up,
     workflow,
 )
+from support.lab_story import at, lines_of
+from support.lab_story import told as event
 
 
 def told_of(timelines):
@@ -45,15 +47,22 @@ def experiment(begin, end, outcome=Outcome.COMPLETED, **more):
         ([experiment(0, 50, FAILED)], []),
         ([experiment(0, 50, CANCELLED)], [(50, "experiment_cancelled", "x")]),
         (
-            [experiment(0, 50, paused=[(10, 20), (30, 50)])],
+            [experiment(0, 50, paused=[(10, 20), (30, 50)], is_paused=True)],
             [
                 (10, "experiment_paused", "x"), (20, "experiment_continued", "x"),
                 (30, "experiment_paused", "x"),
             ],
         ),
-        ([experiment(0, None, None, last=20, paused=[(10, 20)])], [(10, "experiment_paused", "x")]),
         (
-            [experiment(0, None, None, last=9, before=20, paused=[(8, 20)])],
+            [experiment(0, None, None, last=20, paused=[(10, 20)], is_paused=True)],
+            [(10, "experiment_paused", "x")],
+        ),
+        (
+            [experiment(0, None, None, last=20, paused=[(10, 20)])],
+            [(10, "experiment_paused", "x"), (20, "experiment_continued", "x")],
+        ),
+        (
+            [experiment(0, None, None, last=9, before=20, paused=[(8, 20)], is_paused=True)],
             [(8, "experiment_paused", "x")],
         ),
         ([workflow(0, 50)], []),
@@ -79,6 +88,30 @@ def test_pauses_that_are_told_are_interventions():
     assert [kind for _, kind, _ in told_of(told([*marks, later]))] == [
         "experiment_paused", "experiment_continued", "experiment_paused",
     ]  # fmt: skip
+
+
+LAST_WORDS = {
+    "none": [],
+    "its end in the same instant": [event("10:30", "experiment_complete", experiment_id="x")],
+    "its end": [event("10:40", "experiment_complete", experiment_id="x")],
+    "an action of it": [event("10:30", "action_start", {"action_id": "a"}, experiment_id="x")],
+}
+
+
+@pytest.mark.parametrize("last_words", LAST_WORDS)
+@pytest.mark.parametrize("is_continued", [True, False])
+def test_a_continue_counts_whatever_the_last_word_is(last_words, is_continued):
+    events = [
+        event("09:00", "experiment_start", experiment_id="x"),
+        event("10:00", "experiment_pause", experiment_id="x"),
+        *LAST_WORDS[last_words],
+    ]
+    expected = [(at("10:00"), "experiment_paused", "x")]
+    if is_continued:
+        events.append(event("10:30", "experiment_continued", experiment_id="x"))
+        expected.append((at("10:30"), "experiment_continued", "x"))
+    assert told_of(lines_of(events, now="2025-01-08T00:00:00")) == expected
+    assert told_of(lines_of(events, now="2025-03-08T00:00:00")) == expected
 
 
 def test_stretches_are_of_sessions_and_end_where_somebody_intervened():
