@@ -177,11 +177,17 @@ def test_what_happened_counts_once_in_windows_that_meet(marks, edges):
 
 
 def _counts(timelines):
-    """What happened in a window, how often."""
+    """What happened in a window, how often, and what failed actions took of it."""
     failures = failures_of(timelines)
     found = Counter(one.cause for one in failures if one.counts_in(timelines.window))
     found.update(one[:2] for one in interventions_of(timelines, failures))
     for name, ended in ended_actions(timelines).groups.items():
         found.update({(name, kind): getattr(ended, kind) for kind in ("completed", "failed", "other")})
     found.update((one.id, one.outcome) for one in ended_workflows(timelines))
+    workflows = (run for run in timelines.workflows if run.begin in {None, run.end})
+    found.update((run.id, run.begin, run.end) for run in workflows)
+    experiments = (one.run for one in timelines.experiments if one.run.begin == one.run.end)
+    found.update((run.id, run.begin) for run in experiments)
+    for name, failing in ended_actions(timelines).failing.items():
+        found[name, "lost"] = failing.lost
     return +found
