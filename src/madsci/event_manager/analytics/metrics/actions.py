@@ -25,18 +25,18 @@ _FAILED: Final = PLACES[Outcome.FAILED]
 class Ended:
     """Actions of one name on one node. Microseconds."""
 
-    unbegun: int = 0
-    """Completed ones of which the beginning is not known."""
+    unmeasured: int = 0
+    """Completed ones of which it is not known how long they took."""
     failed: int = 0
     other: int = 0
     """Cancelled, or it is not known how it ended."""
     lengths: list[int] = field(default_factory=list)
-    """Of completed ones of which the beginning is known, whole, in order."""
+    """Of the other completed ones, whole, in order."""
 
     @property
     def completed(self) -> int:
         """How many were."""
-        return len(self.lengths) + self.unbegun
+        return len(self.lengths) + self.unmeasured
 
 
 @dataclass
@@ -86,18 +86,19 @@ class EndedActions:
                 self.failing[node, name] = Failing(len(some), sum(lost.tolist()))
 
     def take_others(self, runs: Iterable[Run]) -> None:
-        """Take those of which one of them is not known: the ends that nobody saw begin."""
+        """Take those of which not both are known: ends alone, and how those ended that were broken off."""
         for run in runs:
-            if run.begin is None and run.end is not None and ends_in(self.window, run.end):
-                self._take_end(run, run.end)
+            over = run.end if run.end is not None or run.outcome is None else run.before
+            if over is not None and ends_in(self.window, over):
+                self._take_end(run, over)
         self.completions.sort()
 
     def _take_end(self, run: Run, end: int) -> None:
-        """Take one of which the beginning is not known."""
+        """Take one of which it is not known how long it took."""
         key = run.about.get("node", ""), run.about.get("name", "")
         group = self.groups[key]
         if run.outcome is Outcome.COMPLETED:
-            group.unbegun += 1
+            group.unmeasured += 1
             self.completions.append(end)
         elif run.outcome is Outcome.FAILED:
             group.failed += 1

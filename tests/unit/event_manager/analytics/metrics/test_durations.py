@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from madsci.event_manager.analytics.coded_runs import PLACES, Columns, Whose
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.metrics.actions import ended_actions
 from madsci.event_manager.analytics.metrics.durations import Lengths, action_figures
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.timelines import Timelines
-from support.lab_life import CANCELLED, FAILED, action, lived
+from support.lab_life import CANCELLED, COMPLETED, FAILED, action, lived
 
 
 def figures(runs, window=(0, 100)):
@@ -44,6 +46,14 @@ def test_the_failure_rate_is_of_what_was_completed_or_failed():
     assert 0 < low < 1 / 3 < high < 1
     (cancelled,) = figures([action(0, 4, outcome=CANCELLED)])
     assert (cancelled.n, cancelled.failure_rate, cancelled.failure_bounds) == (0, None, None)
+
+
+def test_how_an_action_ended_that_was_broken_off_counts_where_it_was_over_and_has_no_duration():
+    broken = replace(action(10, None), before=30, outcome=FAILED)
+    other = replace(action(12, None), before=30, outcome=COMPLETED)
+    (one,) = figures([broken, other, replace(action(13, None), before=30)], (20, 30))
+    assert (one.n, one.ended.completed, one.failure_rate, one.lengths.n) == (2, 1, 1 / 2, 0)
+    assert figures([broken], (0, 29)) == figures([broken], (30, 40)) == []
 
 
 def test_failed_actions_that_end_later_count_there():
