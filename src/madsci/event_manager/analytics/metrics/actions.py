@@ -86,7 +86,7 @@ class EndedActions:
                 self.failing[node, name] = Failing(len(some), sum(lost.tolist()))
 
     def take_others(self, runs: Iterable[Run]) -> None:
-        """Take those of which not both are known: ends alone, and how those ended that were broken off."""
+        """Take those of which not both are known: ends alone, and what is told of broken off ones."""
         for run in runs:
             over = run.end if run.end is not None or run.outcome is None else run.before
             if over is not None and ends_in(self.window, over):
