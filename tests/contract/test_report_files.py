@@ -81,7 +81,8 @@ class TestInTheReply:
         assert reply.text.endswith("\r\n")
         assert reply.text.count("\n") == reply.text.count("\r\n")
         found = [row[0].strip("= ") for row in rows_of(reply.text) if row and row[0].startswith("===")]
-        assert found == headings
+        assert found == [*headings, "COMPLETENESS"]
+        assert ["Events Not Read Yet", "0"] in rows_of(reply.text)
 
     @pytest.mark.parametrize("path", [SESSIONS, USERS, PERIODS])
     def test_names_that_look_like_formulas_are_texts(self, client, path):

@@ -70,7 +70,8 @@ DEFINITIONS: Final = (
     Definition(
         "MTBI",
         "PRD / interrupts, which are failures and assists. Assists: experiments paused or cancelled "
-        "and workflows aborted for which the node had worked. What ends an interruption is not counted "
+        "and workflows aborted; of a node those for which it had worked in the window. What ends an "
+        "interruption is not counted "
         "again. 95 % interval as of MTBF.",
         f"{_RELIABILITY} (MTBF), of interrupts; {_OURS}",
     ),
@@ -130,7 +131,8 @@ DEFINITIONS: Final = (
         "attribution",
         "PRD by user, experiment and campaign. Where actions overlap on a node, the time is that of "
         "the one that began first. Whose an action is says the action, else its workflow, else its "
-        "experiment, else the author of the workflow. All of it and the unattributed time are PRD.",
+        "experiment, else the author of the workflow, where these were under way in the window. All of "
+        "it and the unattributed time are PRD.",
         _OURS,
     ),
     Definition(

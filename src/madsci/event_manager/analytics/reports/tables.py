@@ -32,6 +32,11 @@ def sessions_table(report: Mapping[str, Any]) -> str:
         ]),
         *_section("=== SESSION DETAILS ===", _SESSION, report["session_details"]),
         *_section("=== NODE SUMMARY ===", _NODE_OF_SESSIONS, _with_ids(summary["node_summary"])),
+        *_completeness({**about["coverage"], **about}, [
+            ("Node Time Known (%)", about["coverage"]["node_time_known_percent"]),
+            ("Unknown Node Time (hours)", about["coverage"]["unknown_node_hours"]),
+            ("Unknown Experiment Time (hours)", about["coverage"]["unknown_experiment_hours"]),
+        ]),
     ]  # fmt: skip
     return csv_text(rows)
 
@@ -56,6 +61,7 @@ def users_table(report: Mapping[str, Any]) -> str:
             ("Author Attribution Rate (%)", summary["author_attribution_rate_percent"]),
         ]),
         *_section("=== USER DETAILS ===", _USER, report["user_utilization"].values()),
+        *_completeness(about),
     ]  # fmt: skip
     return csv_text(rows)
 
@@ -96,7 +102,8 @@ def periods_table(report: Mapping[str, Any]) -> str:
     more = experiments["total_experiments"] - len(experiments["experiments"])
     if more > 0:
         rows.append([f"... and {more} more experiments"])
-    return csv_text(rows)
+    unknown = [("Total Unknown Time (seconds)", metrics["total_unknown_time_seconds"])]
+    return csv_text([*rows, *_completeness(about, unknown)])
 
 
 _Columns = Mapping[str, str]
@@ -150,6 +157,16 @@ _EXPERIMENT: Final = {
 
 def _pairs(heading: str, rows: Iterable[_Row]) -> list[_Row]:
     return [[], [heading], *([name, safe_cell(value)] for name, value in rows)]
+
+
+def _completeness(about: Mapping[str, Any], unknown: Iterable[_Row] = ()) -> list[_Row]:
+    """Return how much is known, and up to where what was sent is in a report."""
+    return _pairs("=== COMPLETENESS ===", [
+        *unknown,
+        ("Latest Event Received", about["latest_event_received"]),
+        ("Complete Until", about["complete_until"]),
+        ("Events Not Read Yet", about.get("events_not_read_yet")),
+    ])  # fmt: skip
 
 
 def _section(heading: str, columns: _Columns, items: Iterable[Mapping[str, Any]]) -> list[_Row]:

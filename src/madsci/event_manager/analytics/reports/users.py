@@ -9,6 +9,7 @@ from typing import Any, Final
 from madsci.common.clock import from_us
 from madsci.event_manager.analytics.marks import Outcome
 from madsci.event_manager.analytics.reports.figures import hours, instant, percent, seconds
+from madsci.event_manager.analytics.reports.sessions import freshness
 from madsci.event_manager.analytics.runs import Run
 from madsci.event_manager.analytics.timelines import Timelines
 
@@ -32,6 +33,7 @@ def users_report(lines: Timelines, generated_at: int) -> dict[str, Any]:
             "total_users": len(by_author(workflows)),
             "workflows_with_authors": len(known),
             "workflows_without_authors": len(workflows) - len(known),
+            **freshness(lines),
         },
         "system_summary": {
             **totals(workflows),

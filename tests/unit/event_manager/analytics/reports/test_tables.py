@@ -29,8 +29,14 @@ def a_day() -> list:
     ]
 
 
-def rows_of(text: str) -> list[list[str]]:
+def all_rows_of(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The sections of the reference, which has none about what is not known."""
+    rows = all_rows_of(text)
+    return rows[: rows.index(["=== COMPLETENESS ==="]) - 1]
 
 
 def sessions(events, **window):
@@ -46,6 +52,35 @@ def periods(events, *, include_users=True, **window):
     return periods_table(
         periods_report(lines, Length.DAILY, ZoneInfo("UTC"), 0, include_users=include_users)
     )
+
+
+LATEST = [
+    ["Latest Event Received", "2025-01-06T18:00:00"],
+    ["Complete Until", ""],
+    ["Events Not Read Yet", ""],
+]
+
+
+@pytest.mark.parametrize(
+    ("table", "unknown"),
+    [
+        (
+            sessions,
+            [
+                ["Node Time Known (%)", "75.0"],
+                ["Unknown Node Time (hours)", "1.0"],
+                ["Unknown Experiment Time (hours)", "0.5"],
+            ],
+        ),
+        (periods, [["Total Unknown Time (seconds)", "1800.0"]]),
+        (users, []),
+    ],
+)
+def test_a_table_ends_with_how_much_is_known(table, unknown):
+    lost = [told("17:00", "action_start", {"action_id": "lost"}, node_id="n")]
+    open_end = [told("17:30", "experiment_start", {}, experiment_id="y")]
+    rows = all_rows_of(table([*a_day(), *lost, *open_end]))
+    assert rows[rows.index(["=== COMPLETENESS ==="]) + 1 :] == [*unknown, *LATEST]
 
 
 def test_sessions_have_the_sections_of_the_reference():
