@@ -26,7 +26,7 @@ from madsci.event_manager.analytics.coded_runs import columns
 from madsci.event_manager.analytics.documents import document_of, written
 from madsci.event_manager.analytics.fold import Fold, in_order
 from madsci.event_manager.analytics.follower import UtilizationFollower
-from madsci.event_manager.analytics.known_nodes import learned, nodes_in
+from madsci.event_manager.analytics.known import learned, nodes_in
 from madsci.event_manager.analytics.marking import mark_of
 from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.periods import Length

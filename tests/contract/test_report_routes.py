@@ -393,3 +393,27 @@ class TestLabMetrics:
     def test_another_form_is_refused(self, client, name, hint):
         said = refusal(client, "/metrics/lab", format=name)
         assert said == f"format: {name!r} is no form of a report. {hint}"
+
+
+def test_a_time_in_which_the_lab_was_off_is_no_session_in_any_report_or_form(client):
+    send(client, [*session("09:00", "10:00"), *action("09:10", "09:40"), *action("11:00", "11:30")])
+
+    def on(begin: str, end: str) -> list[float]:
+        window = {"start_time": f"2025-01-06T{begin}:00Z", "end_time": f"2025-01-06T{end}:00Z"}
+        sessions = report(client, "/utilization/sessions", **window)["overall_summary"]
+        periods = report(client, "/utilization/periods", **window)["key_metrics"]
+        lab = report(client, "/metrics/lab", **window)
+        assert lab["coverage"]["are_sessions_known"] is True
+        for path in ALL[:-1]:
+            assert client.get(path, params={**window, "csv_format": True}).status_code == 200
+        assert client.get("/metrics/lab", params={**window, "format": "csv"}).status_code == 200
+        text = client.get("/metrics/lab", params={**window, "format": "methods"}).text
+        assert "No session is known" not in text
+        return [
+            sessions["total_system_runtime_hours"],
+            periods["total_runtime_hours"],
+            lab["window"]["session_hours"],
+        ]
+
+    assert on("09:00", "10:00") == on("09:00", "12:00") == [1, 1, 1]
+    assert on("10:00", "12:00") == on("07:00", "09:00") == [0, 0, 0]

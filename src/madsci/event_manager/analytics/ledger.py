@@ -18,8 +18,15 @@ from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_marks import MarksOfHour, decode_marks, encode_marks
 from madsci.event_manager.analytics.coded_runs import columns, encode_columns
 from madsci.event_manager.analytics.fold import Fold, in_order
-from madsci.event_manager.analytics.known_nodes import KnownNodes, learned, nodes_in
-from madsci.event_manager.analytics.marks import Mark
+from madsci.event_manager.analytics.known import (
+    KnownNodes,
+    KnownSessions,
+    learned,
+    nodes_in,
+    sessions_in,
+    with_sessions,
+)
+from madsci.event_manager.analytics.marks import Mark, Thing
 from madsci.event_manager.analytics.runs import Run, State
 from madsci.event_manager.analytics.shelves import (
     HEAD,
@@ -27,6 +34,7 @@ from madsci.event_manager.analytics.shelves import (
     NODES,
     PROGRESS,
     RUNS,
+    SESSIONS,
     STATES,
     before_hour,
     begin_of,
@@ -47,6 +55,7 @@ from madsci.event_manager.model.tables import Change, delete, put
 
 _AT_ONCE: Final = 5_000
 """Marks that are folded in one step: 50 ms of computing."""
+_SESSION: Final = Thing.SESSION
 _REST: Final = 10_000_000
 """Microseconds."""
 _MOST_BYTES: Final = 2_000_000
@@ -115,6 +124,11 @@ def standing_of(kept: Kept) -> tuple[Progress, State]:
 def nodes_of(kept: Kept) -> KnownNodes:
     """Return what is known of nodes."""
     return nodes_in(kept.read(STATES, NODES))
+
+
+def sessions_of(kept: Kept) -> KnownSessions:
+    """Return the sessions that ever began."""
+    return sessions_in(kept.read(STATES, SESSIONS))
 
 
 def signs_of(kept: Kept, hour: int) -> dict[str, int]:
@@ -202,6 +216,9 @@ class Ledger:
             by_hour[mark.at // HOUR].append(mark)
         if by_hour and (nodes := learned(self.read(STATES, NODES), marks)) is not None:
             self._put(STATES, NODES, nodes)
+        begun = [mark for mark in marks if mark.thing is _SESSION]
+        if begun and (sessions := with_sessions(self.read(STATES, SESSIONS), begun)) is not None:
+            self._put(STATES, SESSIONS, sessions)
         for number, some in by_hour.items():
             self._add_marks(hour_of(number * HOUR), some)
         for hour, minutes in signs.items():

@@ -11,13 +11,14 @@ from typing import Final
 from madsci.common.errors import StoreUnavailableError
 from madsci.event_manager.analytics.coded_runs import Columns, columns, decode_columns
 from madsci.event_manager.analytics.fold import Fold
-from madsci.event_manager.analytics.known_nodes import KnownNodes
+from madsci.event_manager.analytics.known import KnownNodes, KnownSessions
 from madsci.event_manager.analytics.ledger import (
     Progress,
     marks_between,
     next_hour,
     nodes_of,
     progress_of,
+    sessions_of,
     signs_of,
     standing_of,
 )
@@ -53,6 +54,8 @@ class Picture:
     """Where much had to be left out that came lately: what was before this instant is in it."""
     nodes: KnownNodes = field(default_factory=dict)
     """What is known of nodes, whenever it was told."""
+    sessions: KnownSessions = field(default_factory=dict)
+    """The sessions that ever began, in the window or not."""
 
     _runs: dict[Thing, list[Run]] = field(default_factory=dict)
     _rows: dict[Thing, Rows] = field(default_factory=dict)
@@ -162,5 +165,5 @@ class _Taking:
     def picture(self) -> Picture:
         """Return it."""
         latest = self.progress.latest if self.progress != Progress() else None
-        nodes = nodes_of(self.kept)
-        return Picture(self.window, dict(self.parts), latest, self.known_until, nodes)
+        nodes, sessions = nodes_of(self.kept), sessions_of(self.kept)
+        return Picture(self.window, dict(self.parts), latest, self.known_until, nodes, sessions)

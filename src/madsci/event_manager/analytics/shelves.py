@@ -27,6 +27,8 @@ FORM: Final = "form"
 """The key of the form in which all that is kept, among the states."""
 NODES: Final = "nodes"
 """The key of what is known of all nodes, among the states."""
+SESSIONS: Final = "sessions"
+"""The key of what sessions there ever were, among the states."""
 
 _WIDTHS: Final = (1, 24, 768, 24_576, 1 << 40)
 """Hours of the spans of each level."""

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Final
 
 from madsci.common.clock import FIRST_US
-from madsci.event_manager.analytics.intervals import NEVER, Intervals
-from madsci.event_manager.analytics.known_nodes import KnownNode
+from madsci.event_manager.analytics.intervals import NEVER, Column, Intervals, column
+from madsci.event_manager.analytics.known import KnownNode, scope_of
 from madsci.event_manager.analytics.marks import Thing
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.rows import Rows
@@ -71,10 +71,12 @@ class NodeTimes:
     busy: Times
     """While at least one action ran; without the time in which it may only have been."""
     faults: Intervals
+    moments: Column
+    """When something of it took no time at all, such as an action."""
     under_way: frozenset[str]
     """Actions that are not known to be over at the end of the window."""
     says_when_up: bool
-    """Whether it ever said so; else it counts as up throughout sessions."""
+    """Whether it ever said so; else it counts as up throughout the sessions that it belongs to."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ class Timelines:
             end = run.end if run.end is not None else run.before
             shown = _cut(run.begin, self.window[1] if end is None else end, self.window)
             kind = run.about.get("kind", "system")
-            scope = run.about.get("workcell", run.id) if kind == "workcell" else None
+            scope = scope_of(run.id, run.about)
             found += [Session(run.id, kind, run.about.get("name"), span, scope) for span in shown]
         return sorted(found, key=lambda one: (one.span, one.id))
 
@@ -131,13 +133,33 @@ class Timelines:
         gathering.take_actions(self.picture.rows(Thing.ACTION))
         for run in self.picture.others(Thing.ACTION):
             gathering.take_odd(run)
-        workcells = {one.id for one in self.sessions}
-        return {id_: gathering.node(id_) for id_ in sorted(gathering.ids - workcells)}
+        return {id_: gathering.node(id_) for id_ in sorted(gathering.ids - {*self.picture.sessions})}
+
+    def known_until(self, now: int | None = None) -> int:
+        """Return up to when anything of the window can be known: nothing of what is still ahead."""
+        first, last = self.window
+        limits = [at for at in (now, self.picture.known_until) if at is not None]
+        return max(first, min(last, *limits)) if limits else last
 
     @cached_property
     def running(self) -> Intervals:
-        """When any session was on; the whole window where none is known."""
-        return Intervals.of(one.span for one in self.sessions) or Intervals.of([self.window])
+        """When any session was on; the whole window where none was ever told."""
+        return self.running_for(None)
+
+    def running_for(self, workcell: str | None) -> Intervals:
+        """Return when any session was on to which the things of a workcell belong, or of all."""
+        if not self.picture.sessions:
+            return Intervals.of([self.window])
+        return Intervals.of(one.span for one in self.sessions if belongs(one.workcell, workcell))
+
+    def workcell_of(self, node: NodeTimes) -> str | None:
+        """Return to whose sessions, beside those of labs, a node belongs; ``None``: to all."""
+        return node.workcell if node.workcell in self._workcells else None
+
+    @cached_property
+    def _workcells(self) -> frozenset[str | None]:
+        """Those that ever had sessions."""
+        return frozenset(self.picture.sessions.values())
 
     def active(self, workcell: str | None = None) -> Times:
         """Return when any experiment was under way: of a workcell, and those that name none; of all."""
@@ -212,6 +234,8 @@ class _Nodes:
     """Gathers what is known of nodes."""
 
     def __init__(self, window: Span, known: Mapping[str, KnownNode]) -> None:
+        self.ids: set[str] = set()
+        """All nodes of which anything is known in the window, if only an instant."""
         self._window = window
         self._known = known
         self._up: defaultdict[str, list[Span]] = defaultdict(list)
@@ -222,42 +246,46 @@ class _Nodes:
         """When actions ran of which beginning and end are known, by nodes that had any."""
         self._busy: defaultdict[str, list[Span]] = defaultdict(list)
         self._unknown: defaultdict[str, list[Span]] = defaultdict(list)
-        self._seen: set[str] = set()
-        """Nodes of which something ended, of which nothing else is known."""
         self._under_way: defaultdict[str, set[str]] = defaultdict(set)
+        self._moments: defaultdict[str, list[int]] = defaultdict(list)
 
-    @property
-    def ids(self) -> set[str]:
-        """All nodes of which anything is known in the window."""
-        up = {id_ for times in (self._up, self._away) for id_, some in times.items() if some}
-        return up | {*self._faults, *self._whole, *self._busy, *self._unknown, *self._seen}
+    def _meets(self, node: str, begin: int | None, over: int | None) -> bool:
+        """Tell whether any time of a node lies in the window, and note the node if so."""
+        first, last = self._window
+        if begin is not None and begin == over and first <= begin <= last:
+            self._moments[node].append(begin)
+        elif (begin is not None and begin >= last) or (over is not None and over <= first):
+            return False
+        self.ids.add(node)
+        return True
 
     def take_node(self, run: Run) -> None:
         """Take a time in which a node was up."""
         up, away = _spans_of(run, self._window)
+        self._meets(run.id, run.begin, run.end if run.end is not None else run.before)
         self._up[run.id] += up
         self._away[run.id] += away
-        self._see(run)
 
     def take_fault(self, run: Run) -> None:
         """Take a fault of a node."""
-        end = run.end if run.end is not None else self._window[1]
-        if shown := _cut(run.begin, end, self._window):
-            self._faults[run.id] += shown
-        self._see(run)
-
-    def _see(self, run: Run) -> None:
-        """Note a node of which something took no time."""
-        if run.begin is not None and run.begin == next(_told(run.end, run.before), None):
-            self._seen.add(run.id)
+        over = run.end if run.end is not None else run.before
+        if self._meets(run.id, run.begin, over):
+            end = self._window[1] if over is None else over
+            self._faults[run.id] += _cut(run.begin, end, self._window)
 
     def take_actions(self, actions: Rows) -> None:
         """Take the actions of which both are known."""
+        first, last = self._window
         for node, rows in actions.by("node"):
             if not node:
                 continue
-            if busy := Intervals.between(rows.begin, rows.end).within(self._window):
+            instants = rows.begin[rows.begin == rows.end]
+            moments = instants[(first <= instants) & (instants <= last)].tolist()
+            busy = Intervals.between(rows.begin, rows.end).within(self._window)
+            if busy or moments:
+                self.ids.add(node)
                 self._whole[node] = busy
+                self._moments[node] += moments
 
     def take_odd(self, run: Run) -> None:
         """Take an action of which the beginning or the end was not told."""
@@ -267,14 +295,14 @@ class _Nodes:
         first, last = self._window
         begin, end = run.begin, run.end
         if begin is None:
-            self._seen.add(node)
-            if end is not None:
-                self._unknown[node].append((first if run.after is None else run.after, end))
+            since = first if run.after is None else run.after
+            if end is not None and self._meets(node, since, end):
+                self._unknown[node].append((since, end))
+            return
+        if not self._meets(node, begin, run.before):
             return
         until = begin if run.last is None else run.last
         over = last if run.before is None else run.before
-        if begin >= last or over <= first:
-            return
         self._busy[node].append((begin, until))
         self._unknown[node].append((until, over))
         if run.before is None or over > last:
@@ -296,6 +324,7 @@ class _Nodes:
             Times(up, away),
             Times(busy, maybe),
             Intervals.of(self._faults[node]) - busy,
+            column(sorted(self._moments[node])),
             frozenset(self._under_way[node]),
             known.tells,
         )

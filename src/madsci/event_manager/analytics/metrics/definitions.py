@@ -22,10 +22,11 @@ _OURS: Final = "convention of this program"
 DEFINITIONS: Final = (
     Definition(
         "PRD, SBY, ENG, SDT, UDT, NST",
-        "Each instant of a node is in one state, or unknown. PRD: it is busy. UDT: it is at fault and "
-        "not busy, or is down in a session after a fault. SBY: it is up. SDT: it is known to be down "
-        "in a session. NST: it is neither busy nor up outside all sessions. ENG: no event tells of "
-        "it, so it is always 0. Nodes that never tell when they start count as up throughout sessions.",
+        "Each instant of a node is in the first of these that holds. PRD: it is busy. UDT: it is at "
+        "fault. Unknown. SBY: it is up. UDT or SDT: it is known to be down in one of its sessions, "
+        "after a fault or without one. NST: else, which is neither busy nor up outside all of its "
+        "sessions. ENG: no event tells of it, so it is always 0. Nodes that never tell when they start "
+        "count as up throughout their sessions.",
         _STATES,
     ),
     Definition(

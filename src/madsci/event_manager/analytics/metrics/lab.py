@@ -28,7 +28,6 @@ from madsci.event_manager.analytics.metrics.reliability import all_reliability, 
 from madsci.event_manager.analytics.metrics.states import (
     Sums,
     all_sums,
-    known_until,
     node_states,
     session_times,
 )
@@ -41,7 +40,7 @@ def lab_metrics(timelines: Timelines, generated_at: int, query: Mapping[str, str
     ``generated_at`` is the present, in microseconds since 1970: nothing is known of what is after it.
     ``query`` is what was asked, which the document repeats. A figure without any case is ``None``.
     """
-    until = known_until(timelines, generated_at)
+    until = timelines.known_until(generated_at)
     actions = ended_actions(timelines)
     states = node_states(timelines, until)
     failures = failures_of(timelines)
@@ -94,7 +93,7 @@ def _coverage(timelines: Timelines, sums: Sums, until: int) -> dict[str, Any]:
         "unknown_hours": shares["unknown_hours"],
         "known_until": iso(until),
         "latest_event_received": None if latest is None else iso(latest),
-        "are_sessions_known": bool(timelines.sessions),
+        "are_sessions_known": bool(timelines.picture.sessions),
         "nodes": len(timelines.nodes),
     }
 

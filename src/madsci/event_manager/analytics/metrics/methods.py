@@ -29,13 +29,15 @@ def _observed(document: _Document) -> Iterator[str]:
         f"The laboratory was observed from {window['start']} to {window['end']} "
         f"({_hours(window['window_hours'])}), with {_number(coverage['nodes'], 'node')}."
     )
-    if coverage["are_sessions_known"]:
+    if not coverage["are_sessions_known"]:
+        yield "No session is known, so all of this time counts as a session."
+    elif not window["sessions"]:
+        yield "In this time no session was on: the laboratory was off."
+    else:
         yield (
             f"In this time {_number(window['sessions'], 'session')} "
             f"took {_hours(window['session_hours'])}."
         )
-    else:
-        yield "No session is known, so all of this time counts as a session."
     if coverage["coverage_percent"] is None:
         yield "Events tell of no node, so nothing is known of its time."
     else:

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from madsci.event_manager.analytics.intervals import NEVER, Intervals
+from madsci.event_manager.analytics.lives import NodeLife, node_lives
 from madsci.event_manager.analytics.spans import Span
-from madsci.event_manager.analytics.timelines import NodeTimes, Timelines, belongs
+from madsci.event_manager.analytics.timelines import NodeTimes, Timelines
 
 
 class State(Enum):
@@ -124,24 +125,15 @@ class NodeStates:
         )
 
 
-def known_until(timelines: Timelines, generated_at: int) -> int:
-    """Return up to when anything of the window can be known: nothing of what is still ahead, say."""
-    told = timelines.picture.known_until
-    until = generated_at if told is None else min(generated_at, told)
-    return max(timelines.window[0], min(timelines.window[1], until))
-
-
 def session_times(timelines: Timelines, until: int) -> Intervals:
-    """Return when any session was on, up to an instant; all of it where no session is known."""
+    """Return when any session was on, up to an instant; all of it where none was ever told."""
     return timelines.running.within((timelines.window[0], until))
 
 
 def node_states(timelines: Timelines, until: int) -> dict[str, NodeStates]:
     """Return the states of each node, by its id. From ``until`` on only what was busy is known."""
-    return {
-        id_: NodeStates(node, _Reading(timelines, node, until).states())
-        for id_, node in timelines.nodes.items()
-    }
+    lives = node_lives(timelines, until)
+    return {id_: NodeStates(one.node, _states(one, timelines.window)) for id_, one in lives.items()}
 
 
 def all_sums(nodes: Mapping[str, NodeStates]) -> Sums:
@@ -149,64 +141,20 @@ def all_sums(nodes: Mapping[str, NodeStates]) -> Sums:
     return Sums({state: sum(one.sums.times[state] for one in nodes.values()) for state in State})
 
 
-@dataclass
-class _Reading:
-    """The states of one node."""
-
-    timelines: Timelines
-    node: NodeTimes
-    until: int
-
-    def states(self) -> dict[State, Intervals]:
-        window = Intervals.of([self.timelines.window])
-        productive = self.node.busy.known
-        ahead = window & Intervals.of([(self.until, self.timelines.window[1])])
-        faulty = self._faulty() - productive
-        unknown = (self._maybe() - faulty) | ahead
-        faulty = faulty - ahead
-        # What a node did may be very many spans, so it is taken out once: it was up meanwhile.
-        standby = self._up - faulty - unknown
-        left = window - faulty - unknown - standby
-        unknown, standby = unknown - productive, standby - productive
-        return {
-            State.PRODUCTIVE: productive,
-            State.STANDBY: standby,
-            State.ENGINEERING: NEVER,
-            State.SCHEDULED_DOWN: left & self._scheduled,
-            State.UNSCHEDULED_DOWN: faulty,
-            State.NON_SCHEDULED: left - self._scheduled,
-            State.UNKNOWN: unknown,
-        }
-
-    @cached_property
-    def _scheduled(self) -> Intervals:
-        """Sessions of its workcell; all of the window where none is known."""
-        sessions = Intervals.of(
-            one.span for one in self.timelines.sessions if belongs(one.workcell, self.node.workcell)
-        )
-        return sessions or Intervals.of([self.timelines.window])
-
-    @cached_property
-    def _up(self) -> Intervals:
-        known = self.node.up.known
-        return known if self.node.says_when_up else known | self._scheduled
-
-    @cached_property
-    def _down(self) -> Intervals:
-        """When it is known not to have been up."""
-        if not self.node.says_when_up:
-            return NEVER
-        return (self._up | self.node.up.unknown).gaps(self.timelines.window)
-
-    def _maybe(self) -> Intervals:
-        """Return when it may have been up, or busy."""
-        away = self.node.up.unknown if self.node.says_when_up else NEVER
-        return away | (self.node.busy.unknown - self._down)
-
-    def _faulty(self) -> Intervals:
-        """Return faults, and downtime that followed one: while it is up or should have been."""
-        faults = self.node.faults
-        return (faults | _after(faults, self._down)) & (self._scheduled | self._up)
+def _states(life: NodeLife, window: Span) -> dict[State, Intervals]:
+    times = life.node.up
+    after_faults = _after(life.node.faults, (times.known | times.unknown).gaps(window))
+    unscheduled = after_faults & life.inactive & life.sessions
+    down = life.inactive - unscheduled
+    return {
+        State.PRODUCTIVE: life.busy,
+        State.STANDBY: life.idle,
+        State.ENGINEERING: NEVER,
+        State.SCHEDULED_DOWN: down & life.sessions,
+        State.UNSCHEDULED_DOWN: life.error | unscheduled,
+        State.NON_SCHEDULED: down - life.sessions,
+        State.UNKNOWN: life.unknown,
+    }
 
 
 def _after(faults: Intervals, down: Intervals) -> Intervals:

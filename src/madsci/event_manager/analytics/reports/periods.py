@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from madsci.common.clock import from_us
 from madsci.common.errors import InvalidInputError
 from madsci.event_manager.analytics.intervals import Intervals
+from madsci.event_manager.analytics.lives import node_lives
 from madsci.event_manager.analytics.marks import Outcome
 from madsci.event_manager.analytics.periods import Length, periods
 from madsci.event_manager.analytics.reports.figures import (
@@ -24,7 +25,7 @@ from madsci.event_manager.analytics.reports.figures import (
 from madsci.event_manager.analytics.reports.series import Cell, Label, cells, peak
 from madsci.event_manager.analytics.reports.sessions import freshness
 from madsci.event_manager.analytics.reports.users import by_author, summary, totals
-from madsci.event_manager.analytics.timelines import Experiment, NodeTimes, Timelines, belongs
+from madsci.event_manager.analytics.timelines import Experiment, Timelines, belongs
 
 _METHOD: Final = (
     "Exact times of sessions, experiments and actions, cut at the borders of the periods. What is not"
@@ -82,8 +83,14 @@ class _Making:
         active, running = lines.active(), lines.running
         self._system = cells(labels, running, active.known & running, active.unknown & running)
         self._counts = _under_way(lines.experiments, labels)
-        self._nodes = {id_: _cells_of_node(lines, node, labels) for id_, node in lines.nodes.items()}
-        self._names = {one.workcell: one.name for one in lines.sessions if one.workcell is not None}
+        self._nodes = {
+            id_: cells(labels, life.up(lines.window), life.busy, life.unknown)
+            for id_, life in node_lives(lines).items()
+        }
+        self._names: dict[str, str | None] = {}
+        for one in lines.sessions:
+            if one.workcell is not None:
+                self._names[one.workcell] = self._names.get(one.workcell) or one.name
         self._workcells = {id_: self._cells_of_workcell(id_, labels) for id_ in sorted(self._names)}
 
     def _cells_of_workcell(self, id_: str, labels: Sequence[Label]) -> list[Cell]:
@@ -183,12 +190,6 @@ class _Making:
             for one, count in zip(some, counts, strict=True)
             if _has_data(one)
         ]
-
-
-def _cells_of_node(lines: Timelines, node: NodeTimes, labels: Sequence[Label]) -> list[Cell]:
-    unknown = (node.up.unknown | node.busy.unknown) - node.busy.known - node.faults
-    up = node.up.known if node.says_when_up else lines.running | node.up.known
-    return cells(labels, (up | node.faults) - unknown, node.busy.known, unknown)
 
 
 def _under_way(experiments: Sequence[Experiment], labels: Sequence[Label]) -> list[int]:

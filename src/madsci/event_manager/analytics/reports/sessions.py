@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from madsci.common.clock import from_us
 from madsci.event_manager.analytics.intervals import Column, Flags, Intervals, column
+from madsci.event_manager.analytics.lives import NodeLife, node_lives
 from madsci.event_manager.analytics.reports.figures import (
     display_name,
     ending,
@@ -21,15 +22,15 @@ from madsci.event_manager.analytics.reports.figures import (
     percent,
     seconds,
 )
-from madsci.event_manager.analytics.reports.shares import NodeLife, NodeShare
+from madsci.event_manager.analytics.reports.shares import NodeShare, node_shares
 from madsci.event_manager.analytics.spans import Span
 from madsci.event_manager.analytics.timelines import Experiment, Session, Timelines, Times, belongs
 
 
 def sessions_report(lines: Timelines, generated_at: int) -> dict[str, Any]:
     """Return the report."""
-    sessions = lines.sessions or [_whole_window(lines)]
-    lives = {id_: NodeLife.of(node, lines.window) for id_, node in lines.nodes.items()}
+    sessions = lines.sessions if lines.picture.sessions else [_whole_window(lines)]
+    lives = node_lives(lines)
     details = _details(lines, sessions, lives)
     nodes = _nodes_of(lives, details)
     return {
@@ -47,7 +48,7 @@ def sessions_report(lines: Timelines, generated_at: int) -> dict[str, Any]:
 
 
 def _whole_window(lines: Timelines) -> Session:
-    """Return what stands for sessions where none is known."""
+    """Return what stands for sessions where none was ever told."""
     id_ = f"analysis_{lines.window[0] // 1_000_000}"
     return Session(id_, "default_analysis", "Complete Database Analysis", lines.window, None)
 
@@ -118,8 +119,8 @@ def _details(
             if belongs(one.run.about.get("workcell"), sessions[at].workcell):
                 details[at].experiments.append(one)
     for life in lives.values():
-        for detail, share in zip(details, life.shares(starts, ends), strict=True):
-            if belongs(life.node.workcell, detail.session.workcell) and share.is_shown:
+        for detail, share in zip(details, node_shares(life, starts, ends), strict=True):
+            if belongs(life.workcell, detail.session.workcell) and share.is_shown:
                 detail.nodes.append(share)
     return details
 
@@ -165,23 +166,23 @@ def _node_document(share: NodeShare, span: Span) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _NodeOfSessions:
-    """What a node did in all sessions in which it has shown itself; an hour in several counts once."""
+    """What a node did in all its sessions; an hour in several counts once."""
 
     sessions: int
+    """In how many it has shown itself."""
     shares: list[NodeShare]
 
 
 def _nodes_of(
     lives: Mapping[str, NodeLife], details: Iterable[_SessionDetail]
 ) -> dict[str, _NodeOfSessions]:
-    spans: defaultdict[str, list[Span]] = defaultdict(list)
-    for detail in details:
-        for share in detail.nodes:
-            spans[share.node.id].append(detail.session.span)
+    """Return the nodes that have shown themselves in any session."""
+    shown = Counter(share.node.id for detail in details for share in detail.nodes)
     found = {}
-    for id_, some in sorted(spans.items()):
-        together = Intervals.of(some)
-        found[id_] = _NodeOfSessions(len(some), lives[id_].shares(together.starts, together.ends))
+    for id_, count in sorted(shown.items()):
+        life = lives[id_]
+        on = life.sessions
+        found[id_] = _NodeOfSessions(count, node_shares(life, on.starts, on.ends))
     return found
 
 

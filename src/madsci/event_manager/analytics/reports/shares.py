@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from madsci.event_manager.analytics.intervals import Column, Intervals
-from madsci.event_manager.analytics.spans import Span
+from madsci.event_manager.analytics.intervals import Column
+from madsci.event_manager.analytics.lives import NodeLife
 from madsci.event_manager.analytics.timelines import NodeTimes
 
 
@@ -21,6 +20,8 @@ class NodeShare(NamedTuple):
     error: int
     unknown: int
     inactive: int
+    moments: int
+    """How often something took no time at all, such as an action."""
     state: str
     """What it was in at the end of the span; what is under way counts as busy."""
 
@@ -32,44 +33,27 @@ class NodeShare(NamedTuple):
     @property
     def is_shown(self) -> bool:
         """Whether anything is known of the node in the span."""
-        seen = self.busy or self.error or self.unknown
+        seen = self.busy or self.error or self.unknown or self.moments
         return bool(seen or (self.idle and self.node.says_when_up))
 
 
-@dataclass(frozen=True)
-class NodeLife:
-    """What a node did in a window, in parts that share nothing, and together are the window."""
+def node_shares(life: NodeLife, starts: Column, ends: Column) -> list[NodeShare]:
+    """Return what a node did between each of some starts and its end, all within the window."""
+    parts = life.busy, life.idle, life.error, life.unknown, life.inactive
+    times = [part.totals(starts, ends).tolist() for part in parts]
+    moments = life.node.moments
+    counts = (moments.searchsorted(ends) - moments.searchsorted(starts)).tolist()
+    shares = zip(*times, counts, _states(life, ends - 1), strict=True)
+    return [NodeShare(life.node, *one) for one in shares]
 
-    node: NodeTimes
-    busy: Intervals
-    idle: Intervals
-    error: Intervals
-    unknown: Intervals
-    inactive: Intervals
 
-    @classmethod
-    def of(cls, node: NodeTimes, window: Span) -> NodeLife:
-        """Return it; a node that never says when it is up counts as up."""
-        whole = Intervals.of([window])
-        busy = node.busy.known.within(window)
-        error = node.faults.within(window) - busy
-        unknown = (node.up.unknown | node.busy.unknown).within(window) - busy - error
-        up = node.up.known.within(window) if node.says_when_up else whole
-        idle = up - unknown - error - busy
-        return cls(node, busy, idle, error, unknown, whole - up - unknown - error - busy)
-
-    def shares(self, starts: Column, ends: Column) -> list[NodeShare]:
-        """Return what it did between each of some starts and its end, all within the window."""
-        parts = self.busy, self.idle, self.error, self.unknown, self.inactive
-        times = [part.totals(starts, ends).tolist() for part in parts]
-        states = self._states(ends - 1)
-        return [NodeShare(self.node, *one) for one in zip(*times, states, strict=True)]
-
-    def _states(self, instants: Column) -> list[str]:
-        is_busy = self.busy.holds(instants)
-        if self.node.under_way:
-            is_busy |= self.node.busy.unknown.holds(instants)
-        others = {"error": self.error, "inactive": self.inactive, "unknown": self.unknown}
-        is_so = [is_busy, *(part.holds(instants) for part in others.values())]
-        found: list[str] = np.select(is_so, ["busy", *others], "idle").tolist()
-        return found
+def _states(life: NodeLife, instants: Column) -> list[str]:
+    is_at_work = life.node.busy.unknown.holds(instants) & bool(life.node.under_way)
+    holds = {
+        "busy": life.busy.holds(instants) | (is_at_work & ~life.error.holds(instants)),
+        "error": life.error.holds(instants),
+        "unknown": life.unknown.holds(instants),
+        "inactive": life.inactive.holds(instants),
+    }
+    found: list[str] = np.select([*holds.values()], [*holds], "idle").tolist()
+    return found

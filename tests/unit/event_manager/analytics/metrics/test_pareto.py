@@ -55,9 +55,9 @@ def test_what_a_crash_cost_is_unknown():
     assert (one.subject.kind, one.n, one.lost, one.unknown) == ("crash", 1, 0, 40)
 
 
-def test_time_outside_sessions_is_not_lost():
-    (one,) = lost([session(0, 50), up(0, 30), fault(20, 80), up(80, 100)])
-    assert one.lost == 30
+def test_time_outside_sessions_is_lost_as_long_as_the_fault_lasts():
+    (one,) = lost([session(0, 50), up(0, 30), fault(20, 70), up(80, 100)])
+    assert one.lost == 50
 
 
 def test_where_nothing_failed_nothing_is_lost():

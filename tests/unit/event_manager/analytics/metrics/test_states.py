@@ -9,7 +9,6 @@ from madsci.event_manager.analytics.metrics.states import (
     State,
     Sums,
     all_sums,
-    known_until,
     node_states,
     session_times,
 )
@@ -44,8 +43,15 @@ def test_nodes_are_in_the_state_that_they_tell_of_and_else_in_that_of_their_sess
     assert spelled(lived(runs)) == expected
 
 
-def test_downtime_after_a_fault_is_unscheduled_until_the_node_is_up_but_not_outside_sessions():
+def test_a_fault_is_unscheduled_downtime_also_outside_sessions():
     runs = [session(0, 50), session(70, 100), up(0, 30), fault(20, 80), up(80, 100)]
+    assert spelled(lived(runs)) == "SBY 0-20, UDT 20-80, SBY 80-100"
+    runs = [session(0, 30), up(0, 30), fault(40, 60)]
+    assert spelled(lived(runs)) == "SBY 0-30, NST 30-40, UDT 40-60, NST 60-100"
+
+
+def test_downtime_after_a_fault_is_unscheduled_until_the_node_is_up_but_not_outside_sessions():
+    runs = [session(0, 50), session(70, 100), up(0, 30), fault(20, 40), up(80, 100)]
     assert spelled(lived(runs)) == "SBY 0-20, UDT 20-50, NST 50-70, UDT 70-80, SBY 80-100"
 
 
@@ -64,17 +70,17 @@ def test_nobody_can_tell_between_the_last_sign_of_a_node_and_its_next_start():
     assert spelled(lived(runs)) == "SBY 0-30, unknown 30-60, SBY 60-100"
 
 
-def test_a_fault_in_a_session_is_known_though_it_is_not_known_whether_the_node_was_up():
+def test_a_fault_is_known_though_it_is_not_known_whether_the_node_was_up():
     runs = [session(0, 50), crashed(0, 30, 60), up(60, 100), fault(20, 60)]
-    assert spelled(lived(runs)) == "SBY 0-20, UDT 20-50, unknown 50-60, SBY 60-100"
+    assert spelled(lived(runs)) == "SBY 0-20, UDT 20-60, SBY 60-100"
 
 
-def test_an_action_that_may_have_gone_on_makes_the_time_of_its_node_unknown_where_it_was_up():
+def test_an_action_that_may_have_gone_on_makes_the_time_of_its_node_unknown_also_where_it_was_down():
     runs = [
         session(0, 100), up(0, 60),
         Run(Thing.ACTION, "a", 10, None, before=70, last=20, about={"node": "n"}),
     ]  # fmt: skip
-    assert spelled(lived(runs)) == "SBY 0-10, PRD 10-20, unknown 20-60, SDT 60-100"
+    assert spelled(lived(runs)) == "SBY 0-10, PRD 10-20, unknown 20-70, SDT 70-100"
 
 
 def test_a_node_that_never_tells_when_it_starts_counts_as_up_throughout_sessions():
@@ -98,6 +104,23 @@ def test_only_sessions_of_its_workcell_and_of_the_lab_count_for_a_node():
     assert spelled(lived(runs)) == "SDT 0-10, SBY 10-20, SDT 20-80, NST 80-100"
 
 
+def test_a_node_of_a_workcell_without_sessions_belongs_to_all():
+    cells = [session(0, 40, "workcell", workcell="w"), session(60, 80, "workcell", workcell="v")]
+    assert (
+        spelled(lived([*cells, action(10, 20, workcell="u")]))
+        == "SBY 0-10, PRD 10-20, SBY 20-40, NST 40-60, SBY 60-80, NST 80-100"
+    )
+    runs = [*cells, up(10, 70, workcell="u")]
+    assert spelled(lived(runs)) == "SDT 0-10, SBY 10-70, SDT 70-80, NST 80-100"
+
+
+def test_where_sessions_were_told_and_none_of_the_window_nothing_was_scheduled():
+    timelines = lived([session(-50, -20), action(20, 30), up(0, 50, "m")])
+    assert spelled(timelines) == "NST 0-20, PRD 20-30, NST 30-100"
+    assert spelled(timelines, node="m") == "SBY 0-50, NST 50-100"
+    assert session_times(timelines, 100).spans == ()
+
+
 def test_what_is_still_ahead_or_was_left_out_is_unknown():
     runs = [session(10, None), up(10, None)]
     assert spelled(lived(runs), until=50) == "NST 0-10, unknown 10-100"
@@ -106,10 +129,10 @@ def test_what_is_still_ahead_or_was_left_out_is_unknown():
         spelled(lived(runs), until=50)
         == "NST 0-10, SBY 10-40, UDT 40-50, unknown 50-60, PRD 60-62, unknown 62-100"
     )
-    assert known_until(lived(known_until=70), 80) == 70
-    assert known_until(lived(known_until=None), 80) == 80
-    assert known_until(lived(), 500) == 100
-    assert known_until(lived(), -500) == 0
+    assert lived(known_until=70).known_until(80) == 70
+    assert lived(known_until=None).known_until(80) == 80
+    assert lived().known_until() == lived().known_until(500) == 100
+    assert lived().known_until(-500) == 0
     assert session_times(lived(runs), 50).spans == ((10, 50),)
 
 

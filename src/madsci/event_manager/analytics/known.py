@@ -1,11 +1,11 @@
-"""What is known of nodes, whenever it was told: what they are called, where they are, what they tell.
+"""What is known whenever it was told: what nodes are called, where they are, and what sessions began.
 
-It is kept for all nodes together, so that a report of any window says the same of a node.
+It is kept for all together, so that a report of any window says the same of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -85,3 +85,30 @@ def learned(text: str | None, marks: Iterable[Mark]) -> str | None:
         return None
     changed = _encoder.encode(nodes).decode()
     return changed if len(changed) <= _MOST_BYTES else None
+
+
+KnownSessions = dict[str, "str | None"]
+"""By their ids the workcell whose things alone belong to them; ``None`` where all do."""
+_session_decoder: Final = msgspec.json.Decoder(dict[str, str | None])
+_MOST_SESSIONS: Final = 2_000
+"""Ids of sessions that are kept: a lab has some workcells, each with one id for all its sessions."""
+
+
+def sessions_in(text: str | None) -> KnownSessions:
+    """Return what a document says of sessions."""
+    return {} if text is None else _session_decoder.decode(text)
+
+
+def with_sessions(text: str | None, marks: Iterable[Mark]) -> str | None:
+    """Return the document with the sessions that begin with marks; ``None`` if it has them."""
+    known = sessions_in(text)
+    before = len(known)
+    for mark in marks:
+        if mark.phase is Phase.BEGIN and mark.id not in known and len(known) < _MOST_SESSIONS:
+            known[mark.id] = scope_of(mark.id, mark.about)
+    return _encoder.encode(known).decode() if len(known) > before else None
+
+
+def scope_of(session: str, about: Mapping[str, str]) -> str | None:
+    """Return the workcell whose things alone belong to a session, ``None`` if all do."""
+    return about.get("workcell", session) if about.get("kind") == "workcell" else None

@@ -1,4 +1,4 @@
-"""What is known of nodes is the same whenever it came, and whatever a report is about."""
+"""What is known of nodes and sessions is the same whenever it came, and whatever a report is about."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from madsci.event_manager.analytics.known_nodes import Told, learned, nodes_in
+from madsci.event_manager.analytics.known import Told, learned, nodes_in, sessions_in, with_sessions
 from madsci.event_manager.analytics.marks import Mark, Phase, Thing
 
 
@@ -62,3 +62,22 @@ def test_no_more_is_kept_than_a_document_holds():
     text = learned(None, [node(at, id_=f"{at}", name="\x01" * 200) for at in range(500)])
     assert learned(text, [node(at, id_=f"x{at}", name="\x01" * 200) for at in range(500)]) is None
     assert len(nodes_in(text)) == 500
+
+
+def session(at: int, phase: Phase, id_: str, **about: str) -> Mark:
+    return Mark(at, Thing.SESSION, phase, id_, about)
+
+
+def test_sessions_that_ever_began_are_known_with_the_workcell_that_they_are_of():
+    marks = [
+        session(1, Phase.BEGIN, "w", kind="workcell", workcell="w"),
+        session(2, Phase.BEGIN, "m", kind="workcell", workcell="v", manager="m"),
+        session(3, Phase.BEGIN, "lab", kind="lab", workcell="x"),
+        session(4, Phase.END, "never began", kind="workcell"),
+    ]
+    known = {"w": "w", "m": "v", "lab": None}
+    text = with_sessions(None, marks)
+    assert sessions_in(text) == known
+    assert with_sessions(with_sessions(None, marks[2:]), marks[:2]) == text
+    assert with_sessions(text, marks) is None
+    assert sessions_in(None) == {}
