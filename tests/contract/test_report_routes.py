@@ -177,6 +177,13 @@ class TestWindow:
         )
         assert [one["duration_hours"] for one in found["session_details"]] == [4.0]
 
+    def test_a_session_of_a_clock_that_is_ahead_does_not_have_the_lab_be_off(self, client):
+        send(client, [*session("2090-01-01T00:00:00", None), *action("14:10", "14:40")])
+        found = report(client, "/utilization/sessions", **DAY)
+        (detail,) = found["session_details"]
+        assert (detail["session_type"], detail["nodes_active"]) == ("default_analysis", 1)
+        assert report(client, "/metrics/lab", **DAY)["coverage"]["are_sessions_known"] is False
+
     def test_ten_years_are_reported_by_days_and_by_months(self, client):
         send(client, a_day())
         years = {"start_time": "2016-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:00Z"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from madsci.event_manager.analytics.coded_runs import Columns, columns
 from madsci.event_manager.analytics.fold import Fold, in_order
-from madsci.event_manager.analytics.known import learned, nodes_in, scope_of
+from madsci.event_manager.analytics.known import KnownSession, learned, nodes_in, scope_of
 from madsci.event_manager.analytics.marks import Mark, Outcome, Phase, Thing
 from madsci.event_manager.analytics.picture import Picture
 from madsci.event_manager.analytics.runs import Run, State
@@ -26,7 +26,7 @@ def lived(
         parts.setdefault(part.thing, []).append(part)
     nodes = nodes_in(learned(None, told_by(runs)))
     sessions = {
-        run.id: scope_of(run.id, run.about)
+        run.id: KnownSession(run.begin, scope_of(run.id, run.about))
         for run in runs
         if run.thing is Thing.SESSION and run.begin is not None
     }

@@ -87,9 +87,17 @@ def learned(text: str | None, marks: Iterable[Mark]) -> str | None:
     return changed if len(changed) <= _MOST_BYTES else None
 
 
-KnownSessions = dict[str, "str | None"]
-"""By their ids the workcell whose things alone belong to them; ``None`` where all do."""
-_session_decoder: Final = msgspec.json.Decoder(dict[str, str | None])
+class KnownSession(NamedTuple):
+    """What is known of the sessions of an id."""
+
+    at: int
+    """When the first one began."""
+    workcell: str | None
+    """Whose things alone belong to them; ``None`` where all do."""
+
+
+KnownSessions = dict[str, KnownSession]
+_session_decoder: Final = msgspec.json.Decoder(KnownSessions)
 _MOST_SESSIONS: Final = 2_000
 """Ids of sessions that are kept: a lab has some workcells, each with one id for all its sessions."""
 
@@ -102,11 +110,15 @@ def sessions_in(text: str | None) -> KnownSessions:
 def with_sessions(text: str | None, marks: Iterable[Mark]) -> str | None:
     """Return the document with the sessions that begin with marks; ``None`` if it has them."""
     known = sessions_in(text)
-    before = len(known)
+    is_new = False
     for mark in marks:
-        if mark.phase is Phase.BEGIN and mark.id not in known and len(known) < _MOST_SESSIONS:
-            known[mark.id] = scope_of(mark.id, mark.about)
-    return _encoder.encode(known).decode() if len(known) > before else None
+        former = known.get(mark.id)
+        if mark.phase is not Phase.BEGIN or (former is None and len(known) >= _MOST_SESSIONS):
+            continue
+        if former is None or mark.at < former.at:
+            known[mark.id] = KnownSession(mark.at, scope_of(mark.id, mark.about))
+            is_new = True
+    return _encoder.encode(known).decode() if is_new else None
 
 
 def scope_of(session: str, about: Mapping[str, str]) -> str | None:

@@ -126,9 +126,10 @@ def nodes_of(kept: Kept) -> KnownNodes:
     return nodes_in(kept.read(STATES, NODES))
 
 
-def sessions_of(kept: Kept) -> KnownSessions:
-    """Return the sessions that ever began."""
-    return sessions_in(kept.read(STATES, SESSIONS))
+def sessions_of(kept: Kept, until: int) -> KnownSessions:
+    """Return the sessions that ever began, up to an instant."""
+    known = sessions_in(kept.read(STATES, SESSIONS))
+    return {id_: one for id_, one in known.items() if one.at <= until}
 
 
 def signs_of(kept: Kept, hour: int) -> dict[str, int]:

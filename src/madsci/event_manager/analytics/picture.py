@@ -55,7 +55,7 @@ class Picture:
     nodes: KnownNodes = field(default_factory=dict)
     """What is known of nodes, whenever it was told."""
     sessions: KnownSessions = field(default_factory=dict)
-    """The sessions that ever began, in the window or not."""
+    """The sessions that ever began, in the window or not; none that a wrong clock has begin later."""
 
     _runs: dict[Thing, list[Run]] = field(default_factory=dict)
     _rows: dict[Thing, Rows] = field(default_factory=dict)
@@ -165,5 +165,5 @@ class _Taking:
     def picture(self) -> Picture:
         """Return it."""
         latest = self.progress.latest if self.progress != Progress() else None
-        nodes, sessions = nodes_of(self.kept), sessions_of(self.kept)
+        nodes, sessions = nodes_of(self.kept), sessions_of(self.kept, self.progress.latest)
         return Picture(self.window, dict(self.parts), latest, self.known_until, nodes, sessions)

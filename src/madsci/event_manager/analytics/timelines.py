@@ -159,7 +159,7 @@ class Timelines:
     @cached_property
     def _workcells(self) -> frozenset[str | None]:
         """Those that ever had sessions."""
-        return frozenset(self.picture.sessions.values())
+        return frozenset(one.workcell for one in self.picture.sessions.values())
 
     def active(self, workcell: str | None = None) -> Times:
         """Return when any experiment was under way: of a workcell, and those that name none; of all."""

@@ -74,8 +74,9 @@ def test_sessions_that_ever_began_are_known_with_the_workcell_that_they_are_of()
         session(2, Phase.BEGIN, "m", kind="workcell", workcell="v", manager="m"),
         session(3, Phase.BEGIN, "lab", kind="lab", workcell="x"),
         session(4, Phase.END, "never began", kind="workcell"),
+        session(5, Phase.BEGIN, "w", kind="workcell", workcell="w"),
     ]
-    known = {"w": "w", "m": "v", "lab": None}
+    known = {"w": (1, "w"), "m": (2, "v"), "lab": (3, None)}
     text = with_sessions(None, marks)
     assert sessions_in(text) == known
     assert with_sessions(with_sessions(None, marks[2:]), marks[:2]) == text
