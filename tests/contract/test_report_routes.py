@@ -184,6 +184,12 @@ class TestWindow:
         assert (detail["session_type"], detail["nodes_active"]) == ("default_analysis", 1)
         assert report(client, "/metrics/lab", **DAY)["coverage"]["are_sessions_known"] is False
 
+    def test_a_node_that_began_by_a_clock_that_is_ahead_counts_as_up_in_sessions(self, client):
+        ahead = told("2090-01-01T00:00:00", "node_start", node_id="n")
+        send(client, [*session("14:00", "15:00"), *action("14:10", "14:40"), ahead])
+        (figures,) = report(client, "/metrics/lab", **DAY)["nodes"]
+        assert (figures["says_when_up"], figures["standby_hours"]) == (False, 0.5)
+
     def test_ten_years_are_reported_by_days_and_by_months(self, client):
         send(client, a_day())
         years = {"start_time": "2016-01-01T00:00:00Z", "end_time": "2026-01-01T00:00:00Z"}

@@ -29,17 +29,21 @@ class Told(NamedTuple):
 class KnownNode(msgspec.Struct, omit_defaults=True):
     """What is known of a node."""
 
-    tells: bool = False
-    """Whether it has ever said that it is up, or was."""
+    tells: int | None = None
+    """When it first said that it is up, or was."""
     name: Told | None = None
     workcell: Told | None = None
+
+    def tells_by(self, at: int) -> bool:
+        """Tell whether it had said so up to an instant; a wrong clock may have it do so later."""
+        return self.tells is not None and self.tells <= at
 
     def learn(self, mark: Mark) -> bool:
         """Take what a mark says of it; tell whether that is new."""
         is_node, about = mark.thing is _NODE, mark.about
         is_new = False
-        if is_node and not self.tells and mark.phase in _TELLS:
-            self.tells = is_new = True
+        if is_node and mark.phase in _TELLS and (self.tells is None or mark.at < self.tells):
+            self.tells, is_new = mark.at, True
         name = about.get("name") if is_node else None
         if name is not None and (self.name is None or (mark.at, name) < self.name):
             self.name, is_new = Told(mark.at, name), True

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from madsci.common.clock import FIRST_US
+from madsci.common.clock import FIRST_US, LAST_US
 from madsci.event_manager.analytics.intervals import NEVER, Column, Intervals, column
 from madsci.event_manager.analytics.known import KnownNode, scope_of
 from madsci.event_manager.analytics.marks import Thing
@@ -125,7 +125,7 @@ class Timelines:
     @cached_property
     def nodes(self) -> dict[str, NodeTimes]:
         """Nodes of which anything is known, by their ids, in the order of these."""
-        gathering = _Nodes(self.window, self.picture.nodes)
+        gathering = _Nodes(self.window, self.picture.nodes, self.picture.latest)
         for run in self.picture.runs(Thing.NODE):
             gathering.take_node(run)
         for run in self.picture.runs(Thing.FAULT):
@@ -233,11 +233,12 @@ _NOTHING: Final = KnownNode()
 class _Nodes:
     """Gathers what is known of nodes."""
 
-    def __init__(self, window: Span, known: Mapping[str, KnownNode]) -> None:
+    def __init__(self, window: Span, known: Mapping[str, KnownNode], latest: int | None = None) -> None:
         self.ids: set[str] = set()
         """All nodes of which anything is known in the window, if only an instant."""
         self._window = window
         self._known = known
+        self._latest = LAST_US if latest is None else latest
         self._up: defaultdict[str, list[Span]] = defaultdict(list)
         self._away: defaultdict[str, list[Span]] = defaultdict(list)
         """When they may have been up."""
@@ -326,5 +327,5 @@ class _Nodes:
             Intervals.of(self._faults[node]) - busy,
             column(sorted(self._moments[node])),
             frozenset(self._under_way[node]),
-            known.tells,
+            known.tells_by(self._latest),
         )

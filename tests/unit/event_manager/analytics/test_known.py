@@ -50,7 +50,9 @@ def test_what_was_told_first_holds_in_whatever_order_it_comes(seed):
     [(Phase.BEGIN, True), (Phase.END, True), (Phase.FAULT, False), (Phase.CLEAR, False)],
 )
 def test_a_node_tells_when_it_is_up_if_it_says_that_it_began_or_stopped(phase, tells):
-    assert nodes_in(learned(None, [node(1, phase, name="N")]))["n"].tells is tells
+    known = nodes_in(learned(None, [node(5, phase, name="N"), node(3, phase, name="N")]))["n"]
+    assert known.tells_by(3) is known.tells_by(9) is tells
+    assert not known.tells_by(2)
 
 
 def test_what_is_known_already_changes_nothing():
