@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,27 @@ def own_lab(tmp_path_factory):
     os.chdir(directory)
     del os.environ["EVENT_CLIENT_SPOOL_DIR"]
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def threads_of_others():
+    """The threads that are there before a test: those of tests before it may still have work."""
+    return {one.ident for one in threading.enumerate()} - {threading.get_ident()}
+
+
+@pytest.fixture
+def caplog(threads_of_others, caplog):
+    """What is logged, but for the words of threads that other tests left behind.
+
+    A client that was dropped goes on looking for a server that is gone, and says so.
+    """
+
+    def is_ours(record):
+        return record.thread not in threads_of_others
+
+    caplog.handler.addFilter(is_ours)
+    yield caplog
+    caplog.handler.removeFilter(is_ours)
 
 
 def pytest_addoption(parser):
