@@ -138,7 +138,7 @@ def test_a_reader_of_the_same_process_is_named_as_such(store, path):
             store.append(crowd(str(number)))
         wait_until(store.troubles, "the sentence")
         named = "this server itself" if sys.platform == "linux" else "another program"
-        assert named in store.troubles()[0]
+        wait_until(lambda: named in store.troubles()[0], "who it is")  # a thread looks for that
     wait_until(lambda: store.troubles() == [], "the end of it")
 
 
