@@ -61,7 +61,7 @@ _OF_SOURCE: Final = (
     ("node_id", "node"), ("workflow_id", "workflow"), ("experiment_id", "experiment"),
     ("workcell_id", "workcell"), ("campaign_id", "campaign"), ("user_id", "user"),
 )  # fmt: skip
-OF_DATA: Final = {
+_OF_DATA: Final = {
     "node": _places("event_data.node_id", "event_data.node_name", "event_data.node"),
     "workflow": _places("event_data.workflow_id"),
     "experiment": _EXPERIMENT,
@@ -71,7 +71,7 @@ OF_DATA: Final = {
 }
 """Where it is looked for if the source does not say it."""
 MEMBERS_OF_DATA: Final = frozenset(
-    member for places in OF_DATA.values() for is_in_data, member, _ in places if is_in_data
+    member for places in _OF_DATA.values() for is_in_data, member, _ in places if is_in_data
 )
 """Without any of them nothing is looked for."""
 ERRORS: Final = _places(
@@ -93,7 +93,7 @@ def about_of(name: str | None, source: Mapping[str, Any], data: Mapping[str, Any
             if text:
                 about[of] = text
     if not MEMBERS_OF_DATA.isdisjoint(data):
-        for of, places in OF_DATA.items():
+        for of, places in _OF_DATA.items():
             if of not in about and (text := first_text(places, source, data)) is not None:
                 about[of] = text
     if name is not None:

@@ -1,6 +1,7 @@
 """What is known whenever it was told: what nodes are called, where they are, and what sessions began.
 
-It is kept for all together, so that a report of any window says the same of them.
+It is kept for all together, so that a report of any window says the same of them. What a wrong clock
+has begin later than the present is not known to have begun.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from madsci.common.clock import LAST_US
 from madsci.event_manager.analytics.marks import Mark, Phase, Thing
 
 _MOST: Final = 5_000
@@ -34,10 +36,6 @@ class KnownNode(msgspec.Struct, omit_defaults=True):
     name: Told | None = None
     workcell: Told | None = None
 
-    def tells_by(self, at: int) -> bool:
-        """Tell whether it had said so up to an instant; a wrong clock may have it do so later."""
-        return self.tells is not None and self.tells <= at
-
     def learn(self, mark: Mark) -> bool:
         """Take what a mark says of it; tell whether that is new."""
         is_node, about = mark.thing is _NODE, mark.about
@@ -58,9 +56,13 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 _decoder: Final = msgspec.json.Decoder(KnownNodes)
 
 
-def nodes_in(text: str | None) -> KnownNodes:
-    """Return what a document says of nodes."""
-    return {} if text is None else _decoder.decode(text)
+def nodes_in(text: str | None, until: int = LAST_US) -> KnownNodes:
+    """Return what a document says of nodes, and whether they told by an instant when they are up."""
+    nodes = {} if text is None else _decoder.decode(text)
+    for one in nodes.values():
+        if one.tells is not None and one.tells > until:
+            one.tells = None
+    return nodes
 
 
 def learned(text: str | None, marks: Iterable[Mark]) -> str | None:
@@ -106,9 +108,10 @@ _MOST_SESSIONS: Final = 2_000
 """Ids of sessions that are kept: a lab has some workcells, each with one id for all its sessions."""
 
 
-def sessions_in(text: str | None) -> KnownSessions:
-    """Return what a document says of sessions."""
-    return {} if text is None else _session_decoder.decode(text)
+def sessions_in(text: str | None, until: int = LAST_US) -> KnownSessions:
+    """Return the sessions of a document that had begun by an instant."""
+    sessions = {} if text is None else _session_decoder.decode(text)
+    return {id_: one for id_, one in sessions.items() if one.at <= until}
 
 
 def with_sessions(text: str | None, marks: Iterable[Mark]) -> str | None:

@@ -121,15 +121,14 @@ def standing_of(kept: Kept) -> tuple[Progress, State]:
     raise StoreUnavailableError("What is known of the lab is just changing. Ask again in a moment.")
 
 
-def nodes_of(kept: Kept) -> KnownNodes:
-    """Return what is known of nodes."""
-    return nodes_in(kept.read(STATES, NODES))
+def nodes_of(kept: Kept, until: int) -> KnownNodes:
+    """Return what is known of nodes, and whether they told by an instant when they are up."""
+    return nodes_in(kept.read(STATES, NODES), until)
 
 
 def sessions_of(kept: Kept, until: int) -> KnownSessions:
     """Return the sessions that ever began, up to an instant."""
-    known = sessions_in(kept.read(STATES, SESSIONS))
-    return {id_: one for id_, one in known.items() if one.at <= until}
+    return sessions_in(kept.read(STATES, SESSIONS), until)
 
 
 def signs_of(kept: Kept, hour: int) -> dict[str, int]:

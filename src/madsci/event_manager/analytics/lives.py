@@ -36,13 +36,12 @@ class NodeLife:
 def node_lives(lines: Timelines, until: int | None = None) -> dict[str, NodeLife]:
     """Return the life of each node, by its id. From ``until`` on only what was busy is known."""
     ahead = Intervals.of([(lines.known_until(until), lines.window[1])])
-    workcells = {lines.workcell_of(node) for node in lines.nodes.values()}
-    sessions = {workcell: lines.running_for(workcell) for workcell in workcells}
-    found = {}
-    for id_, node in lines.nodes.items():
-        workcell = lines.workcell_of(node)
-        found[id_] = _life(node, workcell, sessions[workcell], lines.window, ahead)
-    return found
+    workcells = {id_: lines.workcell_of(node) for id_, node in lines.nodes.items()}
+    sessions = {workcell: lines.running_for(workcell) for workcell in {*workcells.values()}}
+    return {
+        id_: _life(lines.nodes[id_], workcell, sessions[workcell], lines.window, ahead)
+        for id_, workcell in workcells.items()
+    }
 
 
 def _life(

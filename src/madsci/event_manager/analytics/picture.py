@@ -165,5 +165,6 @@ class _Taking:
     def picture(self) -> Picture:
         """Return it."""
         latest = self.progress.latest if self.progress != Progress() else None
-        nodes, sessions = nodes_of(self.kept), sessions_of(self.kept, self.progress.latest)
+        now = self.progress.latest
+        nodes, sessions = nodes_of(self.kept, now), sessions_of(self.kept, now)
         return Picture(self.window, dict(self.parts), latest, self.known_until, nodes, sessions)

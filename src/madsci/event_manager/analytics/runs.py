@@ -44,9 +44,14 @@ class Run(msgspec.Struct, gc=False):
     is_paused: bool = False
     """Whether nobody ended the last pause: it lasts until the end, or until the last that is known."""
 
+    @property
+    def over(self) -> int | None:
+        """When it was over at the latest; ``None``: it is not known to be over."""
+        return self.before if self.end is None else self.end
+
     def meets(self, window: Span) -> bool:
         """Tell whether it may have been under way in a window, its ends included."""
-        end = self.before if self.end is None else self.end
+        end = self.over
         begin = self.begin if self.begin is not None else self.after
         if begin is None:
             begin = end  # None: it was only queued

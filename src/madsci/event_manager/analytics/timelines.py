@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from madsci.common.clock import FIRST_US, LAST_US
+from madsci.common.clock import FIRST_US
 from madsci.event_manager.analytics.intervals import NEVER, Column, Intervals, column
 from madsci.event_manager.analytics.known import KnownNode, scope_of
 from madsci.event_manager.analytics.marks import Thing
@@ -95,8 +95,7 @@ class Timelines:
         """Sessions in the order of their beginnings; none that only began or ended elsewhere."""
         found = []
         for run in self.picture.runs(Thing.SESSION):
-            end = run.end if run.end is not None else run.before
-            shown = _cut(run.begin, self.window[1] if end is None else end, self.window)
+            shown = _cut(run.begin, self.window[1] if run.over is None else run.over, self.window)
             kind = run.about.get("kind", "system")
             scope = scope_of(run.id, run.about)
             found += [Session(run.id, kind, run.about.get("name"), span, scope) for span in shown]
@@ -125,7 +124,7 @@ class Timelines:
     @cached_property
     def nodes(self) -> dict[str, NodeTimes]:
         """Nodes of which anything is known, by their ids, in the order of these."""
-        gathering = _Nodes(self.window, self.picture.nodes, self.picture.latest)
+        gathering = _Nodes(self.window, self.picture.nodes)
         for run in self.picture.runs(Thing.NODE):
             gathering.take_node(run)
         for run in self.picture.runs(Thing.FAULT):
@@ -189,7 +188,7 @@ def _is_in(run: Run, window: Span) -> bool:
 
     One that took no time is where it began, one of which only the end is known where it ended.
     """
-    last = next(_told(run.end, run.before), window[1])
+    last = window[1] if run.over is None else run.over
     if run.begin is None:
         return run.end is not None and window[0] < last <= window[1]  # None: it was only queued
     return run.begin < window[1] and (last > window[0] or run.begin >= window[0])
@@ -233,12 +232,11 @@ _NOTHING: Final = KnownNode()
 class _Nodes:
     """Gathers what is known of nodes."""
 
-    def __init__(self, window: Span, known: Mapping[str, KnownNode], latest: int | None = None) -> None:
+    def __init__(self, window: Span, known: Mapping[str, KnownNode]) -> None:
         self.ids: set[str] = set()
         """All nodes of which anything is known in the window, if only an instant."""
         self._window = window
         self._known = known
-        self._latest = LAST_US if latest is None else latest
         self._up: defaultdict[str, list[Span]] = defaultdict(list)
         self._away: defaultdict[str, list[Span]] = defaultdict(list)
         """When they may have been up."""
@@ -263,15 +261,14 @@ class _Nodes:
     def take_node(self, run: Run) -> None:
         """Take a time in which a node was up."""
         up, away = _spans_of(run, self._window)
-        self._meets(run.id, run.begin, run.end if run.end is not None else run.before)
+        self._meets(run.id, run.begin, run.over)
         self._up[run.id] += up
         self._away[run.id] += away
 
     def take_fault(self, run: Run) -> None:
         """Take a fault of a node."""
-        over = run.end if run.end is not None else run.before
-        if self._meets(run.id, run.begin, over):
-            end = self._window[1] if over is None else over
+        if self._meets(run.id, run.begin, run.over):
+            end = self._window[1] if run.over is None else run.over
             self._faults[run.id] += _cut(run.begin, end, self._window)
 
     def take_actions(self, actions: Rows) -> None:
@@ -327,5 +324,5 @@ class _Nodes:
             Intervals.of(self._faults[node]) - busy,
             column(sorted(self._moments[node])),
             frozenset(self._under_way[node]),
-            known.tells_by(self._latest),
+            known.tells is not None,
         )

@@ -50,9 +50,9 @@ def test_what_was_told_first_holds_in_whatever_order_it_comes(seed):
     [(Phase.BEGIN, True), (Phase.END, True), (Phase.FAULT, False), (Phase.CLEAR, False)],
 )
 def test_a_node_tells_when_it_is_up_if_it_says_that_it_began_or_stopped(phase, tells):
-    known = nodes_in(learned(None, [node(5, phase, name="N"), node(3, phase, name="N")]))["n"]
-    assert known.tells_by(3) is known.tells_by(9) is tells
-    assert not known.tells_by(2)
+    text = learned(None, [node(5, phase, name="N"), node(3, phase, name="N")])
+    told_by = {at: nodes_in(text, at)["n"].tells is not None for at in (2, 3, 9)}
+    assert told_by == {2: False, 3: tells, 9: tells}
 
 
 def test_what_is_known_already_changes_nothing():
@@ -84,3 +84,4 @@ def test_sessions_that_ever_began_are_known_with_the_workcell_that_they_are_of()
     assert with_sessions(with_sessions(None, marks[2:]), marks[:2]) == text
     assert with_sessions(text, marks) is None
     assert sessions_in(None) == {}
+    assert sessions_in(text, 1) == {"w": (1, "w")}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from madsci.event_manager.wire.bounds import Bounds
+from madsci.event_manager.wire.protocol import BoundedProtocol
 from support.connections import CHUNK, GET, LAST, Flood, connected, echo, one_reply, unchunked
 
 # -- Over TCP --------------------------------------------------------------------------------------
@@ -71,13 +72,14 @@ def test_a_request_that_is_no_http_is_answered_before_its_connection_is_closed(r
     run(scenario())
 
 
-def test_a_server_that_shuts_down_closes_idle_connections(run):
+@pytest.mark.parametrize("end", [BoundedProtocol.shutdown, BoundedProtocol.cut])
+def test_a_server_that_shuts_down_closes_idle_connections(run, end):
     async def scenario():
         async with connected(echo) as (reader, writer, state):
             writer.write(GET % 1)
             await one_reply(reader)
             for connection in list(state.connections):
-                connection.shutdown()
+                end(connection)
             assert await reader.read() == b""
 
     run(scenario())
@@ -109,18 +111,6 @@ def test_a_part_of_a_reply_that_is_cut_does_not_look_like_all_of_it(run):
                 connection.cut()
             assert not (await reader.read()).endswith(b"0\r\n\r\n")
             await asyncio.gather(*state.tasks)
-
-    run(scenario())
-
-
-def test_idle_connections_that_are_cut_are_closed(run):
-    async def scenario():
-        async with connected(echo) as (reader, writer, state):
-            writer.write(GET % 1)
-            await one_reply(reader)
-            for connection in list(state.connections):
-                connection.cut()
-            assert await reader.read() == b""
 
     run(scenario())
 
