@@ -47,8 +47,11 @@ def own_lab(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def threads_of_others():
-    """The threads that are there before a test: those of tests before it may still have work."""
-    return {one.ident for one in threading.enumerate()} - {threading.get_ident()}
+    """The threads that are there before a test: those of tests before it may still have work.
+
+    The threads themselves, since the number of one that has ended is soon that of another one.
+    """
+    return set(threading.enumerate()) - {threading.current_thread()}
 
 
 @pytest.fixture
@@ -58,8 +61,8 @@ def caplog(threads_of_others, caplog):
     A client that was dropped goes on looking for a server that is gone, and says so.
     """
 
-    def is_ours(record):
-        return record.thread not in threads_of_others
+    def is_ours(_record):
+        return threading.current_thread() not in threads_of_others
 
     caplog.handler.addFilter(is_ours)
     yield caplog
