@@ -83,6 +83,25 @@ def test_full_disks_again_and_again(server_on_disk, disk):
     assert server.stop() in (0, -15)
 
 
+def test_starts_on_a_full_disk_have_the_room_for_what_is_made_anew(server_on_disk, disk):
+    """The index of the log is mapped into memory: without room for it the process could end."""
+    server = server_on_disk
+    server.start()
+    wait_until((disk.path / "events.db.reserve").exists, "the reserve")
+    disk.fill()
+    becomes_unhealthy(server, "is full")
+    assert not takes_events(server)
+    for _ in range(3):
+        server.kill()
+        (disk.path / "events.db-shm").unlink()
+        disk.fill()
+        launched(server)
+        becomes_unhealthy(server, "is full")
+        assert server.request("GET", "events?number=1").status == 200
+    becomes_free(server, disk)
+    server.stop()
+
+
 def test_events_that_fill_the_disk_can_be_deleted_and_give_it_back(server_on_disk, disk):
     """Nobody else fills it; the log takes most of it, as far as it is let."""
     server = server_on_disk
@@ -138,6 +157,22 @@ def test_a_first_start_without_any_room_says_so(server_on_disk, disk):
     disk.clear()
     server.start()
     assert takes_events(server)
+    server.stop()
+
+
+def test_a_start_without_any_room_for_the_index_of_the_log_says_so(server_on_disk, disk):
+    server = server_on_disk
+    server.start()
+    wait_until((disk.path / "events.db.reserve").exists, "the reserve")
+    assert takes_events(server)
+    server.kill()
+    (disk.path / "events.db.reserve").unlink()
+    (disk.path / "events.db-shm").unlink()
+    disk.fill()
+    assert "no room for the index of its log. Free space on that disk." in fails_to_start(server)
+    disk.clear()
+    server.start()
+    assert len(list(server.query({}))) == 1
     server.stop()
 
 

@@ -198,5 +198,5 @@ def _unknown(name: str, known: frozenset[str]) -> str:
     if not known:
         return "there are no parameters here"
     near = nearest(name, known)
-    guess = f"; did you mean {near}?" if near else ","
+    guess = f"; did you mean {near}?" if near else "."
     return f"there is no such parameter{guess} There are {', '.join(sorted(known))}"

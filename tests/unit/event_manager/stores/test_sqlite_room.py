@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,9 @@ from madsci.event_manager.stores.sqlite.file.reserve import RESERVE, Reserve
 from madsci.event_manager.stores.sqlite.store import SqliteStore
 
 GB = 1_000_000_000
+WHOLE = 4 * 1024 * 1024
+FOR_A_START = 256 * 1024
+"""Bytes of the reserve."""
 Usage = type(shutil.disk_usage("/"))
 
 
@@ -52,8 +56,8 @@ def store(path, disk):
         yield store
 
 
-def reserve(path: Path) -> Path:
-    return Path(f"{path}{RESERVE}")
+def reserved(path: Path) -> int:
+    return Path(f"{path}{RESERVE}").stat().st_size
 
 
 def test_a_probe_holds_the_reserve_and_leaves_everything_else_as_it_was(store, path):
@@ -63,8 +67,8 @@ def test_a_probe_holds_the_reserve_and_leaves_everything_else_as_it_was(store, p
     for _ in range(50):
         store.probe()
     assert (log.stat().st_size, store.fence(), store.count(), facts_about_the_lab(store)) == before
-    assert reserve(path).stat().st_size == 4 * 1024 * 1024
-    assert reserve(path).stat().st_mode & 0o77 == 0
+    assert reserved(path) == WHOLE
+    assert Path(f"{path}{RESERVE}").stat().st_mode & 0o77 == 0
 
 
 def test_no_events_are_taken_when_hardly_anything_is_free_until_there_is_enough(store, disk):
@@ -105,15 +109,15 @@ def test_deleting_uses_the_reserve_and_adding_does_not(store, disk, path):
     disk.free = 0
     with store._using():
         store._room.make(store._writer, for_deleting=False)
-    assert reserve(path).exists()
+    assert reserved(path) == WHOLE
     with store._using():
         store._room.make(store._writer, for_deleting=True)
-    assert not reserve(path).exists()
+    assert reserved(path) == FOR_A_START
     assert store.delete(["a"]) == 1
     disk.free = 50_000_000
     store.probe()
     store.probe()
-    assert reserve(path).exists()
+    assert reserved(path) == WHOLE
 
 
 def test_a_deletion_that_is_too_large_for_the_room_is_done_in_parts(store, disk):
@@ -143,9 +147,9 @@ def test_a_start_on_a_full_disk_gives_the_reserve_back_and_takes_nothing(path, d
     with closing(SqliteStore(path)) as store:
         store.append([event("a")])
         store.probe()
-    disk.free = 0
+    disk.free = 300_000
     with closing(SqliteStore(path)) as store:
-        assert not reserve(path).exists()
+        assert reserved(path) == FOR_A_START  # held anew for the next start
         assert store.count() == 1
         with pytest.raises(StoreUnavailableError, match="is full"):
             store.append([event("b")])
@@ -214,6 +218,41 @@ def test_the_reserve_of_a_small_disk_is_small(tmp_path):
     held.release()
     held.release()
     assert not held.is_held
+
+
+def test_what_a_start_needs_is_held_also_when_the_rest_is_given_back(tmp_path):
+    file = tmp_path / "events.db.reserve"
+    held = Reserve(tmp_path / "events.db", GB)
+    assert held.hold()
+    held.release()
+    assert file.stat().st_size == FOR_A_START
+    held.release_for_opening()
+    held.release_for_opening()
+    assert not file.exists()
+    held.hold_for_opening()
+    assert file.stat().st_size == FOR_A_START
+    assert not held.is_held
+    assert held.hold()
+    assert held.is_held
+
+
+@pytest.mark.parametrize(("free", "size"), [(300_000, FOR_A_START), (100_000, 98_304), (4_095, 0)])
+def test_of_what_a_start_needs_that_is_held_for_which_there_is_room(tmp_path, disk, free, size):
+    disk.free = free
+    Reserve(tmp_path / "events.db", GB).hold_for_opening()
+    file = tmp_path / "events.db.reserve"
+    assert (file.stat().st_size if file.exists() else 0) == size
+
+
+def test_a_reserve_for_which_there_is_no_room_leaves_no_more_than_a_start_needs(tmp_path, monkeypatch):
+    def allocate(file: int, _: int, size: int) -> None:
+        os.ftruncate(file, size // 2)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", allocate, raising=False)
+    held = Reserve(tmp_path / "events.db", GB)
+    assert not held.hold()
+    assert (tmp_path / "events.db.reserve").stat().st_size == FOR_A_START
 
 
 def test_a_reserve_that_cannot_be_held_leaves_nothing(tmp_path):

@@ -61,7 +61,13 @@ def advice(path: str, error: apsw.Error | None = None) -> str:
 
 def is_full(error: StoreError) -> bool:
     """Tell whether a translated error says that there is no room on the disk."""
-    return isinstance(error.__cause__, apsw.FullError)
+    cause = error.__cause__
+    return isinstance(cause, apsw.FullError) or _is_of_log_index(cause)
+
+
+def _is_of_log_index(error: BaseException | None) -> bool:
+    """Tell whether the index of the log, which is a file beside it, could not be made larger."""
+    return getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE
 
 
 @contextmanager
@@ -81,8 +87,10 @@ def translated(path: str) -> Iterator[None]:
 
 def unavailable(path: str, error: apsw.Error) -> StoreUnavailableError:
     """Return the error of a file that cannot be used for now, and what to do about it."""
-    remedy = _REMEDIES.get(type(error), "The server goes on trying.")
-    return StoreUnavailableError(f"The event store {path} cannot be used now: {error}. {remedy}")
+    told, remedy = str(error), _REMEDIES.get(type(error), "The server goes on trying.")
+    if _is_of_log_index(error):
+        told, remedy = "its disk has no room for the index of its log", _REMEDIES[apsw.FullError]
+    return StoreUnavailableError(f"The event store {path} cannot be used now: {told}. {remedy}")
 
 
 def recover_command(path: str) -> str:

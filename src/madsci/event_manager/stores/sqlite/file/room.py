@@ -55,11 +55,13 @@ class Room:
         self.is_full = self._free() < self._least
         """Whether no events are taken."""
         if self.is_full:
-            self._reserve.release()
+            self._reserve.release_for_opening()
 
     def watch(self, checkpointer: Checkpointer) -> None:
-        """Learn who cuts the log."""
+        """Learn who cuts the log, now that the file is open."""
         self._checkpointer = checkpointer
+        if self.is_full:
+            self._reserve.hold_for_opening()
 
     def admit(self) -> None:
         """Return if events may be written.
