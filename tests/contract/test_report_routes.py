@@ -247,7 +247,9 @@ class TestParameters:
 
     def test_a_parameter_that_there_is_not_is_refused(self, client):
         for path in ALL:
-            assert "'colour': there is no such parameter" in refusal(client, path, colour="red")
+            assert "'colour': there is no such parameter. There are " in refusal(
+                client, path, colour="red"
+            )
 
     def test_what_is_neither_true_nor_false_is_refused(self, client):
         for path in PATHS:
