@@ -33,8 +33,11 @@ def go_through_a_full_disk(server: ServerProcess, disk: Disk, load: Load) -> Non
     assert server.request("GET", "events?number=1").status == 200
 
 
-def start_on_a_full_disk(server: ServerProcess, disk: Disk) -> None:
+def start_on_a_full_disk(server: ServerProcess, disk: Disk, gone: str | None = None) -> None:
+    """Start it after a kill; ``gone`` is a file that is there no more."""
     server.kill()
+    if gone is not None:
+        (disk.path / gone).unlink()
     disk.fill()  # also what the log gave back
     launched(server)
     becomes_unhealthy(server, "is full")
@@ -92,12 +95,7 @@ def test_starts_on_a_full_disk_have_the_room_for_what_is_made_anew(server_on_dis
     becomes_unhealthy(server, "is full")
     assert not takes_events(server)
     for _ in range(3):
-        server.kill()
-        (disk.path / "events.db-shm").unlink()
-        disk.fill()
-        launched(server)
-        becomes_unhealthy(server, "is full")
-        assert server.request("GET", "events?number=1").status == 200
+        start_on_a_full_disk(server, disk, gone="events.db-shm")
     becomes_free(server, disk)
     server.stop()
 
